@@ -1,0 +1,56 @@
+#!/bin/sh
+# deps.sh - installs the Debian packages that are missing, as root or through sudo.
+#
+#	deps.sh [build] [test] [long]		default: build test
+#
+# build: what configure and make need; test: the tools with which make check and try.sh make images
+# and judge them; long: what only make check-long uses. apt is not touched when nothing is missing.
+set -u
+
+build="autoconf automake libtool autopoint gettext pkg-config gcc libc6-dev make xz-utils
+	libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-c-dev check
+	ntfs-3g-dev libext2fs-dev"
+test="fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
+	jq mandoc util-linux mount"
+long="qemu-system-x86"
+
+[ $# -gt 0 ] || set -- build test
+wanted=
+for group; do
+	case $group in
+	build) wanted="$wanted $build" ;;
+	test) wanted="$wanted $test" ;;
+	long) wanted="$wanted $long" ;;
+	*) echo "usage: deps.sh [build] [test] [long]" >&2; exit 16 ;;
+	esac
+done
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "deps.sh: this is no Debian system; have the counterparts of these installed:" $wanted >&2
+	exit 0
+fi
+
+missing=
+for package in $wanted; do
+	[ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+		missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" != 0 ]; then
+	as_root=sudo
+	if ! command -v sudo >/dev/null; then
+		echo "deps.sh: neither root nor sudo; have these packages installed:$missing" >&2
+		exit 1
+	fi
+fi
+
+echo "Installing:$missing"
+apt() {
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@"
+}
+# The lists of a fresh system are empty or old; without a network the install says what is wrong.
+apt update || echo "deps.sh: the package lists could not be brought up to date" >&2
+# $missing is split into words on purpose.
+apt install --no-install-recommends $missing

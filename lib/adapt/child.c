@@ -1,0 +1,320 @@
+/* child.c - run a function in a child process with limits, serve its reads, take its answer.
+ *
+ * Parent and child talk over a socket pair. The child sends requests (struct request), either
+ * READ, which the parent answers with a status and the bytes, or ANSWER, followed by the bytes
+ * of the answer, which ends the talk. The parent believes nothing that it is told: lengths are
+ * bounded, and every wait ends at the deadline.
+ */
+#include <config.h>
+
+#include "adapt/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+#define WALL_MS 30000
+#define CPU_SECONDS 20
+#define MEMORY (512ull << 20)	/* above what the parent had mapped */
+#define MAX_READ (1u << 20)
+#define MAX_ANSWER (1u << 20)
+#define CHILD_FD 3
+#define CHILD_SOCK 4
+
+enum { READ = 1, ANSWER = 2 };
+
+struct request {
+	uint32_t kind;
+	uint32_t len;
+	uint64_t off;
+};
+
+/* ---- in the child ---- */
+
+static void send_all(int sock, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	while (len) {
+		ssize_t n = send(sock, p, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			_exit(2);
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+static void receive_all(int sock, void *data, size_t len)
+{
+	uint8_t *p = data;
+
+	while (len) {
+		ssize_t n = recv(sock, p, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			_exit(2);
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+int im_child_read(const struct im_child *child, uint64_t off, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	while (len) {
+		struct request rq = { .kind = READ, .len = (uint32_t)im_min(len, MAX_READ), .off = off };
+		int32_t status;
+
+		send_all(child->sock, &rq, sizeof(rq));
+		receive_all(child->sock, &status, sizeof(status));
+		if (status)
+			return -1;
+		receive_all(child->sock, p, rq.len);
+		p += rq.len;
+		off += rq.len;
+		len -= rq.len;
+	}
+	return 0;
+}
+
+void im_child_answer(const struct im_child *child, size_t total)
+{
+	struct request rq = { .kind = ANSWER, .len = (uint32_t)total };
+
+	if (total > MAX_ANSWER)
+		_exit(3);
+	send_all(child->sock, &rq, sizeof(rq));
+}
+
+void im_child_put(const struct im_child *child, const void *data, size_t len)
+{
+	send_all(child->sock, data, len);
+}
+
+static void limit(int what, rlim_t value)
+{
+	struct rlimit now, want = { value, value };
+
+	if (getrlimit(what, &now) == 0 && now.rlim_max < value)
+		want.rlim_cur = want.rlim_max = now.rlim_max;
+	setrlimit(what, &want);
+}
+
+static void limit_memory(void)
+{
+	unsigned long pages = 0;
+	FILE *f = SANITIZED ? NULL : fopen("/proc/self/statm", "re");
+
+	if (!f)
+		return;
+	if (fscanf(f, "%lu", &pages) == 1)
+		limit(RLIMIT_AS, (rlim_t)(pages * (unsigned long)sysconf(_SC_PAGESIZE) + MEMORY));
+	fclose(f);
+}
+
+/* Descriptors: 0–2 nothing, 3 what was handed over, 4 the socket, no others. */
+static void arrange_descriptors(int fd, int sock)
+{
+	int s = fcntl(sock, F_DUPFD, 16), f = fd >= 0 ? fcntl(fd, F_DUPFD, 16) : -1;
+	int null = open("/dev/null", O_RDWR);
+
+	if (s < 0 || null < 0 || (fd >= 0 && f < 0))
+		_exit(2);
+	/* a sanitizer's report should be seen */
+	for (int i = 0; i < (SANITIZED ? 2 : 3); i++)
+		if (dup2(null, i) < 0)
+			_exit(2);
+	if (dup2(s, CHILD_SOCK) < 0 || (f >= 0 && dup2(f, CHILD_FD) < 0))
+		_exit(2);
+	if (f < 0)
+		close(CHILD_FD);
+	close_range(CHILD_SOCK + 1, ~0u, 0);
+}
+
+static _Noreturn void be_child(im_child_fn fn, const void *arg, int fd, int sock, pid_t parent)
+{
+	struct im_child child = { .fd = fd >= 0 ? CHILD_FD : -1, .sock = CHILD_SOCK };
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTERM, SIGXCPU };
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(2);
+	/* an interruption is for the parent to handle; the parent's handlers are not for us */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	for (size_t i = 0; !SANITIZED && i < sizeof(faults) / sizeof(*faults); i++)
+		signal(faults[i], SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	arrange_descriptors(fd, sock);
+	limit(RLIMIT_CORE, 1);	/* 1, not 0: that silences a core_pattern with a pipe as well */
+	limit(RLIMIT_CPU, CPU_SECONDS);
+	limit_memory();
+	fn(&child, arg);
+	_exit(0);
+}
+
+/* ---- in the parent ---- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Transfer all of buf: 1 done, 0 the child is gone, -1 too late. */
+static int transfer(int sock, void *buf, size_t len, bool out, int64_t deadline)
+{
+	uint8_t *p = buf;
+
+	while (len) {
+		struct pollfd pf = { .fd = sock, .events = out ? POLLOUT : POLLIN };
+		int64_t left = deadline - now_ms();
+		ssize_t n;
+
+		if (left <= 0)
+			return -1;
+		if (poll(&pf, 1, (int)left) <= 0)
+			continue;
+		n = out ? send(sock, p, len, MSG_NOSIGNAL | MSG_DONTWAIT) : recv(sock, p, len, MSG_DONTWAIT);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (n <= 0)
+			return 0;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 1;
+}
+
+static int serve_read(int sock, struct im_dev *dev, const struct request *rq, uint8_t *buf, int64_t deadline)
+{
+	int32_t status = dev && im_dev_read(dev, rq->off, buf, rq->len, NULL) == 0 ? 0 : -1;
+	int rc = transfer(sock, &status, sizeof(status), true, deadline);
+
+	if (rc == 1 && !status)
+		rc = transfer(sock, buf, rq->len, true, deadline);
+	return rc;
+}
+
+/* Serve until the answer is there (1), the child is gone or talks nonsense (0), or it is too late (-1). */
+static int serve(int sock, struct im_dev *dev, uint8_t *buf, struct im_answer *out)
+{
+	int64_t deadline = now_ms() + WALL_MS;
+	struct request rq;
+	int rc;
+
+	for (;;) {
+		rc = transfer(sock, &rq, sizeof(rq), false, deadline);
+		if (rc != 1)
+			return rc;
+		if (rq.kind == READ && rq.len <= MAX_READ) {
+			rc = serve_read(sock, dev, &rq, buf, deadline);
+			if (rc != 1)
+				return rc;
+			continue;
+		}
+		if (rq.kind != ANSWER || rq.len > MAX_ANSWER)
+			return 0;
+		out->data = malloc(rq.len + 1u);
+		out->len = rq.len;
+		return out->data ? transfer(sock, out->data, rq.len, false, deadline) : 0;
+	}
+}
+
+/* End the child and collect it; *status as of waitpid. A child that hung up has a second to go by itself. */
+static bool reap(pid_t pid, bool hung_up, int *status)
+{
+	for (int i = 0; hung_up && i < 1000; i++) {
+		pid_t got = waitpid(pid, status, WNOHANG);
+
+		if (got == pid)
+			return true;
+		if (got < 0 && errno != EINTR)
+			return false;
+		usleep(1000);
+	}
+	kill(pid, SIGKILL);
+	while (waitpid(pid, status, 0) < 0)
+		if (errno != EINTR)
+			return false;
+	return true;
+}
+
+int im_child_run(im_child_fn fn, const void *arg, int fd, struct im_dev *dev, struct im_answer *out,
+		 struct im_error *err)
+{
+	pid_t pid, self = getpid();
+	int pair[2], rc, status = 0;
+	uint8_t *buf = NULL;
+
+	memset(out, 0, sizeof(*out));
+	if (dev && !(buf = malloc(MAX_READ)))
+		return im_error_nomem(err);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
+		free(buf);
+		return im_error_sys(err, errno, "cannot make a socket pair");
+	}
+	pid = fork();
+	if (!pid)
+		be_child(fn, arg, fd, pair[1], self);
+	rc = pid < 0 ? errno : 0;
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		free(buf);
+		return im_error_sys(err, rc, "cannot start a child process");
+	}
+	rc = serve(pair[0], dev, buf, out);
+	close(pair[0]);
+	free(buf);
+	if (!reap(pid, rc == 0, &status))
+		status = 0;
+	if (rc == 1)
+		return 0;
+	free(out->data);
+	out->data = NULL;
+	out->len = 0;
+	if (rc < 0)
+		snprintf(out->why, sizeof(out->why), "it gave no answer within %d seconds", WALL_MS / 1000);
+	else if (WIFSIGNALED(status))
+		snprintf(out->why, sizeof(out->why), "its process died of signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	else
+		snprintf(out->why, sizeof(out->why), "its process ended without an answer (status %d)",
+			 WEXITSTATUS(status));
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* child.h - a function that reads hostile bytes runs in a process of its own.
+ *
+ * The child has limits on memory, processor and wall-clock time, no standard streams, and no
+ * descriptor but the one it is handed. What it wants from a device it asks of its parent, so that a
+ * device with a connection behind it (NBD) is never used by two processes. Its answer comes
+ * back as one block of bytes; whatever happens to the child, the parent goes on.
+ */
+#ifndef IM_ADAPT_CHILD_H
+#define IM_ADAPT_CHILD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "dev/dev.h"
+
+#define IM_WHY_MAX 160
+
+/* The child's side. */
+struct im_child {
+	int fd;			/* what the parent handed over, -1 if nothing */
+	int sock;
+};
+
+typedef void (*im_child_fn)(const struct im_child *child, const void *arg);
+
+/* In the child: read [off, off+len) of the parent's device. 0, or -1 when that failed. */
+int im_child_read(const struct im_child *child, uint64_t off, void *buf, size_t len);
+
+/* In the child: give the answer, in pieces whose lengths sum up to total. The last call ends it. */
+void im_child_answer(const struct im_child *child, size_t total);
+void im_child_put(const struct im_child *child, const void *data, size_t len);
+
+/* The parent's side. */
+struct im_answer {
+	uint8_t *data;		/* malloc'd, the caller's; NULL when the child gave no answer */
+	size_t len;
+	char why[IM_WHY_MAX];	/* why there is none, a clause: "its process died of signal 11" */
+};
+
+/* Run fn(child, arg) in a child. fd (or -1) is handed over; dev (or NULL) is what im_child_read
+ * reads; both are borrowed. Returns 0, with or without an answer; -1 when no child could be had. */
+int im_child_run(im_child_fn fn, const void *arg, int fd, struct im_dev *dev, struct im_answer *out,
+		 struct im_error *err);
+
+#endif

@@ -1,0 +1,26 @@
+/* ntfs3g_volume.h - libntfs-3g mounts the parent's device, in a child. Only where HAVE_LIBNTFS_3G.
+ *
+ * The library has types of the same names as base/bytes.h: never include both.
+ */
+#ifndef IM_ADAPT_NTFS3G_VOLUME_H
+#define IM_ADAPT_NTFS3G_VOLUME_H
+
+#include <stdint.h>
+
+#include <ntfs-3g/types.h>
+#include <ntfs-3g/volume.h>
+
+#include "adapt/child.h"
+
+/* What the library's device reads; lives at least as long as the mounted volume. */
+struct im_ntfs3g_source {
+	const struct im_child *child;
+	uint64_t size;		/* bytes */
+	uint64_t pos;		/* 0 at first */
+};
+
+/* Mount the volume that im_child_read reads, read-only and forensic: nothing is replayed and nothing written.
+ * NULL with errno set. It is never unmounted: the child ends with it. */
+ntfs_volume *im_ntfs3g_mount(struct im_ntfs3g_source *source);
+
+#endif

@@ -1,0 +1,93 @@
+/* dev.h - a block device: the only way in which the library touches an image.
+ *
+ * A device has a size and a logical sector size (both in bytes) and a small table of functions.
+ * Transfers are complete or an error. A write is durable only after flush returned 0. Filters
+ * (window, recorder, the map's view) wrap a device and delegate; the tests add a crash device
+ * and a fault device. Call the im_dev_* functions below, never the table: they check the bounds.
+ */
+#ifndef IM_DEV_DEV_H
+#define IM_DEV_DEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct im_dev;
+
+/* A piece of a device: len bytes of which is_zero says that they certainly read as zeros. */
+struct im_extent {
+	uint64_t len;
+	bool is_zero;
+};
+
+struct im_dev_ops {
+	int (*read)(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err);
+	int (*write)(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err);
+	/* Make a range read as zeros, giving its storage back where the host can. NULL: zeros are written. */
+	int (*zero)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
+	/* Make every write and resize that returned before this call durable. */
+	int (*flush)(struct im_dev *dev, struct im_error *err);
+	/* NULL where the size cannot change. Sets dev->size. New bytes read as zeros. */
+	int (*resize)(struct im_dev *dev, uint64_t size, struct im_error *err);
+	/* Grow to size with storage behind every byte, so that later writes cannot run out of room.
+	 * NULL: resize is all there is. */
+	int (*reserve)(struct im_dev *dev, uint64_t size, struct im_error *err);
+	/* The extent at off, at most len long. NULL: everything may hold data. */
+	int (*extent)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);
+	void (*close)(struct im_dev *dev);
+};
+
+struct im_dev {
+	const struct im_dev_ops *ops;
+	uint64_t size;		/* bytes */
+	uint32_t sector_size;	/* logical sector, bytes: 512 or 4096 */
+	bool is_block;		/* a block special file: cannot grow */
+	bool is_read_only;
+};
+
+int im_dev_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err);
+int im_dev_write(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err);
+int im_dev_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
+int im_dev_flush(struct im_dev *dev, struct im_error *err);
+int im_dev_resize(struct im_dev *dev, uint64_t size, struct im_error *err);
+int im_dev_reserve(struct im_dev *dev, uint64_t size, struct im_error *err);
+int im_dev_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);
+bool im_dev_can_resize(const struct im_dev *dev);
+
+/* Closes and frees; NULL is fine. Errors of close are not reported: flush is what makes durable. */
+void im_dev_close(struct im_dev *dev);
+
+/* Write buf, but make its long runs of zeros holes (im_dev_zero) instead of data. */
+int im_dev_write_sparse(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err);
+
+/* A device over the memory [0, size): a private, zeroed buffer. resize works. NULL on error. */
+struct im_dev *im_dev_mem(uint64_t size, uint32_t sector_size, struct im_error *err);
+uint8_t *im_dev_mem_bytes(struct im_dev *dev);
+
+/* [start, start+len) of next as a device of its own, read-only. len is clipped to what next has.
+ * next is borrowed and must outlive the window. NULL on error. */
+struct im_dev *im_dev_window(struct im_dev *next, uint64_t start, uint64_t len, struct im_error *err);
+
+/* A file or block special file. write says whether to open it for writing; opening never creates.
+ * sector_size 0: ask the kernel for block devices, 512 for files. NULL on error. */
+struct im_dev *im_dev_file(const char *path, bool write, uint32_t sector_size, struct im_error *err);
+
+/* A new sparse file of size bytes, which must not exist yet (O_EXCL|O_NOFOLLOW, mode 0600). */
+struct im_dev *im_dev_file_create(const char *path, uint64_t size, uint32_t sector_size, struct im_error *err);
+
+/* The descriptor of a file device, -1 for every other kind. It stays the device's. */
+int im_dev_file_fd(const struct im_dev *dev);
+
+/* A filter that remembers which ranges were read through it, merged and sorted; read-only.
+ * next is borrowed. */
+struct im_dev *im_dev_recorder(struct im_dev *next, struct im_error *err);
+/* The i-th recorded range; false past the last one. */
+bool im_dev_recorded(struct im_dev *recorder, size_t i, uint64_t *start, uint64_t *len);
+
+/* A filter that keeps the blocks read last, for many small reads of the same places; read-only.
+ * next is borrowed and must not change meanwhile. */
+struct im_dev *im_dev_cache(struct im_dev *next, struct im_error *err);
+
+#endif

@@ -1,0 +1,257 @@
+/* file.c - regular files and block special files.
+ *
+ * Durability: flush is fdatasync, which also makes a new size durable. Holes are found with
+ * SEEK_DATA and made with FALLOC_FL_PUNCH_HOLE; block devices are zeroed by BLKZEROOUT, which
+ * guarantees that zeros are read afterwards, and fall back to writing them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "dev/dev.h"
+
+struct file {
+	struct im_dev dev;
+	int fd;
+	char *path;
+};
+
+static int file_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+	uint8_t *p = buf;
+
+	while (len) {
+		ssize_t n = pread(f->fd, p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return im_error_sys(err, errno, "%s: cannot read %zu bytes at byte %" PRIu64, f->path, len, off);
+		if (n == 0)
+			return im_error_at(err, IM_EIO, off, "%s: the file ended at byte %" PRIu64
+					   " while it was read; somebody else truncated it", f->path, off);
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int file_write(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+	const uint8_t *p = buf;
+
+	while (len) {
+		ssize_t n = pwrite(f->fd, p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return im_error_sys(err, n ? errno : EIO, "%s: cannot write %zu bytes at byte %" PRIu64,
+					    f->path, len, off);
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int file_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+	uint64_t range[2] = { off, len };
+	static const uint8_t zeros[65536];
+
+	if (dev->is_block) {
+		if (off % 512 == 0 && len % 512 == 0 && ioctl(f->fd, BLKZEROOUT, range) == 0)
+			return 0;
+	} else if (fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0) {
+		return 0;
+	}
+	for (uint64_t done = 0; done < len; done += sizeof(zeros))
+		if (file_write(dev, off + done, zeros, (size_t)im_min(sizeof(zeros), len - done), err) < 0)
+			return -1;
+	return 0;
+}
+
+static int file_flush(struct im_dev *dev, struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+
+	if (fdatasync(f->fd) == 0)
+		return 0;
+	return im_error_sys(err, errno, "%s: the flush to disk failed; what was written last may be lost", f->path);
+}
+
+static int file_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+
+	if (size > INT64_MAX || ftruncate(f->fd, (off_t)size) < 0)
+		return im_error_sys(err, size > INT64_MAX ? EFBIG : errno,
+				    "%s: cannot change the size from %" PRIu64 " to %" PRIu64 " bytes",
+				    f->path, dev->size, size);
+	dev->size = size;
+	return 0;
+}
+
+static int file_reserve(struct im_dev *dev, uint64_t size, struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+	int rc = size > INT64_MAX ? EFBIG : posix_fallocate(f->fd, 0, (off_t)size);
+
+	if (rc)
+		return im_error_sys(err, rc, "%s: cannot reserve %" PRIu64 " bytes of disk space", f->path, size);
+	dev->size = im_max(dev->size, size);
+	return 0;
+}
+
+static int file_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+	off_t data, hole;
+
+	(void)err;
+	if (dev->is_block)
+		return 0;
+	data = lseek(f->fd, (off_t)off, SEEK_DATA);
+	if (data < 0 && errno == ENXIO) {		/* no data behind off */
+		out->is_zero = true;
+		return 0;
+	}
+	if (data < 0)
+		return 0;				/* the host cannot tell: it may all be data */
+	if ((uint64_t)data > off) {
+		out->is_zero = true;
+		out->len = im_min(len, (uint64_t)data - off);
+		return 0;
+	}
+	hole = lseek(f->fd, (off_t)off, SEEK_HOLE);
+	if (hole > 0 && (uint64_t)hole > off)
+		out->len = im_min(len, (uint64_t)hole - off);
+	return 0;
+}
+
+static void file_close(struct im_dev *dev)
+{
+	struct file *f = (struct file *)dev;
+
+	close(f->fd);
+	free(f->path);
+	free(f);
+}
+
+static const struct im_dev_ops file_ops = {
+	.read = file_read,
+	.write = file_write,
+	.zero = file_zero,
+	.flush = file_flush,
+	.resize = file_resize,
+	.reserve = file_reserve,
+	.extent = file_extent,
+	.close = file_close,
+};
+
+/* Size, sector size and kind of what fd is. */
+static int measure(struct file *f, uint32_t sector_size, struct im_error *err)
+{
+	struct stat st;
+	int kernel_sector = 512;
+
+	if (fstat(f->fd, &st) < 0)
+		return im_error_sys(err, errno, "%s: cannot ask for its size", f->path);
+	if (S_ISREG(st.st_mode)) {
+		f->dev.size = (uint64_t)st.st_size;
+	} else if (S_ISBLK(st.st_mode)) {
+		f->dev.is_block = true;
+		if (ioctl(f->fd, BLKGETSIZE64, &f->dev.size) < 0 || ioctl(f->fd, BLKSSZGET, &kernel_sector) < 0)
+			return im_error_sys(err, errno, "%s: cannot ask the kernel for the device's size", f->path);
+	} else {
+		return im_error_set(err, IM_EUSAGE, "%s: neither a regular file nor a block device", f->path);
+	}
+	f->dev.sector_size = sector_size ? sector_size : (uint32_t)kernel_sector;
+	return 0;
+}
+
+static struct im_dev *wrap(int fd, const char *path, uint32_t sector_size, struct im_error *err)
+{
+	struct file *f = calloc(1, sizeof(*f));
+
+	if (f)
+		f->path = strdup(path);
+	if (!f || !f->path) {
+		free(f);
+		close(fd);
+		im_error_nomem(err);
+		return NULL;
+	}
+	f->fd = fd;
+	f->dev.ops = &file_ops;
+	if (measure(f, sector_size, err) < 0) {
+		file_close(&f->dev);
+		return NULL;
+	}
+	return &f->dev;
+}
+
+struct im_dev *im_dev_file(const char *path, bool write, uint32_t sector_size, struct im_error *err)
+{
+	/* O_NONBLOCK: opening a FIFO by mistake must not hang; files and disks ignore it */
+	int flags = (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	struct stat st;
+	struct im_dev *dev;
+	int fd;
+
+	/* O_EXCL on a block device: refused while it, or a part of it, is mounted or held */
+	if (write && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
+		flags |= O_EXCL;
+	fd = open(path, flags);
+	if (fd < 0) {
+		if (errno == EBUSY)
+			im_error_set(err, IM_EBUSY, "%s: the device is in use (mounted, or held by another driver);"
+				     " unmount it and try again", path);
+		else
+			im_error_sys(err, errno, "%s: cannot open it%s", path, write ? " for writing" : "");
+		return NULL;
+	}
+	/* what an earlier flush failed to write may still sit in the page cache, marked clean: forget it */
+	if (write)
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	dev = wrap(fd, path, sector_size, err);
+	if (dev)
+		dev->is_read_only = !write;
+	return dev;
+}
+
+struct im_dev *im_dev_file_create(const char *path, uint64_t size, uint32_t sector_size, struct im_error *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct im_dev *dev;
+
+	if (fd < 0) {
+		im_error_sys(err, errno, "%s: cannot create it", path);
+		return NULL;
+	}
+	dev = wrap(fd, path, sector_size, err);
+	if (dev && size && im_dev_resize(dev, size, err) < 0) {
+		im_dev_close(dev);
+		unlink(path);
+		return NULL;
+	}
+	return dev;
+}
+
+int im_dev_file_fd(const struct im_dev *dev)
+{
+	return dev->ops == &file_ops ? ((const struct file *)dev)->fd : -1;
+}

@@ -1,0 +1,261 @@
+/* exec.c - the phases of a run; the invariants and the order are in exec.h. */
+#include "exec/exec.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/fence.h"
+
+static int record(struct im_exec *x, struct im_phase_record rec, enum im_phase phase, struct im_error *err)
+{
+	rec.phase = phase;
+	return im_journal_phase(&x->journal, &rec, err);
+}
+
+int im_exec_prepare(struct im_exec *x, struct im_dev *image, struct im_dev *journal, const struct im_map *map,
+		    const struct im_exec_params *params, const char *image_name, struct im_error *err)
+{
+	struct im_phase_record rec = { .dir = IM_FORWARD };
+
+	memset(x, 0, sizeof(*x));
+	x->image = image;
+	x->state = IM_STATE_NOT_STARTED;
+	if (im_map_check(map, err) < 0 ||
+	    im_journal_create(&x->journal, journal, image, map, params, image_name, err) < 0)
+		return -1;
+	if (im_batches_announce(x, IM_FORWARD, 0, 0, 0, err) < 0 || record(x, rec, IM_PREPARED, err) < 0) {
+		im_exec_close(x);
+		return -1;
+	}
+	return 0;
+}
+
+int im_exec_open(struct im_exec *x, struct im_dev *image, struct im_dev *journal, struct im_error *err)
+{
+	memset(x, 0, sizeof(*x));
+	x->image = image;
+	if (im_journal_load(&x->journal, journal, err) < 0)
+		return -1;
+	if (im_judge_state(x, err) < 0) {
+		im_exec_close(x);
+		return -1;
+	}
+	return 0;
+}
+
+void im_exec_close(struct im_exec *x)
+{
+	im_journal_free(&x->journal);
+}
+
+static int put_fence(struct im_exec *x, struct im_error *err)
+{
+	uint8_t fence[4096];
+
+	im_fence_make(fence, x->journal.prog.sector_size, x->journal.uuid);
+	if (im_dev_write(x->image, 0, fence, x->journal.prog.sector_size, err) < 0)
+		return -1;
+	return im_dev_flush(x->image, err);
+}
+
+static int remove_fence(struct im_exec *x, enum im_direction dir, struct im_error *err)
+{
+	const uint8_t *sector = dir == IM_FORWARD ? x->journal.new0 : x->journal.old0;
+
+	if (im_dev_write(x->image, 0, sector, x->journal.prog.sector_size, err) < 0)
+		return -1;
+	return im_dev_flush(x->image, err);
+}
+
+static int set_size(struct im_exec *x, uint64_t size, struct im_error *err)
+{
+	if (im_dev_resize(x->image, size, err) < 0)
+		return -1;
+	return im_dev_flush(x->image, err);
+}
+
+/* Take the run that the log ends in through its remaining phases. `from` and seq as im_settle gave them;
+ * they matter only up to GROWN. */
+static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error *err)
+{
+	struct im_phase_record rec = *im_journal_last(&x->journal);
+	const struct im_map *map = &x->journal.map;
+	uint64_t target = rec.dir == IM_FORWARD ? map->new_size : map->old_size;
+
+	switch (rec.phase) {
+	case IM_PREPARED:
+		if (put_fence(x, err) < 0 || record(x, rec, IM_FENCED, err) < 0)
+			return -1;
+		/* fall through */
+	case IM_FENCED:
+		if (set_size(x, im_max(map->old_size, map->new_size), err) < 0 || record(x, rec, IM_GROWN, err) < 0)
+			return -1;
+		/* fall through */
+	case IM_GROWN:
+		if (im_batches_run(x, &rec, from, seq, err) < 0 || record(x, rec, IM_FLUSHED, err) < 0)
+			return -1;
+		/* fall through */
+	case IM_FLUSHED:
+		if (record(x, rec, IM_UNFENCING, err) < 0)
+			return -1;
+		/* fall through */
+	case IM_UNFENCING:
+		if (remove_fence(x, rec.dir, err) < 0 || record(x, rec, IM_COMMITTED, err) < 0)
+			return -1;
+		/* fall through */
+	case IM_COMMITTED:
+		x->state = rec.dir == IM_FORWARD ? IM_STATE_REPAIRED : IM_STATE_UNDONE;
+		if (set_size(x, target, err) < 0 || record(x, rec, IM_SHRUNK, err) < 0)
+			return -1;
+		/* fall through */
+	case IM_SHRUNK:
+		x->state = rec.dir == IM_FORWARD ? IM_STATE_REPAIRED : IM_STATE_UNDONE;
+		return 0;
+	}
+	return im_error_set(err, IM_EFORMAT, "the journal is damaged: unknown phase");
+}
+
+/* An exact state of an interrupted run. Runs past GROWN are at their end already. */
+static int settle(struct im_exec *x, uint64_t *from, uint64_t *seq, struct im_error *err)
+{
+	const struct im_phase_record *rec = im_journal_last(&x->journal);
+
+	*seq = 0;
+	*from = rec->dir == IM_FORWARD ? x->journal.prog.n_batches : 0;
+	return rec->phase <= IM_GROWN ? im_settle(x, rec, from, seq, err) : 0;
+}
+
+int im_exec_resume(struct im_exec *x, struct im_error *err)
+{
+	const struct im_phase_record *rec = im_journal_last(&x->journal);
+	uint64_t from, seq;
+
+	if (!rec)
+		return im_error_set(err, IM_EREFUSED, "the journal was never finished and nothing was written to the"
+				    " image; there is nothing to resume");
+	/* a repair whose undo was prepared but not begun is simply a repair */
+	if (x->state == IM_STATE_REPAIRED && rec->dir == IM_BACKWARD)
+		return 0;
+	/* at rest: only a pending change of size may be left, and only while the image is still ours */
+	if (x->state == IM_STATE_REPAIRED || x->state == IM_STATE_UNDONE) {
+		uint64_t target = rec->dir == IM_FORWARD ? x->journal.map.new_size : x->journal.map.old_size;
+
+		if (x->image->size == target)
+			return 0;
+		if (im_exec_check_committed(x, err) < 0)
+			return -1;
+	}
+	return settle(x, &from, &seq, err) < 0 ? -1 : go_on(x, from, seq, err);
+}
+
+static int check_range(const struct im_exec *x, const struct im_segment *s, uint8_t *buf, size_t max,
+		       struct im_error *err)
+{
+	for (uint64_t done = 0; done < s->len; done += max) {
+		size_t n = (size_t)im_min(max, s->len - done);
+
+		if (im_dev_read(x->image, s->start + done, buf, n, err) < 0)
+			return -1;
+		if (s->kind == IM_ZERO ? im_is_zero(buf, n) : memcmp(buf, s->data + done, n) == 0)
+			continue;
+		return im_error_at(err, IM_ECHANGED, s->start + done, "the image has been used since the repair: bytes"
+				   " from %" PRIu64 " (%s) are not what the repair left", s->start + done,
+				   s->reason ? s->reason : "planned");
+	}
+	return 0;
+}
+
+int im_exec_check_committed(const struct im_exec *x, struct im_error *err)
+{
+	uint8_t sector[4096], *buf;
+	int rc = 0;
+
+	if (im_dev_read(x->image, 0, sector, x->journal.prog.sector_size, err) < 0)
+		return -1;
+	if (memcmp(sector, x->state == IM_STATE_UNDONE ? x->journal.old0 :
+		   x->journal.new0, x->journal.prog.sector_size) != 0)
+		return im_error_at(err, IM_ECHANGED, 0, "the image has been used since, or is another one: sector 0 is"
+				   " not what was left there");
+	if (x->state != IM_STATE_REPAIRED)
+		return 0;
+	buf = malloc(1 << 20);
+	if (!buf)
+		return im_error_nomem(err);
+	for (size_t i = 0; i < x->journal.map.segs.n && rc == 0; i++) {
+		const struct im_segment *s = &x->journal.map.segs.v[i];
+
+		if (s->kind == IM_ZERO || s->kind == IM_BYTES)
+			rc = check_range(x, s, buf, 1 << 20, err);
+	}
+	free(buf);
+	return rc;
+}
+
+/* Record that a run back to the old image begins: batches before `batch` are done and durable. Its first
+ * slot must not overwrite the newest one of the run before it, which counts until PREPARED is durable. */
+static int start_backward(struct im_exec *x, uint64_t batch, bool was_fenced, uint64_t *seq, struct im_error *err)
+{
+	struct im_phase_record rec = {
+		.dir = IM_BACKWARD, .run = x->journal.log.n, .batch = batch, .was_fenced = was_fenced,
+	};
+	struct im_slot slots[2];
+	int n = im_slot_read(&x->journal, im_journal_last(&x->journal)->run, slots, err);
+
+	if (n < 0)
+		return -1;
+	*seq = n ? slots[0].seq + 1 : 0;
+	if (im_batches_announce(x, IM_BACKWARD, rec.run, batch, *seq, err) < 0)
+		return -1;
+	return record(x, rec, IM_PREPARED, err);
+}
+
+/* Refuse what --allow=changed must not allow either: an image that is the old one again. */
+static int check_not_old(struct im_exec *x, struct im_error *err)
+{
+	uint32_t ss = x->journal.prog.sector_size;
+	uint8_t now[4096];
+
+	if (im_dev_read(x->image, 0, now, ss, err) < 0)
+		return -1;
+	if (memcmp(now, x->journal.old0, ss) == 0 && memcmp(now, x->journal.new0, ss) != 0)
+		return im_error_at(err, IM_EREFUSED, 0, "sector 0 is the one from before the repair: the image was"
+				   " rolled back by other means, there is nothing to undo");
+	return 0;
+}
+
+static int undo_repaired(struct im_exec *x, bool allow_changed, struct im_error *err)
+{
+	if (check_not_old(x, err) < 0)
+		return -1;
+	if (im_exec_check_committed(x, err) < 0 && (!allow_changed || err->code != IM_ECHANGED))
+		return -1;
+	return set_size(x, x->journal.map.new_size, err);
+}
+
+int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
+{
+	uint64_t from = x->journal.prog.n_batches, seq = 0;
+
+	switch (x->state) {
+	case IM_STATE_NOT_STARTED:
+		x->state = IM_STATE_UNDONE;
+		return 0;
+	case IM_STATE_UNDONE:
+	case IM_STATE_UNDOING:
+		return im_exec_resume(x, err);
+	case IM_STATE_REPAIRED:
+		if (undo_repaired(x, allow_changed, err) < 0)
+			return -1;
+		break;
+	case IM_STATE_REPAIRING:
+		if (settle(x, &from, &seq, err) < 0)
+			return -1;
+		break;
+	}
+	if (start_backward(x, from, x->state == IM_STATE_REPAIRING, &seq, err) < 0)
+		return -1;
+	x->state = IM_STATE_UNDOING;
+	return go_on(x, from, seq, err);
+}

@@ -1,0 +1,115 @@
+/* exec.h - carries out an image map under a journal: prepare, run, resume, undo.
+ *
+ * Invariants. A byte of the image is overwritten only when its old content is
+ *  (a) durable in the journal (saved bytes, or the slot of the batch that overwrites it), or
+ *  (b) durable at its new place, and a durable slot says so.
+ *
+ * A run goes through the phases of journal.h, each recorded durably:
+ *
+ *	PREPARED	im_exec_prepare (forward), start_backward (undo): head, sections and the first slot
+ *			are durable before this record, this record before the first write to the image
+ *	FENCED		put_fence: sector 0 = fence, flushed
+ *	GROWN		grow: the image has the larger of its two sizes
+ *	  batches	im_batches_run: for each batch p, in this order
+ *			  1. batch before p is durable in the image
+ *			  2. slot(p), with p's content where it is journalled, is durable in the journal
+ *			  3. p is written in place
+ *			two slots in turn: slot(p) never overwrites slot(p-1)
+ *	FLUSHED		every batch is durable
+ *	UNFENCING	remove_fence: recorded before the final sector 0 is written
+ *	COMMITTED	the final sector 0 is durable
+ *	SHRUNK		the image has its final size
+ *
+ * After a crash im_exec_open decides from the journal and from sector 0 where the run stands, and
+ * im_settle (recover.c) brings the image to an exact state S(p); until both are content, nothing is
+ * written. Then the run goes on, or one in the other direction begins.
+ */
+#ifndef IM_EXEC_EXEC_H
+#define IM_EXEC_EXEC_H
+
+#include "exec/journal.h"
+
+enum im_exec_state {
+	IM_STATE_NOT_STARTED,	/* prepared; nothing was written to the image */
+	IM_STATE_REPAIRING,	/* interrupted on the way forward */
+	IM_STATE_REPAIRED,	/* committed */
+	IM_STATE_UNDOING,	/* interrupted on the way back */
+	IM_STATE_UNDONE,	/* the old image is back */
+};
+
+struct im_exec_hooks {
+	/* Called between batches with bytes done of bytes to do; a false result stops at a safe point
+	 * with IM_ECANCELLED. NULL: no progress. */
+	bool (*progress)(void *arg, enum im_phase phase, uint64_t done, uint64_t total);
+	void *arg;
+};
+
+struct im_exec {
+	struct im_journal journal;
+	struct im_dev *image;		/* borrowed */
+	struct im_exec_hooks hooks;
+	enum im_exec_state state;
+};
+
+/* Write a journal for the map and record PREPARED. Nothing is written to the image. The caller must
+ * make the journal's directory entry durable before im_exec_resume. */
+int im_exec_prepare(struct im_exec *x, struct im_dev *image, struct im_dev *journal, const struct im_map *map,
+		    const struct im_exec_params *params, const char *image_name, struct im_error *err);
+
+/* Load a journal and find out where its repair stands on this image. IM_EFORMAT: not a sound journal;
+ * IM_ECHANGED: sound, but this image is not in a state that it left. Nothing is written. */
+int im_exec_open(struct im_exec *x, struct im_dev *image, struct im_dev *journal, struct im_error *err);
+void im_exec_close(struct im_exec *x);
+
+/* Go on in the current direction to the end. From NOT_STARTED this is the repair itself; REPAIRED and
+ * UNDONE only finish a pending change of size. */
+int im_exec_resume(struct im_exec *x, struct im_error *err);
+
+/* Take the repair back from any state. From REPAIRED it first compares every literal and every vacated
+ * range with what the repair left there, and refuses with IM_ECHANGED unless allow_changed. From
+ * NOT_STARTED nothing is written. Ends in UNDONE. */
+int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err);
+
+/* Compare literals and vacated ranges of the map with the image: 0 equal, -1 IM_ECHANGED. */
+int im_exec_check_committed(const struct im_exec *x, struct im_error *err);
+
+/* Where the image is a batch: floor-internal (batch.c, recover.c, run.c). */
+struct im_batch {
+	uint64_t index;
+	bool journalled;
+	size_t n_ops;
+	struct im_op ops[IM_BATCH_OPS];	/* clipped to what this direction writes */
+	uint64_t len;			/* bytes of content */
+	uint8_t *content;		/* the ops' bytes, one after the other */
+	uint32_t crc;
+};
+
+int im_batch_alloc(struct im_batch *b, const struct im_program *prog, struct im_error *err);
+void im_batch_free(struct im_batch *b);
+
+/* The next batch of this direction at or behind `from` that changes anything, IM_NO_BATCH at the end.
+ * Backward, `from` counts the batches still to be undone, so the first candidate is from - 1. */
+int im_batch_next(struct im_exec *x, enum im_direction dir, uint64_t from, uint64_t *next, struct im_error *err);
+/* Read the content of batch index from where it is in the state before the batch. */
+int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b, struct im_error *err);
+/* Set b's ops without content. */
+void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b);
+/* CRC-32C of what stands at the batch's destinations. */
+int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err);
+int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
+
+/* Bring an interrupted run to an exact state: *from as for im_batch_next. Checks first, then writes.
+ * *seq is the number of the last slot. (recover.c) */
+int im_settle(struct im_exec *x, const struct im_phase_record *run, uint64_t *from, uint64_t *seq,
+	      struct im_error *err);
+/* Which state do the journal's last record and sector 0 give? (recover.c) */
+int im_judge_state(struct im_exec *x, struct im_error *err);
+
+/* All batches of this direction from `from` on; the last slot written has number seq. (batches.c) */
+int im_batches_run(struct im_exec *x, const struct im_phase_record *run, uint64_t from, uint64_t seq,
+		   struct im_error *err);
+/* The first slot of a run, number seq: names the first batch and keeps sector 0 as it is now. (batches.c) */
+int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, uint64_t from, uint64_t seq,
+			struct im_error *err);
+
+#endif

@@ -1,0 +1,114 @@
+/* journal.h - the undo journal of one repair: its file, written once and then only at fixed places.
+ *
+ *	block 0		the head: what image, which sections, their checksums
+ *	sections	PLAN (the image map), SECTORS (sector 0 old and new), SAVED (old bytes), INDEX (where
+ *			the saved bytes belong); written and flushed before the head
+ *	log		phase records, one block each, appended and never rewritten
+ *	slots		two, used in turn: what the next batch is, and its bytes where it is journalled
+ *
+ * A block is 4096 bytes, so that no write of ours can tear something durable beside it. Everything
+ * carries a CRC-32C; everything that moves carries the journal's UUID. See imgmend-journal(5).
+ */
+#ifndef IM_EXEC_JOURNAL_H
+#define IM_EXEC_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "dev/dev.h"
+#include "exec/program.h"
+#include "map/map.h"
+
+#define IM_JOURNAL_BLOCK 4096
+#define IM_JOURNAL_LOG_BLOCKS 64	/* preallocated; the log may grow past them only at the end of the file */
+#define IM_NO_BATCH UINT64_MAX
+
+enum im_phase {
+	IM_PREPARED = 1,	/* a run may begin; nothing written yet in this run */
+	IM_FENCED,		/* sector 0 holds the fence */
+	IM_GROWN,		/* the image has the larger of both sizes; batches are being done */
+	IM_FLUSHED,		/* every batch is done and durable */
+	IM_UNFENCING,		/* the final sector 0 is being written */
+	IM_COMMITTED,		/* … and is durable */
+	IM_SHRUNK,		/* the image has its final size */
+};
+
+enum im_direction { IM_FORWARD, IM_BACKWARD };
+
+struct im_phase_record {
+	enum im_phase phase;
+	enum im_direction dir;
+	uint64_t run;		/* sequence number of this run's PREPARED record */
+	uint64_t batch;		/* backward runs: batches before this one were done when the run began */
+	bool was_fenced;	/* the run began on an image that a run before it had fenced */
+};
+
+/* What is known before a batch is written in place. */
+struct im_slot {
+	uint64_t seq, run;
+	uint64_t batch;		/* the batch; IM_NO_BATCH in the first record of a run */
+	uint64_t prev, next;	/* the batches before and after it in this run that change anything */
+	uint32_t crc, crc_prev, crc_next;	/* CRC-32C of the content of each */
+	bool journalled;	/* its content stands in the slot */
+	uint64_t len;		/* bytes of content */
+};
+
+struct im_saved {
+	uint64_t old, len;
+	uint64_t at;		/* byte in the journal; IM_SAVED_ZERO: zeros */
+};
+
+#define IM_SAVED_ZERO UINT64_MAX
+
+struct im_journal {
+	struct im_dev *dev;		/* borrowed */
+	uint8_t uuid[16];
+	uint64_t created;		/* seconds since 1970, for people only */
+	char image[1024];		/* the image's path when the repair began, for people only */
+	struct im_map map;
+	struct im_program prog;
+	uint8_t old0[4096], new0[4096];	/* sector 0 before and after, sector_size bytes */
+	IM_VEC(struct im_saved) saved;	/* sorted by old */
+	IM_VEC(struct im_phase_record) log;
+	uint64_t log_off, slots_off, slot_size;
+	uint64_t saved_bytes;		/* bytes kept in SAVED */
+	uint8_t *io;			/* one block */
+};
+
+/* Write a whole journal for `map` into the empty device `dev`: sections, head, everything but PREPARED,
+ * and make it durable. Reads what must be saved from the image. image_name is for people. */
+int im_journal_create(struct im_journal *j, struct im_dev *dev, struct im_dev *image, const struct im_map *map,
+		      const struct im_exec_params *params, const char *image_name, struct im_error *err);
+
+/* Read and check a journal. IM_EFORMAT where it is not one, or any checksum fails. Nothing is written. */
+int im_journal_load(struct im_journal *j, struct im_dev *dev, struct im_error *err);
+void im_journal_free(struct im_journal *j);
+
+/* Append a phase record and make it durable. */
+int im_journal_phase(struct im_journal *j, const struct im_phase_record *rec, struct im_error *err);
+
+/* The last phase record, NULL when there is none (an unfinished journal). */
+const struct im_phase_record *im_journal_last(const struct im_journal *j);
+
+/* Read [off, off+len) of the old image from what was saved. */
+int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err);
+
+/* Write a slot record (and content where journalled, or where it is the first of a run) and make it
+ * durable; read the two slots back. slots[0] is the newer one; returns how many are valid for `run`.
+ * A slot whose content is damaged is not valid. */
+int im_slot_write(struct im_journal *j, const struct im_slot *slot, const uint8_t *content, struct im_error *err);
+int im_slot_read(struct im_journal *j, uint64_t run, struct im_slot slots[2], struct im_error *err);
+
+/* The content that stands in a valid slot. */
+int im_slot_content(struct im_journal *j, const struct im_slot *slot, uint8_t *buf, struct im_error *err);
+
+/* What a journal for this program takes, in bytes: kept for undo, for moving, in all. undo is an upper
+ * bound where zeros are not known to be zeros. */
+struct im_journal_cost {
+	uint64_t undo, scratch, total;
+};
+void im_journal_cost(const struct im_program *prog, struct im_dev *image, struct im_journal_cost *cost);
+
+#endif

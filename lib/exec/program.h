@@ -1,0 +1,98 @@
+/* program.h - an image map turned into an order of small steps.
+ *
+ * A program is a fixed sequence of batches. Batch i overwrites a set of byte ranges, and no byte is
+ * overwritten twice. State S(p) is the image in which exactly the batches before p are done:
+ * S(0) is the old image, S(n) the new one (both but for sector 0, which the executor treats apart).
+ * Going forward, batch p takes S(p) to S(p+1); going backward, S(p+1) to S(p).
+ *
+ * What makes both directions possible from every state:
+ *  P1  forward content of batch p is readable in S(p): a copy's source is overwritten by no earlier
+ *      batch, and by p itself only when p is journalled;
+ *  P2  backward content of batch p is readable in S(p+1): old bytes are in the journal, or were
+ *      carried to their new place by a batch before p, or, when p is journalled, by p.
+ * P1 orders the copies (whoever reads a range goes before whoever overwrites it); P2 then follows by
+ * reading the order backward. A cycle is broken by saving the smallest of its pieces beforehand.
+ *
+ * Sector 0 belongs to no batch: it holds the fence while a repair runs.
+ */
+#ifndef IM_EXEC_PROGRAM_H
+#define IM_EXEC_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "map/map.h"
+
+struct im_exec_params {
+	uint64_t buffer;	/* most bytes of a batch; also the size of a journal buffer */
+	uint64_t direct_min;	/* shifts of at least this many bytes need no data journal */
+};
+
+extern const struct im_exec_params im_exec_defaults;
+
+enum im_op_kind {
+	IM_OP_COPY,	/* from `src` of the image */
+	IM_OP_ZERO,
+	IM_OP_OLD,	/* from the old bytes at `src` that the journal saved */
+	IM_OP_LITERAL,
+	IM_OP_CUT,	/* beyond the new end: nothing to do forward, restored backward */
+};
+
+struct im_op {
+	enum im_op_kind kind;
+	uint64_t dst, len;
+	uint64_t src;		/* COPY, OLD */
+	const uint8_t *data;	/* LITERAL; borrowed from the map */
+};
+
+/* Consecutive batches made by one rule. */
+struct im_stretch {
+	size_t op, n_ops;	/* one op that is split, or many small ones that share one batch */
+	uint64_t first_batch, n_batches;
+	uint64_t first_len;	/* bytes of the first batch of a split op */
+	uint64_t batch_size;	/* bytes of the others */
+	bool from_end;		/* the first batch is at the end of the op */
+	bool journalled;
+};
+
+/* Where the old bytes [old, old+len) are in the new image, or that the journal must keep them. */
+struct im_origin {
+	uint64_t old, len;
+	bool is_carried;
+	uint64_t at;		/* where carried to */
+};
+
+struct im_program {
+	uint64_t old_size, new_size;
+	uint32_t sector_size;
+	struct im_exec_params params;
+	uint64_t n_batches;
+	bool has_journalled, has_direct;	/* among the copies */
+	uint64_t stash_bytes;			/* saved only to break cycles */
+	IM_VEC(struct im_op) ops;
+	IM_VEC(struct im_stretch) stretches;
+	IM_VEC(struct im_origin) origins;	/* sorted; covers [0, old_size) */
+};
+
+/* The map is borrowed and must outlive the program. */
+int im_program_build(struct im_program *prog, const struct im_map *map, uint32_t sector_size,
+		     const struct im_exec_params *params, struct im_error *err);
+void im_program_free(struct im_program *prog);
+
+/* The most ops that one batch has. */
+#define IM_BATCH_OPS 256
+
+/* The ops of batch i; returns how many. *journalled as of its stretch. */
+size_t im_program_batch(const struct im_program *prog, uint64_t i, struct im_op ops[IM_BATCH_OPS], bool *journalled);
+
+/* The origin that holds old byte off (off < old_size). */
+const struct im_origin *im_program_origin(const struct im_program *prog, uint64_t off);
+
+/* Floor-internal: order.c sorts the copies of prog->ops, turning pieces of cycles into IM_OP_OLD;
+ * origin.c fills prog->origins. */
+int im_program_order(struct im_program *prog, struct im_error *err);
+int im_program_origins(struct im_program *prog, const struct im_map *map, struct im_error *err);
+
+#endif

@@ -1,0 +1,231 @@
+/* slots.c - the parts of a journal that are written while a repair runs: the phase log and the slots. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/crc.h"
+#include "exec/saved.h"
+
+#define LOG_MAX 65536		/* phase records that one journal can hold: thousands of undos and crashes */
+
+struct phase_block {
+	char magic[8];		/* 0 */
+	uint8_t uuid[16];	/* 8 */
+	le64 seq;		/* 24 */
+	le32 phase, dir;	/* 32, 36 */
+	le64 run, batch;	/* 40, 48 */
+	le32 was_fenced;	/* 56 */
+	le32 crc;		/* 60: of the 60 bytes before it */
+};
+
+struct slot_block {
+	char magic[8];		/* 0 */
+	uint8_t uuid[16];	/* 8 */
+	le64 seq, run;		/* 24, 32 */
+	le64 batch, prev, next;	/* 40, 48, 56 */
+	le64 len;		/* 64 */
+	le32 content, crc_prev, crc_next;	/* 72, 76, 80 */
+	le32 journalled;	/* 84 */
+	le32 zero;		/* 88 */
+	le32 crc;		/* 92: of the 92 bytes before it */
+};
+
+_Static_assert(sizeof(struct phase_block) == 64, "phase record layout");
+_Static_assert(sizeof(struct slot_block) == 96, "slot record layout");
+
+static const char phase_magic[8] = "IMPHASE\n", slot_magic[8] = "IMSLOT\n";
+
+int im_journal_phase(struct im_journal *j, const struct im_phase_record *rec, struct im_error *err)
+{
+	struct phase_block *b = (struct phase_block *)j->io;
+	uint64_t seq = j->log.n, off = j->log_off + seq * IM_JOURNAL_BLOCK;
+	struct im_phase_record *n;
+
+	if (seq >= LOG_MAX)
+		return im_error_set(err, IM_EREFUSED, "the journal's log is full");
+	memset(j->io, 0, IM_JOURNAL_BLOCK);
+	memcpy(b->magic, phase_magic, sizeof(phase_magic));
+	memcpy(b->uuid, j->uuid, 16);
+	b->seq = im_to_le64(seq);
+	b->phase = im_to_le32(rec->phase);
+	b->dir = im_to_le32(rec->dir);
+	b->run = im_to_le64(rec->run);
+	b->batch = im_to_le64(rec->batch);
+	b->was_fenced = im_to_le32(rec->was_fenced);
+	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
+	if (off + IM_JOURNAL_BLOCK > j->dev->size && im_dev_resize(j->dev, off + IM_JOURNAL_BLOCK, err) < 0)
+		return -1;
+	if (im_dev_write(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0 || im_dev_flush(j->dev, err) < 0)
+		return im_error_prefix(err, "journal");
+	n = im_vec_push(&j->log, err);
+	if (!n)
+		return -1;
+	*n = *rec;
+	return 0;
+}
+
+const struct im_phase_record *im_journal_last(const struct im_journal *j)
+{
+	return j->log.n ? &j->log.v[j->log.n - 1] : NULL;
+}
+
+/* Decode record seq; false when it is none of this journal's. */
+static bool decode_phase(const struct im_journal *j, uint64_t seq, struct im_phase_record *rec)
+{
+	const struct phase_block *b = (const struct phase_block *)j->io;
+	uint32_t phase = im_le32(b->phase), dir = im_le32(b->dir);
+
+	if (memcmp(b->magic, phase_magic, sizeof(phase_magic)) != 0 || memcmp(b->uuid, j->uuid, 16) != 0 ||
+	    im_crc32c(0, b, sizeof(*b) - 4) != im_le32(b->crc) || im_le64(b->seq) != seq ||
+	    phase < IM_PREPARED || phase > IM_SHRUNK || dir > IM_BACKWARD)
+		return false;
+	*rec = (struct im_phase_record){
+		.phase = (enum im_phase)phase, .dir = (enum im_direction)dir, .run = im_le64(b->run),
+		.batch = im_le64(b->batch), .was_fenced = im_le32(b->was_fenced) != 0,
+	};
+	return true;
+}
+
+/* May rec follow the log as it is? A run begins with PREPARED and goes through its phases in order;
+ * only the first run goes forward. */
+static bool may_follow(const struct im_journal *j, const struct im_phase_record *rec)
+{
+	const struct im_phase_record *last = im_journal_last(j);
+
+	if (rec->batch > j->prog.n_batches)
+		return false;
+	if (!last)
+		return rec->phase == IM_PREPARED && rec->dir == IM_FORWARD && rec->run == 0;
+	if (rec->phase == IM_PREPARED)
+		return rec->dir == IM_BACKWARD && rec->run == j->log.n;
+	return rec->run == last->run && rec->dir == last->dir && rec->phase == last->phase + 1 &&
+	       rec->batch == last->batch && rec->was_fenced == last->was_fenced;
+}
+
+int im_log_load(struct im_journal *j, struct im_error *err)
+{
+	bool ended = false;
+
+	for (uint64_t seq = 0; seq < LOG_MAX; seq++) {
+		uint64_t off = j->log_off + seq * IM_JOURNAL_BLOCK;
+		struct im_phase_record rec, *n;
+
+		if (off + IM_JOURNAL_BLOCK > j->dev->size)
+			break;
+		if (im_dev_read(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0)
+			return -1;
+		if (!decode_phase(j, seq, &rec)) {
+			ended = true;
+			continue;
+		}
+		/* a torn last record is an interrupted repair; one in the middle is a damaged journal */
+		if (ended || !may_follow(j, &rec))
+			return im_error_set(err, IM_EFORMAT, "the journal is damaged: record %" PRIu64 " of its log"
+					    " does not follow the one before it", seq);
+		n = im_vec_push(&j->log, err);
+		if (!n)
+			return -1;
+		*n = rec;
+	}
+	return 0;
+}
+
+int im_slot_write(struct im_journal *j, const struct im_slot *s, const uint8_t *content, struct im_error *err)
+{
+	struct slot_block *b = (struct slot_block *)j->io;
+	uint64_t off = j->slots_off + s->seq % 2 * j->slot_size;
+
+	memset(j->io, 0, IM_JOURNAL_BLOCK);
+	memcpy(b->magic, slot_magic, sizeof(slot_magic));
+	memcpy(b->uuid, j->uuid, 16);
+	b->seq = im_to_le64(s->seq);
+	b->run = im_to_le64(s->run);
+	b->batch = im_to_le64(s->batch);
+	b->prev = im_to_le64(s->prev);
+	b->next = im_to_le64(s->next);
+	b->len = im_to_le64(s->len);
+	b->content = im_to_le32(s->crc);
+	b->crc_prev = im_to_le32(s->crc_prev);
+	b->crc_next = im_to_le32(s->crc_next);
+	b->journalled = im_to_le32(s->journalled);
+	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
+	if (s->journalled && im_dev_write(j->dev, off + IM_JOURNAL_BLOCK, content, s->len, err) < 0)
+		return im_error_prefix(err, "journal");
+	if (im_dev_write(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0 || im_dev_flush(j->dev, err) < 0)
+		return im_error_prefix(err, "journal");
+	return 0;
+}
+
+static int content_crc(struct im_journal *j, const struct im_slot *s, uint32_t *crc, struct im_error *err)
+{
+	uint64_t off = j->slots_off + s->seq % 2 * j->slot_size + IM_JOURNAL_BLOCK;
+	uint8_t buf[16384];
+
+	*crc = 0;
+	for (uint64_t done = 0; done < s->len; done += sizeof(buf)) {
+		size_t n = (size_t)im_min(sizeof(buf), s->len - done);
+
+		if (im_dev_read(j->dev, off + done, buf, n, err) < 0)
+			return -1;
+		*crc = im_crc32c(*crc, buf, n);
+	}
+	return 0;
+}
+
+/* Read slot i; 1 when it is a valid one of this run, else 0; -1 when reading failed. */
+static int slot_load(struct im_journal *j, int i, uint64_t run, struct im_slot *s, struct im_error *err)
+{
+	const struct slot_block *b = (const struct slot_block *)j->io;
+	uint64_t max = j->prog.n_batches;
+	uint32_t crc;
+
+	if (im_dev_read(j->dev, j->slots_off + (uint64_t)i * j->slot_size, j->io, IM_JOURNAL_BLOCK, err) < 0)
+		return -1;
+	if (memcmp(b->magic, slot_magic, sizeof(slot_magic)) != 0 || memcmp(b->uuid, j->uuid, 16) != 0 ||
+	    im_crc32c(0, b, sizeof(*b) - 4) != im_le32(b->crc))
+		return 0;
+	*s = (struct im_slot){
+		.seq = im_le64(b->seq), .run = im_le64(b->run), .batch = im_le64(b->batch),
+		.prev = im_le64(b->prev), .next = im_le64(b->next), .len = im_le64(b->len),
+		.crc = im_le32(b->content), .crc_prev = im_le32(b->crc_prev), .crc_next = im_le32(b->crc_next),
+		.journalled = im_le32(b->journalled) != 0,
+	};
+	if (s->run != run || s->seq % 2 != (uint64_t)i || (s->batch >= max && s->batch != IM_NO_BATCH) ||
+	    (s->prev >= max && s->prev != IM_NO_BATCH) || (s->next >= max && s->next != IM_NO_BATCH) ||
+	    s->len > im_max(j->prog.params.buffer, 4096) ||
+	    (s->journalled && s->len > j->slot_size - IM_JOURNAL_BLOCK))
+		return 0;
+	if (!s->journalled)
+		return 1;
+	if (content_crc(j, s, &crc, err) < 0)
+		return -1;
+	return crc == s->crc;
+}
+
+int im_slot_read(struct im_journal *j, uint64_t run, struct im_slot slots[2], struct im_error *err)
+{
+	struct im_slot both[2];
+	int valid[2];
+
+	for (int i = 0; i < 2; i++) {
+		valid[i] = slot_load(j, i, run, &both[i], err);
+		if (valid[i] < 0)
+			return -1;
+	}
+	if (valid[0] && valid[1]) {
+		int newer = both[1].seq > both[0].seq;
+
+		slots[0] = both[newer];
+		slots[1] = both[!newer];
+		return 2;
+	}
+	if (valid[0] || valid[1])
+		slots[0] = both[valid[1]];
+	return valid[0] || valid[1];
+}
+
+int im_slot_content(struct im_journal *j, const struct im_slot *s, uint8_t *buf, struct im_error *err)
+{
+	return im_dev_read(j->dev, j->slots_off + s->seq % 2 * j->slot_size + IM_JOURNAL_BLOCK, buf, s->len, err);
+}

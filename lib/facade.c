@@ -1,0 +1,79 @@
+/* facade.c - small things behind the public interface: errors, options, opening. */
+#include "facade.h"
+
+#include <config.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *imgmend_version(void)
+{
+	return PACKAGE_VERSION;
+}
+
+int im_facade_fail(struct imgmend_error *out, const struct im_error *err)
+{
+	_Static_assert(sizeof(out->message) == sizeof(err->message), "the same text");
+	_Static_assert((int)IMGMEND_ECANCELLED == (int)IM_ECANCELLED, "the same codes");
+
+	if (!out)
+		return -1;
+	*out = (struct imgmend_error){
+		.code = (enum imgmend_code)err->code, .sys_errno = err->sys_errno,
+		.has_offset = err->has_off, .offset = err->off,
+	};
+	memcpy(out->message, err->message, sizeof(out->message));
+	return -1;
+}
+
+bool im_facade_allows(const struct imgmend_options *options, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = options->allow; p; p = strchr(p, ',')) {
+		p += *p == ',';
+		if (strncmp(p, word, n) == 0 && (p[n] == 0 || p[n] == ','))
+			return true;
+	}
+	return false;
+}
+
+struct im_dev *im_facade_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err)
+{
+	uint32_t ss = options->sector_size;
+
+	if (options->format && strcmp(options->format, "raw") != 0) {
+		im_error_set(err, IM_EUSAGE, "%s: the format \"%s\" is not supported; this imgmend reads raw images and block"
+			     " devices", path, options->format);
+		return NULL;
+	}
+	if (ss && ss != 512 && ss != 4096) {
+		im_error_set(err, IM_EUSAGE, "a sector size of %u bytes makes no sense; 512 and 4096 are known", ss);
+		return NULL;
+	}
+	return im_dev_file(path, write, ss, err);
+}
+
+void im_facade_scan_options(const struct imgmend_options *options, struct im_scan_options *out)
+{
+	*out = (struct im_scan_options){ .sector_size = options->sector_size };
+}
+
+typedef IM_VEC(struct imgmend_finding) finding_vec;
+
+int im_facade_findings(const struct im_scan *scan, void *vec, struct im_error *err)
+{
+	finding_vec *out = vec;
+
+	for (size_t i = 0; i < scan->findings.n; i++) {
+		const struct im_finding *f = &scan->findings.v[i];
+		struct imgmend_finding *n = im_vec_push(out, err);
+
+		if (!n)
+			return -1;
+		*n = (struct imgmend_finding){
+			.id = f->id, .severity = (enum imgmend_severity)f->severity, .start = f->start, .size = f->size,
+			.partition = f->partition, .owner = f->owner, .message = f->message, .fixable = f->is_fixable,
+		};
+	}
+	return 0;
+}

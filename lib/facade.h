@@ -1,0 +1,61 @@
+/* facade.h - what the files behind imgmend.h share. */
+#ifndef IM_FACADE_H
+#define IM_FACADE_H
+
+#include "base/vec.h"
+#include "exec/exec.h"
+#include "imgmend.h"
+#include "plan/plan.h"
+#include "scan/scan.h"
+
+struct imgmend_scan {
+	char *path;
+	struct im_scan scan;
+	char table_id[48];
+	IM_VEC(struct imgmend_region) regions;
+	IM_VEC(struct imgmend_finding) findings;
+};
+
+struct imgmend_plan {
+	char *path;			/* NULL: loaded from a file */
+	struct im_scan scan;
+	struct im_plan plan;
+	struct im_journal_cost cost;
+	char strategy[32];
+	IM_VEC(struct imgmend_finding) findings;
+	IM_VEC(struct imgmend_partition) partitions;
+	IM_VEC(struct imgmend_segment) segments;
+	IM_VEC(struct imgmend_way) ways;
+};
+
+/* The library's error as the caller's; returns -1. */
+int im_facade_fail(struct imgmend_error *out, const struct im_error *err);
+
+/* Is `word` in the comma-separated options->allow? */
+bool im_facade_allows(const struct imgmend_options *options, const char *word);
+
+/* The image for reading; refused when it is a container by options->format or when the sector size makes no
+ * sense. */
+struct im_dev *im_facade_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err);
+
+int im_facade_findings(const struct im_scan *scan, void *vec, struct im_error *err);
+void im_facade_scan_options(const struct imgmend_options *options, struct im_scan_options *out);
+
+/* Journals of an image: where they are. (places.c) */
+struct im_place {
+	char *dir;		/* directory */
+	char *base;		/* file name of the first; later ones get .1, .2 … */
+};
+int im_place_of(const char *path, const struct imgmend_options *options, struct im_place *place, struct im_error *err);
+void im_place_free(struct im_place *place);
+/* Path of journal n; the caller frees it. */
+char *im_place_path(const struct im_place *place, unsigned n);
+/* The highest n for which a journal exists, -1: none. */
+int im_place_newest(const struct im_place *place);
+/* Refuse a place that does not survive a power cut, or lies on the device under repair. */
+int im_place_check(const struct im_place *place, const char *image, bool allow_volatile, struct im_error *err);
+int im_place_sync_dir(const struct im_place *place, struct im_error *err);
+/* Open an existing journal: a regular file, ours or root's, not a link, locked. */
+struct im_dev *im_place_open(const char *journal, bool write, struct im_error *err);
+
+#endif

@@ -1,0 +1,255 @@
+/* facade_plan.c - imgmend_plan_*: making, saving, loading a plan, and looking at its result. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "facade.h"
+#include "facade_json.h"
+
+#define PLAN_FILE_MAX (64 << 20)
+
+/* What the floors below cannot know: the journal that a map needs. */
+struct costing {
+	struct im_dev *image;
+	uint32_t sector_size;
+};
+
+static int cost_of_map(const struct costing *c, const struct im_map *map, struct im_journal_cost *cost, char strategy[32],
+		       struct im_error *err)
+{
+	struct im_program prog;
+
+	if (im_program_build(&prog, map, c->sector_size, &im_exec_defaults, err) < 0)
+		return -1;
+	im_journal_cost(&prog, c->image, cost);
+	if (strategy)
+		snprintf(strategy, 32, "%s%s%s", prog.has_direct ? "direct" : "",
+			 prog.has_direct && prog.has_journalled ? "+" : "", prog.has_journalled ? "journalled" :
+			 prog.has_direct ? "" : "literals");
+	im_program_free(&prog);
+	return 0;
+}
+
+static int journal_bytes(void *arg, const struct im_map *map, uint64_t *bytes, struct im_error *err)
+{
+	struct im_journal_cost cost;
+
+	if (cost_of_map(arg, map, &cost, NULL, err) < 0)
+		return -1;
+	*bytes = cost.total;
+	return 0;
+}
+
+static int plan_options(const struct imgmend_options *o, struct im_plan_options *out, struct im_error *err)
+{
+	*out = (struct im_plan_options){
+		.align = o->align, .no_grow = o->no_grow != 0, .only = o->only,
+		.allow_boot_code = im_facade_allows(o, "unknown-boot-code"),
+	};
+	if (!o->add_table)
+		return 0;
+	if (strcmp(o->add_table, "mbr") != 0 && strcmp(o->add_table, "gpt") != 0)
+		return im_error_set(err, IM_EUSAGE, "--add-table takes mbr or gpt, not \"%s\"", o->add_table);
+	out->add_table = o->add_table[0] == 'm' ? IM_ADD_MBR : IM_ADD_GPT;
+	return 0;
+}
+
+/* Copy what the plan says into the public structs. */
+static int fill(imgmend_plan *p, struct im_error *err)
+{
+	const struct im_plan *plan = &p->plan;
+
+	for (size_t i = 0; i < plan->partitions.n; i++) {
+		const struct im_plan_partition *q = &plan->partitions.v[i];
+		struct imgmend_partition *n = im_vec_push(&p->partitions, err);
+
+		if (!n)
+			return -1;
+		*n = (struct imgmend_partition){ q->number, q->old_start, q->new_start, q->size, q->is_extended };
+	}
+	for (size_t i = 0; i < plan->map.segs.n; i++) {
+		const struct im_segment *s = &plan->map.segs.v[i];
+		struct imgmend_segment *n;
+
+		if (s->kind == IM_KEEP)
+			continue;
+		n = im_vec_push(&p->segments, err);
+		if (!n)
+			return -1;
+		*n = (struct imgmend_segment){ s->start, s->len, (enum imgmend_kind)s->kind, s->from, s->data, s->reason };
+	}
+	for (size_t i = 0; i < plan->ways.n; i++) {
+		const struct im_way *w = &plan->ways.v[i];
+		struct imgmend_way *n = im_vec_push(&p->ways, err);
+
+		if (!n)
+			return -1;
+		*n = (struct imgmend_way){ w->name, w->align, w->bytes_moved, w->growth, w->journal_bytes, w->is_feasible,
+					   w->is_chosen, w->missing };
+	}
+	return im_facade_findings(&p->scan, &p->findings, err);
+}
+
+static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)
+{
+	struct im_dev *recorder = im_dev_recorder(dev, err);
+	struct im_scan_options scan_options;
+	struct im_plan_options po;
+	struct costing costing = { .image = dev };
+	int rc = -1;
+
+	im_facade_scan_options(options, &scan_options);
+	if (recorder && plan_options(options, &po, err) == 0 &&
+	    im_scan_run(&p->scan, recorder, &scan_options, err) == 0) {
+		dev->sector_size = costing.sector_size = p->scan.sector_size;
+		po.cost = journal_bytes;
+		po.cost_arg = &costing;
+		rc = im_plan_make(&p->plan, &p->scan, recorder, dev, &po, err);
+		if (rc == 0 && !im_map_is_identity(&p->plan.map))
+			rc = cost_of_map(&costing, &p->plan.map, &p->cost, p->strategy, err);
+	}
+	im_dev_close(recorder);
+	return rc;
+}
+
+int imgmend_plan_image(const char *path, const struct imgmend_options *options, imgmend_plan **out,
+		       struct imgmend_error *error)
+{
+	struct imgmend_options none = { 0 };
+	imgmend_plan *p = calloc(1, sizeof(*p));
+	struct im_error err = { 0 };
+	struct im_dev *dev = NULL;
+	int rc = -1;
+
+	options = options ? options : &none;
+	if (p)
+		p->path = strdup(path);
+	if (!p || !p->path)
+		im_error_nomem(&err);
+	else if ((dev = im_facade_open(path, options, false, &err))) {
+		rc = make(p, dev, options, &err);
+		if (rc < 0)
+			im_error_prefix(&err, "%s", path);
+		else
+			rc = fill(p, &err);
+	}
+	im_dev_close(dev);
+	if (rc < 0) {
+		imgmend_plan_free(p);
+		return im_facade_fail(error, &err);
+	}
+	*out = p;
+	return 0;
+}
+
+/* The whole of a file that is not too large; the caller frees it. */
+static char *read_file(const char *file, size_t *len, struct im_error *err)
+{
+	struct im_dev *dev = im_dev_file(file, false, 0, err);
+	char *text = NULL;
+
+	if (!dev)
+		return NULL;
+	if (dev->size > PLAN_FILE_MAX)
+		im_error_set(err, IM_EFORMAT, "%s: too large for a plan", file);
+	else if (!(text = malloc(dev->size + 1)))
+		im_error_nomem(err);
+	else if (im_dev_read(dev, 0, text, dev->size, err) < 0) {
+		free(text);
+		text = NULL;
+	} else {
+		*len = dev->size;
+	}
+	im_dev_close(dev);
+	return text;
+}
+
+int imgmend_plan_load(const char *file, imgmend_plan **out, struct imgmend_error *error)
+{
+	imgmend_plan *p = calloc(1, sizeof(*p));
+	struct im_error err = { 0 };
+	size_t len = 0;
+	char *text = NULL;
+	int rc = -1;
+
+	if (!p)
+		im_error_nomem(&err);
+	else if ((text = read_file(file, &len, &err))) {
+		rc = im_plan_parse(&p->plan, text, len, &err);
+		if (rc < 0)
+			im_error_prefix(&err, "%s", file);
+		else
+			rc = fill(p, &err);
+	}
+	free(text);
+	if (rc < 0) {
+		imgmend_plan_free(p);
+		return im_facade_fail(error, &err);
+	}
+	*out = p;
+	return 0;
+}
+
+void imgmend_plan_free(imgmend_plan *p)
+{
+	if (!p)
+		return;
+	im_scan_free(&p->scan);
+	im_plan_free(&p->plan);
+	im_vec_free(&p->findings);
+	im_vec_free(&p->partitions);
+	im_vec_free(&p->segments);
+	im_vec_free(&p->ways);
+	free(p->path);
+	free(p);
+}
+
+int imgmend_plan_is_empty(const imgmend_plan *p)
+{
+	return im_map_is_identity(&p->plan.map);
+}
+
+const struct imgmend_finding *imgmend_plan_findings(const imgmend_plan *p, size_t *n)
+{
+	*n = p->findings.n;
+	return p->findings.v;
+}
+
+const struct imgmend_partition *imgmend_plan_partitions(const imgmend_plan *p, size_t *n)
+{
+	*n = p->partitions.n;
+	return p->partitions.v;
+}
+
+const struct imgmend_segment *imgmend_plan_segments(const imgmend_plan *p, size_t *n)
+{
+	*n = p->segments.n;
+	return p->segments.v;
+}
+
+const struct imgmend_way *imgmend_plan_ways(const imgmend_plan *p, size_t *n)
+{
+	*n = p->ways.n;
+	return p->ways.v;
+}
+
+const char *const *imgmend_plan_notes(const imgmend_plan *p, size_t *n)
+{
+	*n = p->plan.notes.n;
+	return (const char *const *)p->plan.notes.v;
+}
+
+void imgmend_plan_figures(const imgmend_plan *p, struct imgmend_plan_figures *f)
+{
+	*f = (struct imgmend_plan_figures){
+		.old_size = p->plan.map.old_size, .new_size = p->plan.map.new_size, .sector_size = p->plan.sector_size,
+		.bytes_moved = p->plan.bytes_moved, .literal_bytes = p->plan.literal_bytes,
+		.undo_bytes = p->cost.undo, .scratch_bytes = p->cost.scratch, .journal_bytes = p->cost.total,
+		.strategy = p->strategy, .fingerprint = p->plan.fingerprint,
+	};
+}

@@ -1,0 +1,133 @@
+/* facade_view.c - imgmend_preview and imgmend_copy: the corrected image beside the old one. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "dev/inuse.h"
+#include "facade.h"
+
+#define CHUNK (4u << 20)
+
+struct imgmend_view {
+	struct im_dev *image, *view;
+};
+
+static int open_view(imgmend_view *v, const char *path, const imgmend_plan *plan, struct im_error *err)
+{
+	struct imgmend_options none = { 0 };
+
+	v->image = im_facade_open(path, &none, false, err);
+	if (!v->image || im_plan_check_fingerprint(&plan->plan, v->image, err) < 0)
+		return -1;
+	v->image->sector_size = plan->plan.sector_size;
+	v->view = im_map_view(&plan->plan.map, v->image, err);
+	return v->view ? 0 : -1;
+}
+
+int imgmend_preview(const char *path, const imgmend_plan *plan, imgmend_view **out, struct imgmend_error *error)
+{
+	imgmend_view *v = calloc(1, sizeof(*v));
+	struct im_error err = { 0 };
+
+	if (!v || open_view(v, path, plan, &err) < 0) {
+		if (!v)
+			im_error_nomem(&err);
+		imgmend_view_close(v);
+		return im_facade_fail(error, &err);
+	}
+	*out = v;
+	return 0;
+}
+
+uint64_t imgmend_view_size(const imgmend_view *v)
+{
+	return v->view->size;
+}
+
+int imgmend_view_read(imgmend_view *v, uint64_t off, void *buf, size_t len, struct imgmend_error *error)
+{
+	struct im_error err = { 0 };
+
+	return im_dev_read(v->view, off, buf, len, &err) < 0 ? im_facade_fail(error, &err) : 0;
+}
+
+void imgmend_view_close(imgmend_view *v)
+{
+	if (!v)
+		return;
+	im_dev_close(v->view);
+	im_dev_close(v->image);
+	free(v);
+}
+
+/* Copy the view; the new file is one hole, so zeros need not be written. */
+static int copy(struct im_dev *view, struct im_dev *out, const struct imgmend_options *o, struct im_error *err)
+{
+	uint8_t *buf = malloc(CHUNK);
+	uint64_t off = 0;
+	int rc = buf ? 0 : im_error_nomem(err);
+
+	while (rc == 0 && off < view->size) {
+		struct im_extent ext;
+		size_t n;
+
+		rc = im_dev_extent(view, off, view->size - off, &ext, err);
+		if (rc < 0)
+			break;
+		if (ext.is_zero) {
+			off += ext.len;
+			continue;
+		}
+		n = (size_t)im_min(ext.len, CHUNK);
+		rc = im_dev_read(view, off, buf, n, err);
+		if (rc == 0)
+			rc = im_dev_write_sparse(out, off, buf, n, err);
+		off += n;
+		if (rc == 0 && o->progress && o->progress(o->progress_arg, IMGMEND_PHASE_COPY, off, view->size))
+			rc = im_error_set(err, IM_ECANCELLED, "stopped; the old image is as it was");
+	}
+	free(buf);
+	return rc < 0 ? -1 : im_dev_flush(out, err);
+}
+
+static int copy_to(imgmend_view *v, const char *output, const struct imgmend_options *options, struct im_error *err)
+{
+	struct imgmend_options at = { .journal = output };
+	struct im_dev *out = im_dev_file_create(output, v->view->size, 0, err);
+	struct im_place place;
+	int rc;
+
+	if (!out)
+		return -1;
+	rc = copy(v->view, out, options, err);
+	im_dev_close(out);
+	if (rc < 0) {
+		unlink(output);
+		return -1;
+	}
+	rc = im_place_of(output, &at, &place, err);
+	if (rc == 0)
+		rc = im_place_sync_dir(&place, err);
+	im_place_free(&place);
+	return rc;
+}
+
+int imgmend_copy(const char *path, const imgmend_plan *plan, const char *output,
+		 const struct imgmend_options *options, struct imgmend_error *error)
+{
+	struct imgmend_options none = { 0 };
+	imgmend_view v = { 0 };
+	struct im_error err = { 0 };
+	int rc;
+
+	options = options ? options : &none;
+	rc = im_facade_allows(options, "in-use") ? 0 : im_inuse_check(path, &err);
+	if (rc == 0)
+		rc = open_view(&v, path, plan, &err);
+	if (rc == 0)
+		rc = copy_to(&v, output, options, &err);
+	im_dev_close(v.view);
+	im_dev_close(v.image);
+	return rc < 0 ? im_facade_fail(error, &err) : 0;
+}

@@ -1,0 +1,219 @@
+/* imgmend.h - the public interface of libimgmend.
+ *
+ * imgmend repairs disk images whose partitions or volumes lie in the first 8192 bytes of the disk, where
+ * the boot area of a volume and Windows' shadow-copy header belong.
+ *
+ *	imgmend_scan	what is on the disk, and what breaks the rule; only reads
+ *	imgmend_plan	what would change, byte for byte; only reads
+ *	imgmend_preview	the corrected disk, to look at before anything is written
+ *	imgmend_copy	the corrected disk as a new file; the old one is left alone
+ *	imgmend_fix	carries the plan out in place, under an undo journal
+ *	imgmend_status, imgmend_resume, imgmend_undo, imgmend_discard
+ *
+ * Functions return 0, or -1 with *err filled (err may be NULL). Pointers that accessors return belong to the
+ * object and live as long as it does. All positions and sizes are in bytes. Nothing is printed; messages are
+ * English UTF-8. Objects may be used from one thread at a time; different objects from different threads.
+ */
+#ifndef IMGMEND_H
+#define IMGMEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum imgmend_code {
+	IMGMEND_OK = 0,
+	IMGMEND_EIO,		/* reading, writing, flushing or resizing failed */
+	IMGMEND_EFORMAT,	/* a plan or journal is not one, or is damaged */
+	IMGMEND_EREFUSED,	/* it cannot be done safely; the message says why */
+	IMGMEND_ECHANGED,	/* the image is not as the plan or journal left it */
+	IMGMEND_EBUSY,		/* somebody else uses the image */
+	IMGMEND_ENOSPC,
+	IMGMEND_ENOMEM,
+	IMGMEND_EUSAGE,
+	IMGMEND_ECANCELLED	/* the progress function asked to stop; resume or undo goes on */
+};
+
+struct imgmend_error {
+	enum imgmend_code code;
+	int sys_errno;			/* of the failed system call, or 0 */
+	int has_offset;
+	uint64_t offset;
+	char message[768];		/* one sentence */
+};
+
+enum imgmend_severity { IMGMEND_INFO, IMGMEND_WARNING, IMGMEND_ERROR };
+
+struct imgmend_finding {
+	const char *id;			/* stable, for scripts */
+	enum imgmend_severity severity;
+	uint64_t start, size;
+	int partition;			/* 0: none */
+	const char *owner, *message;
+	int fixable;
+};
+
+struct imgmend_region {
+	uint64_t start, size;
+	const char *kind;		/* "table", "partition", "volume", "gap" */
+	int number;			/* of a partition, else 0 */
+	const char *what;		/* "MBR", "EBR", "extended partition" …, or "" */
+	const char *type, *fs, *label;	/* "" where there is none */
+	int depth;			/* 1: inside the extended partition before it */
+};
+
+struct imgmend_partition {
+	int number;			/* 0: the bare volume */
+	uint64_t old_start, new_start, size;
+	int extended;
+};
+
+enum imgmend_kind { IMGMEND_FROM = 1, IMGMEND_BYTES, IMGMEND_ZERO };
+
+/* A range of the corrected image that differs from the old one. */
+struct imgmend_segment {
+	uint64_t start, size;
+	enum imgmend_kind kind;
+	uint64_t from;			/* FROM: where in the old image */
+	const uint8_t *data;		/* BYTES */
+	const char *reason;
+};
+
+/* A way that was considered. */
+struct imgmend_way {
+	const char *name;		/* "push", "gap", "end", "edit" */
+	uint64_t align, bytes_moved, growth, journal_bytes;
+	int feasible, chosen;
+	uint64_t missing;		/* bytes that lack where it is not feasible; UINT64_MAX: none would help */
+};
+
+/* Phases a repair goes through, for progress. */
+enum imgmend_phase { IMGMEND_PHASE_PREPARE, IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY };
+
+/* All zero or NULL means: the default. */
+struct imgmend_options {
+	const char *format;		/* "raw", or NULL: raw unless it is a known container */
+	uint32_t sector_size;		/* 512, 4096, or 0: recognise it */
+	uint64_t align;			/* of the partition at fault; 0: 1 MiB */
+	int no_grow;
+	const char *only;		/* finding ids, comma-separated */
+	const char *add_table;		/* "mbr" or "gpt" */
+	const char *allow;		/* comma-separated: in-use, changed, volatile-journal, unknown-boot-code */
+	const char *journal;		/* its path; NULL: beside a file, in /var/lib/imgmend for a block device */
+	/* Called every now and then with work done of work to do; non-zero stops at the next safe point. */
+	int (*progress)(void *arg, enum imgmend_phase phase, uint64_t done, uint64_t total);
+	void *progress_arg;
+};
+
+typedef struct imgmend_scan imgmend_scan;
+typedef struct imgmend_plan imgmend_plan;
+typedef struct imgmend_view imgmend_view;
+
+const char *imgmend_version(void);
+
+/* ---- scan ---- */
+
+int imgmend_scan_image(const char *path, const struct imgmend_options *options, imgmend_scan **scan,
+		       struct imgmend_error *err);
+void imgmend_scan_free(imgmend_scan *scan);
+uint64_t imgmend_scan_size(const imgmend_scan *scan);
+uint32_t imgmend_scan_sector_size(const imgmend_scan *scan);
+const char *imgmend_scan_format(const imgmend_scan *scan);
+const char *imgmend_scan_table(const imgmend_scan *scan);	/* "dos", "gpt", "none", "sun" … */
+const char *imgmend_scan_table_id(const imgmend_scan *scan);	/* disk identifier or GUID, "" */
+const struct imgmend_region *imgmend_scan_regions(const imgmend_scan *scan, size_t *n);
+const struct imgmend_finding *imgmend_scan_findings(const imgmend_scan *scan, size_t *n);
+/* One JSON document (schema imgmend.scan/1) without a newline; the caller frees it. NULL without memory. */
+char *imgmend_scan_json(const imgmend_scan *scan);
+
+/* ---- plan ---- */
+
+/* Plan the repair of the findings of severity error, or of those in options->only. With nothing to do the
+ * plan is empty. IMGMEND_EREFUSED when it cannot be done safely. */
+int imgmend_plan_image(const char *path, const struct imgmend_options *options, imgmend_plan **plan,
+		       struct imgmend_error *err);
+/* A plan from the file that imgmend_plan_json's text was saved to. */
+int imgmend_plan_load(const char *file, imgmend_plan **plan, struct imgmend_error *err);
+void imgmend_plan_free(imgmend_plan *plan);
+int imgmend_plan_is_empty(const imgmend_plan *plan);
+const struct imgmend_finding *imgmend_plan_findings(const imgmend_plan *plan, size_t *n);
+const struct imgmend_partition *imgmend_plan_partitions(const imgmend_plan *plan, size_t *n);
+const struct imgmend_segment *imgmend_plan_segments(const imgmend_plan *plan, size_t *n);
+const struct imgmend_way *imgmend_plan_ways(const imgmend_plan *plan, size_t *n);
+const char *const *imgmend_plan_notes(const imgmend_plan *plan, size_t *n);
+
+struct imgmend_plan_figures {
+	uint64_t old_size, new_size;
+	uint32_t sector_size;
+	uint64_t bytes_moved, literal_bytes;
+	uint64_t undo_bytes, scratch_bytes, journal_bytes;	/* undo is an upper bound */
+	const char *strategy;		/* "direct", "journalled", "direct+journalled", "literals" */
+	const char *fingerprint;	/* SHA-256 of what the plan was made from */
+};
+void imgmend_plan_figures(const imgmend_plan *plan, struct imgmend_plan_figures *figures);
+/* One JSON document (schema imgmend.plan/1); also the form in which a plan is saved. */
+char *imgmend_plan_json(const imgmend_plan *plan);
+
+/* ---- the corrected image, without changing the old one ---- */
+
+int imgmend_preview(const char *path, const imgmend_plan *plan, imgmend_view **view, struct imgmend_error *err);
+uint64_t imgmend_view_size(const imgmend_view *view);
+int imgmend_view_read(imgmend_view *view, uint64_t offset, void *buf, size_t size, struct imgmend_error *err);
+void imgmend_view_close(imgmend_view *view);
+
+/* Write the corrected image to the new file `output`, sparse where the old one is, and make it durable. */
+int imgmend_copy(const char *path, const imgmend_plan *plan, const char *output,
+		 const struct imgmend_options *options, struct imgmend_error *err);
+
+/* ---- repair in place ---- */
+
+/* Carry out exactly this plan. The image must be as it was when the plan was made (IMGMEND_ECHANGED), used by
+ * nobody (IMGMEND_EBUSY), without an unfinished repair (IMGMEND_EREFUSED). On return 0 the repair is durable
+ * and its journal stays for undo. On failure after the first write the image is fenced: resume or undo.
+ * journal gets the journal's path when it is not NULL and one was made; the caller frees it. */
+int imgmend_fix(const char *path, const imgmend_plan *plan, const struct imgmend_options *options, char **journal,
+		struct imgmend_error *err);
+
+enum imgmend_state {
+	IMGMEND_STATE_NONE,		/* no journal: no repair known */
+	IMGMEND_STATE_NOT_STARTED,	/* a journal, but nothing was written */
+	IMGMEND_STATE_REPAIRING,	/* interrupted */
+	IMGMEND_STATE_REPAIRED,
+	IMGMEND_STATE_UNDOING,		/* interrupted on the way back */
+	IMGMEND_STATE_UNDONE,		/* the old image is back; the journal can go */
+	IMGMEND_STATE_FOREIGN		/* the journal does not fit the image; message says why */
+};
+
+struct imgmend_status {
+	enum imgmend_state state;
+	char journal[4096];		/* path, "" if none */
+	char image[1024];		/* as named when the repair began */
+	char uuid[37];
+	uint64_t created;		/* seconds since 1970 */
+	uint64_t old_size, new_size, journal_size;
+	char message[768];		/* FOREIGN: why */
+};
+
+/* The newest journal of the image at path, or the journal at path itself. */
+int imgmend_status(const char *path, const struct imgmend_options *options, struct imgmend_status *status,
+		   struct imgmend_error *err);
+/* Finish an interrupted repair or undo in its current direction; *state says how it ended. */
+int imgmend_resume(const char *path, const struct imgmend_options *options, enum imgmend_state *state,
+		   struct imgmend_error *err);
+/* Bring the old image back and remove the journal. */
+int imgmend_undo(const char *path, const struct imgmend_options *options, enum imgmend_state *state,
+		 struct imgmend_error *err);
+/* Remove the journal of a finished repair; undo is not possible afterwards. */
+int imgmend_discard(const char *path, const struct imgmend_options *options, struct imgmend_error *err);
+
+const char *imgmend_state_name(enum imgmend_state state);	/* stable, for scripts: "repaired" … */
+char *imgmend_status_json(const struct imgmend_status *status, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,81 @@
+/* moves.c - the layout's moves as segments of the map, and literals where they differ. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "plan/plan.h"
+
+#define UNIT 512	/* grain of literals */
+
+static void name_of(const struct im_unit *u, char out[40])
+{
+	if (u->number)
+		snprintf(out, 40, "%spartition %d", u->is_extended ? "extended " : "", u->number);
+	else
+		snprintf(out, 40, "the volume");
+}
+
+int im_map_moves(struct im_plan_context *ctx, struct im_error *err)
+{
+	const struct im_layout *l = ctx->layout;
+	char name[40], reason[160];
+
+	/* what is left behind reads as zeros, so that no stale file system stays in a gap … */
+	for (size_t i = 0; i < l->units.n; i++) {
+		const struct im_unit *u = &l->units.v[i];
+
+		if (u->new_start == u->start)
+			continue;
+		name_of(u, name);
+		snprintf(reason, sizeof(reason), "%s has left this place", name);
+		if (im_map_zero(ctx->map, u->start, u->size, reason, err) < 0)
+			return -1;
+	}
+	/* … where nothing else comes to lie */
+	for (size_t i = 0; i < l->units.n; i++) {
+		const struct im_unit *u = &l->units.v[i];
+		bool right = u->new_start > u->start;
+
+		if (u->new_start == u->start)
+			continue;
+		name_of(u, name);
+		snprintf(reason, sizeof(reason), "%s moves %s by %" PRIu64 " bytes", name, right ? "right" : "left",
+			 right ? u->new_start - u->start : u->start - u->new_start);
+		if (im_map_from(ctx->map, u->new_start, u->size, u->start, reason, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int im_map_literal(struct im_plan_context *ctx, uint64_t off, const uint8_t *data, uint64_t len, const char *reason,
+		   struct im_error *err)
+{
+	struct im_dev *view = im_map_view(ctx->map, ctx->dev, err);
+	uint8_t *now = malloc(len ? len : 1);
+	uint64_t from = 0;
+	int rc = -1;
+
+	if (!view || !now) {
+		im_error_nomem(err);
+		goto out;
+	}
+	if (im_dev_read(view, off, now, len, err) < 0)
+		goto out;
+	/* runs of units that differ */
+	while (from < len) {
+		uint64_t end = from, n;
+
+		while (end < len && (n = im_min(UNIT, len - end), memcmp(now + end, data + end, n) != 0))
+			end += n;
+		if (end > from && im_map_bytes(ctx->map, off + from, data + from, end - from, reason, err) < 0)
+			goto out;
+		from = end + UNIT;
+	}
+	rc = 0;
+out:
+	im_dev_close(view);
+	free(now);
+	return rc;
+}

@@ -1,0 +1,181 @@
+/* notes.c - what an admin should know before the move: what is overwritten, what may be orphaned. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapt/windows.h"
+#include "base/bytes.h"
+#include "plan/plan.h"
+
+#define LOOK_MAX (1u << 20)	/* bytes of one gap that are looked at */
+
+int im_plan_note(struct im_plan *plan, struct im_error *err, const char *fmt, ...)
+{
+	char **n = im_vec_push(&plan->notes, err);
+	va_list ap;
+	int rc;
+
+	if (!n)
+		return -1;
+	va_start(ap, fmt);
+	rc = vasprintf(n, fmt, ap);
+	va_end(ap);
+	if (rc < 0) {
+		plan->notes.n--;
+		return im_error_nomem(err);
+	}
+	return 0;
+}
+
+/* Does the corrected image change any byte of old [start, start+len)? */
+static bool is_changed(const struct im_map *map, uint64_t start, uint64_t len)
+{
+	for (size_t i = im_map_find(map, im_min(start, map->new_size - 1)); i < map->segs.n; i++) {
+		const struct im_segment *s = &map->segs.v[i];
+
+		if (s->start >= start + len)
+			return false;
+		if (s->kind != IM_KEEP && im_overlaps(s->start, s->len, start, len))
+			return true;
+	}
+	return false;
+}
+
+static const char *looks_like(const uint8_t *p, size_t n)
+{
+	size_t text = 0;
+
+	if (memmem(p, n, "loading", 7) && memmem(p, n, "Geom", 4))
+		return "GRUB's second stage";
+	if (memmem(p, n, "PTRN", 4))
+		return "a repeated test pattern";
+	for (size_t i = 1; i < n && p[i] == p[0]; i++)
+		if (i + 1 == n)
+			return "one byte repeated";
+	for (size_t i = 0; i < n; i++)
+		text += (p[i] >= 32 && p[i] < 127) || p[i] == '\n' || p[i] == '\r' || p[i] == '\t';
+	return text > n - n / 16 ? "text" : "code or other data";
+}
+
+/* Say what lies in a gap of the old disk that the plan writes over. */
+static int look_at_gap(struct im_plan_context *ctx, const struct im_region *gap, struct im_error *err)
+{
+	uint64_t len = im_min(gap->size, LOOK_MAX), first = 0, last = 0, n = 0;
+	uint8_t *buf;
+	int rc = 0;
+
+	if (!is_changed(ctx->map, gap->start, gap->size) || gap->start >= ctx->dev->size)
+		return 0;
+	len = im_min(len, ctx->dev->size - gap->start);
+	buf = malloc(len);
+	if (!buf)
+		return im_error_nomem(err);
+	rc = im_dev_read(ctx->dev, gap->start, buf, len, err);
+	for (uint64_t off = 0; rc == 0 && off < len; off += 512) {
+		uint64_t piece = im_min(512, len - off);
+
+		if (im_is_zero(buf + off, piece) || !is_changed(ctx->map, gap->start + off, piece))
+			continue;
+		first = n ? first : off;
+		last = off + piece;
+		n += piece;
+	}
+	if (n)
+		rc = im_plan_note(ctx->plan, err, "%" PRIu64 " bytes between %" PRIu64 " and %" PRIu64 " belong to no partition,"
+				  " are not zero (%s) and will be overwritten; undo brings them back", n,
+				  gap->start + first, gap->start + last, looks_like(buf + first, last - first));
+	free(buf);
+	return rc;
+}
+
+/* GRUB 2's boot.img: its name among its messages, and at 0x5C the absolute sector of its next stage. */
+static int check_grub(struct im_plan_context *ctx, const uint8_t code[512], struct im_error *err)
+{
+	uint64_t lba = im_get64(code + 0x5c), off, ss = ctx->scan->sector_size;
+
+	if (!memmem(code, 440, "GRUB ", 5))
+		return 0;
+	if (!im_mul(lba, ss, &off) || off >= ctx->dev->size || !is_changed(ctx->map, off, 32768))
+		return im_plan_note(ctx->plan, err, "GRUB in sector 0 loads its next stage from sector %" PRIu64 ", which the plan"
+				    " leaves alone; block lists inside partitions are not checked", lba);
+	if (!ctx->options->allow_boot_code)
+		return im_error_at(err, IM_EREFUSED, off, "GRUB in sector 0 loads its next stage from absolute sector %" PRIu64
+				   ", and the correction would move or overwrite what is there: the disk would not boot;"
+				   " allow it with --allow=unknown-boot-code and reinstall GRUB afterwards", lba);
+	return im_plan_note(ctx->plan, err, "GRUB in sector 0 loads its next stage from absolute sector %" PRIu64 ", which moves or"
+			    " is overwritten: GRUB must be installed again", lba);
+}
+
+static int boot_code(struct im_plan_context *ctx, struct im_error *err)
+{
+	uint8_t code[512];
+
+	if (ctx->scan->table == IM_TABLE_NONE || im_dev_read(ctx->dev, 0, code, sizeof(code), err) < 0)
+		return ctx->scan->table == IM_TABLE_NONE ? 0 : -1;
+	if (im_is_zero(code, 440))
+		return 0;
+	if (memmem(code, 440, "GRUB ", 5))
+		return check_grub(ctx, code, err);
+	return im_plan_note(ctx->plan, err, "the boot code in sector 0 stays as it is; code that finds its partition through the"
+			    " table goes on working, code that knows an absolute sector does not");
+}
+
+static int windows(struct im_plan_context *ctx, struct im_error *err)
+{
+	unsigned bits = 0;
+
+	if (ctx->scan->table != IM_TABLE_DOS)
+		return 0;
+	for (size_t i = 0; i < ctx->scan->volumes.n; i++) {
+		const struct im_volume *v = &ctx->scan->volumes.v[i];
+		unsigned what = 0;
+
+		if (v->n_formats == 1 && v->state == IM_FOUND &&
+		    im_windows_look(ctx->dev, v->start, v->there, v->info[0].name, &what, err) < 0)
+			return -1;
+		if (what && im_plan_note(ctx->plan, err, "partition %d holds %s%s%s", v->number,
+					 what & IM_WINDOWS_BCD ? "Windows' boot configuration (\\Boot\\BCD)" : "",
+					 what == (IM_WINDOWS_BCD | IM_WINDOWS_SYSTEM) ? " and " : "",
+					 what & IM_WINDOWS_SYSTEM ? "a Windows system (\\Windows)" : "") < 0)
+			return -1;
+		bits |= what;
+	}
+	if (!bits)
+		return 0;
+	return im_plan_note(ctx->plan, err, "Windows knows partitions of this disk by disk signature and byte offset: its boot"
+			    " configuration and drive letters may not find a partition that moves; repair them with"
+			    " `bcdboot` or `bootrec /rebuildbcd`");
+}
+
+static int tables(struct im_plan_context *ctx, struct im_error *err)
+{
+	const struct im_mbr *mbr = &ctx->scan->mbr;
+	struct im_geometry geo = im_mbr_geometry(mbr);
+
+	if (ctx->scan->table != IM_TABLE_DOS)
+		return 0;
+	if (!geo.heads)
+		return im_plan_note(ctx->plan, err, "the CHS fields of changed entries are set to their limits: the table implies no"
+				    " geometry");
+	return im_plan_note(ctx->plan, err, "the CHS fields of changed entries follow the table's geometry of %u heads and %u"
+			    " sectors%s", geo.heads, geo.sectors,
+			    geo.ends_on_cylinder ? "; partitions move by whole cylinders, as their ends lie on cylinder borders" :
+			    "");
+}
+
+int im_plan_notes(struct im_plan_context *ctx, struct im_error *err)
+{
+	for (size_t i = 0; i < ctx->scan->regions.n; i++) {
+		const struct im_region *r = &ctx->scan->regions.v[i];
+
+		if (r->kind == IM_REGION_GAP && r->depth == 0 && look_at_gap(ctx, r, err) < 0)
+			return -1;
+	}
+	if (!ctx->plan->bytes_moved)
+		return 0;
+	if (tables(ctx, err) < 0 || boot_code(ctx, err) < 0 || windows(ctx, err) < 0)
+		return -1;
+	return im_plan_note(ctx->plan, err, "/etc/fstab, crypttab and other files that may name positions are not searched");
+}

@@ -1,0 +1,135 @@
+/* plan.h - from findings and layout to an image map.
+ *
+ * A plan is a value: the map, what it does to the partitions, every way that was considered, notes for the
+ * admin, and a fingerprint of what it was made from. Making one only reads the image.
+ */
+#ifndef IM_PLAN_PLAN_H
+#define IM_PLAN_PLAN_H
+
+#include "adapt/witness.h"
+#include "map/map.h"
+#include "scan/scan.h"
+
+#define IM_ALIGN_DEFAULT (1u << 20)
+
+enum im_add_table { IM_ADD_NONE, IM_ADD_MBR, IM_ADD_GPT };
+
+struct im_plan_options {
+	uint64_t align;			/* bytes; 0: the default */
+	bool no_grow;
+	enum im_add_table add_table;
+	const char *only;		/* finding ids, comma-separated; NULL: all of severity error */
+	bool allow_boot_code;		/* move what unknown boot code may need by absolute position */
+	/* Bytes of the journal that a map needs; the floor above knows. NULL: not costed. */
+	int (*cost)(void *arg, const struct im_map *map, uint64_t *journal_bytes, struct im_error *err);
+	void *cost_arg;
+};
+
+/* One way to correct the layout. */
+struct im_way {
+	const char *name;		/* "push", "gap", "end", "edit" (nothing moves) */
+	uint64_t align;			/* of the partition at fault, bytes */
+	bool is_feasible, is_chosen;
+	uint64_t bytes_moved, growth, journal_bytes;
+	uint64_t missing;		/* bytes lacking where it is not feasible; UINT64_MAX: no number of bytes helps */
+};
+
+struct im_plan_partition {
+	int number;
+	uint64_t old_start, new_start, size;	/* bytes */
+	bool is_extended;
+};
+
+struct im_range {
+	uint64_t start, len;
+};
+
+struct im_plan {
+	struct im_map map;
+	uint32_t sector_size;
+	IM_VEC(struct im_plan_partition) partitions;
+	IM_VEC(struct im_way) ways;
+	IM_VEC(char *) notes;
+	struct im_opinions opinions;
+	uint64_t bytes_moved, literal_bytes;
+	/* what was read to make it, and the SHA-256 over sizes, places and bytes of that */
+	IM_VEC(struct im_range) read;
+	char fingerprint[65];
+};
+
+/* Make the plan that repairs the scan's findings. recorder is the device the scan was made through; raw is
+ * the device below it. An empty plan (im_map_is_identity) when there is nothing to do. IM_EREFUSED when it
+ * cannot be done safely: the message says why and what is missing. */
+int im_plan_make(struct im_plan *plan, const struct im_scan *scan, struct im_dev *recorder, struct im_dev *raw,
+		 const struct im_plan_options *options, struct im_error *err);
+void im_plan_free(struct im_plan *plan);
+
+/* Does the image still read as when the plan was made? 0, or -1 with IM_ECHANGED. */
+int im_plan_check_fingerprint(const struct im_plan *plan, struct im_dev *dev, struct im_error *err);
+
+/* The plan from the JSON document that im_json_plan (json.h) writes. Trusts nothing. */
+int im_plan_parse(struct im_plan *plan, const char *text, size_t len, struct im_error *err);
+
+/* Is this finding to be repaired? */
+bool im_plan_wants(const struct im_plan_options *options, const struct im_finding *f);
+
+/* ---- Floor-internal from here on ---- */
+
+/* A thing that moves as one: a primary partition, an extended one with all in it, a bare volume. */
+struct im_unit {
+	int number;
+	uint64_t start, size, new_start;
+	uint64_t anchor;		/* byte in the unit that gets the alignment: 0, or its first logical at fault */
+	uint64_t keep_align;		/* what its position keeps when it is pushed */
+	bool is_fault, is_extended;
+};
+
+struct im_layout {
+	IM_VEC(struct im_unit) units;	/* sorted by start */
+	uint64_t floor;			/* nothing may start below */
+	uint64_t tail;			/* bytes that the backup GPT takes at the end */
+	uint64_t disk_size;		/* old */
+	uint64_t new_size;		/* set with the new positions */
+	uint64_t cylinder;		/* bytes that every shift must be a multiple of; 0: none */
+	bool may_grow;
+	enum im_add_table add_table;
+};
+
+int im_layout_of(struct im_layout *layout, const struct im_scan *scan, const struct im_plan_options *options,
+		 bool can_grow, struct im_error *err);
+void im_layout_free(struct im_layout *layout);
+
+/* Find new positions; fills plan->ways. Every way is offered to `cost` with the layout that it gives. */
+int im_solve(struct im_plan *plan, struct im_layout *layout, uint64_t align,
+	     int (*cost)(void *arg, const struct im_layout *layout, uint64_t *journal_bytes, struct im_error *err),
+	     void *arg, struct im_error *err);
+
+struct im_plan_context {
+	const struct im_scan *scan;
+	const struct im_plan_options *options;
+	const struct im_layout *layout;
+	struct im_dev *dev;		/* the recorder */
+	struct im_map *map;
+	struct im_plan *plan;		/* NULL while a way is only costed */
+};
+
+/* Lay into ctx->map: what the old backup GPT leaves, the layout's moves, tables, the volumes' own records. */
+int im_map_vacate_gpt(struct im_plan_context *ctx, struct im_error *err);
+int im_map_moves(struct im_plan_context *ctx, struct im_error *err);
+int im_map_mbr(struct im_plan_context *ctx, struct im_error *err);
+int im_map_gpt(struct im_plan_context *ctx, struct im_error *err);
+int im_map_new_table(struct im_plan_context *ctx, struct im_error *err);
+int im_map_volumes(struct im_plan_context *ctx, struct im_error *err);
+/* Lay literal bytes where they differ from what the map gives already, in whole sectors of 512. */
+int im_map_literal(struct im_plan_context *ctx, uint64_t off, const uint8_t *data, uint64_t len, const char *reason,
+		   struct im_error *err);
+
+/* New start of byte range [off, …) of the old disk, as the layout moves it. */
+uint64_t im_layout_moved(const struct im_layout *layout, uint64_t off);
+
+/* Notes, refusals for boot code that would break, the witnesses. */
+int im_plan_note(struct im_plan *plan, struct im_error *err, const char *fmt, ...) IM_PRINTF(3, 4);
+int im_plan_notes(struct im_plan_context *ctx, struct im_error *err);
+int im_plan_witnesses(struct im_plan_context *ctx, struct im_dev *raw, struct im_error *err);
+
+#endif

@@ -1,0 +1,88 @@
+/* witnesses.c - what we say the disk is, before and after, and whether others agree. */
+#include <string.h>
+
+#include "plan/plan.h"
+
+static int claim_of(struct im_claim *c, const struct im_plan_context *ctx, bool after, struct im_error *err)
+{
+	const struct im_scan *scan = ctx->scan;
+	const struct im_layout *l = ctx->layout;
+
+	c->sector_size = scan->sector_size;
+	c->table = im_table_name(scan);
+	if (scan->table == IM_TABLE_NONE && scan->volumes.n) {
+		const struct im_volume *v = &scan->volumes.v[0];
+
+		c->volume_start = after ? l->units.v[0].new_start : v->start;
+		c->volume_fs = v->n_formats == 1 && v->state == IM_FOUND ? v->info[0].name : NULL;
+		if (after && l->add_table)
+			c->table = l->add_table == IM_ADD_GPT ? "gpt" : "dos";
+	}
+	for (size_t i = 0; i < scan->volumes.n; i++) {
+		const struct im_volume *v = &scan->volumes.v[i];
+		struct im_claim_partition *p;
+
+		if (strcmp(c->table, "none") == 0)
+			break;
+		p = im_vec_push(&c->partitions, err);
+		if (!p)
+			return -1;
+		p->number = v->number ? v->number : l->units.v[0].number;
+		p->start = after ? im_layout_moved(l, v->start) : v->start;
+		p->size = v->number ? v->size : l->units.v[0].size;
+		p->is_extended = v->is_extended;
+		p->fs = v->n_formats == 1 && v->state == IM_FOUND ? v->info[0].name : NULL;
+	}
+	for (size_t i = 0; i < scan->mbr.ebrs.n; i++) {
+		uint64_t *e = im_vec_push(&c->ebrs, err);
+
+		if (!e)
+			return -1;
+		*e = after ? im_layout_moved(l, scan->mbr.ebrs.v[i].off) : scan->mbr.ebrs.v[i].off;
+	}
+	return 0;
+}
+
+static void claim_free(struct im_claim *c)
+{
+	im_vec_free(&c->partitions);
+	im_vec_free(&c->ebrs);
+}
+
+/* At least one witness must agree on the table, and none may disagree. */
+static int judge(struct im_plan *plan, struct im_error *err)
+{
+	bool agreed = false;
+
+	for (size_t i = 0; i < plan->opinions.list.n; i++) {
+		const struct im_opinion *o = &plan->opinions.list.v[i];
+
+		if (o->verdict == IM_DISAGREES)
+			return im_error_set(err, IM_EREFUSED, "%s does not read the corrected disk as planned (%s); nothing is"
+					    " done on our word alone", o->witness, o->why);
+		agreed |= o->on_table && o->verdict == IM_AGREES;
+		if (o->verdict == IM_ABSTAINS && im_plan_note(plan, err, "%s abstains: %s", o->witness, o->why) < 0)
+			return -1;
+	}
+	if (!agreed)
+		return im_error_set(err, IM_EREFUSED, "no other library reads this disk as imgmend does, so nobody can confirm"
+				    " the correction; nothing is done on our word alone");
+	return 0;
+}
+
+int im_plan_witnesses(struct im_plan_context *ctx, struct im_dev *raw, struct im_error *err)
+{
+	struct im_claim before = { 0 }, after = { 0 };
+	struct im_dev *view = im_map_view(ctx->map, raw, err);
+	int rc = -1;
+
+	if (!view)
+		return -1;
+	if (claim_of(&before, ctx, false, err) == 0 && claim_of(&after, ctx, true, err) == 0 &&
+	    im_witness_ask(raw, &before, view, &after, &ctx->plan->opinions, err) == 0)
+		rc = judge(ctx->plan, err);
+	claim_free(&before);
+	claim_free(&after);
+	im_dev_close(view);
+	return rc;
+}

@@ -1,0 +1,85 @@
+/* scan.c - the order of looking: container? table, volumes, findings, layout. */
+#include "scan/scan.h"
+
+#include "fmt/label.h"
+
+static int refuse_container(struct im_scan *scan, struct im_dev *dev, struct im_error *err)
+{
+	const char *name;
+
+	*err = (struct im_error){ 0 };
+	name = im_container_name(dev, err);
+	if (name && im_container_is_fixed_vhd(dev, err))
+		scan->container = name;
+	if (err->code)
+		return -1;
+	if (!name || scan->container)
+		return 0;
+	return im_error_set(err, IM_EREFUSED, "this is a %s file, not a raw disk image; convert it first (`qemu-img"
+			    " convert -O raw`, or unpack it), or attach it with qemu-nbd and name the device",
+			    im_container_title(name));
+}
+
+int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_options *options,
+		struct im_error *err)
+{
+	struct im_error local;
+	struct im_dev *cached;
+	int rc = -1;
+
+	*scan = (struct im_scan){ 0 };
+	if (!err)
+		err = &local;
+	if (refuse_container(scan, dev, err) < 0)
+		return -1;
+	cached = im_dev_cache(dev, err);
+	if (!cached)
+		return -1;
+	if (im_scan_table(scan, cached, options, err) == 0 &&
+	    (scan->is_fenced || im_scan_volumes(scan, cached, err) == 0) &&
+	    im_scan_findings(scan, cached, err) == 0 && im_scan_regions(scan, err) == 0)
+		rc = 0;
+	dev->sector_size = cached->sector_size;
+	im_dev_close(cached);
+	if (rc < 0)
+		im_scan_free(scan);
+	return rc;
+}
+
+void im_scan_free(struct im_scan *scan)
+{
+	im_mbr_free(&scan->mbr);
+	im_gpt_free(&scan->gpt);
+	im_vec_free(&scan->volumes);
+	im_vec_free(&scan->regions);
+	im_vec_free(&scan->findings);
+}
+
+bool im_scan_has_errors(const struct im_scan *scan)
+{
+	for (size_t i = 0; i < scan->findings.n; i++)
+		if (scan->findings.v[i].severity == IM_ERROR)
+			return true;
+	return false;
+}
+
+const char *im_table_name(const struct im_scan *scan)
+{
+	static const char *const names[] = { "none", "dos", "gpt" };
+
+	return scan->table == IM_TABLE_OTHER ? scan->label : names[scan->table];
+}
+
+const char *im_severity_name(enum im_severity severity)
+{
+	static const char *const names[] = { "info", "warning", "error" };
+
+	return names[severity];
+}
+
+const char *im_region_kind_name(enum im_region_kind kind)
+{
+	static const char *const names[] = { "table", "partition", "volume", "gap" };
+
+	return names[kind];
+}

@@ -1,0 +1,78 @@
+/* fix.c - `imgmend fix`: shows the plan, asks, repairs. */
+#include <config.h>
+#include <stdlib.h>
+
+#include "program.h"
+
+static int get_plan(const struct settings *s, imgmend_plan **plan, struct imgmend_error *err)
+{
+	if (s->plan_file)
+		return imgmend_plan_load(s->plan_file, plan, err);
+	return imgmend_plan_image(s->images[0], &s->library, plan, err);
+}
+
+static int write_new(struct settings *s, const imgmend_plan *plan)
+{
+	struct imgmend_error err;
+	int rc;
+
+	progress_install(s);
+	rc = imgmend_copy(s->images[0], plan, s->new_image, &s->library, &err);
+	progress_end();
+	if (rc < 0)
+		return report_error(&err);
+	if (!s->quiet)
+		fprintf(stderr, _("imgmend: the corrected image is %s; %s is as it was\n"), s->new_image, s->images[0]);
+	return EXIT_CORRECTED;
+}
+
+static int repair(struct settings *s, const imgmend_plan *plan)
+{
+	struct imgmend_error err;
+	char *journal;
+	int rc, status;
+
+	progress_install(s);
+	rc = imgmend_fix(s->images[0], plan, &s->library, &journal, &err);
+	progress_end();
+	if (rc < 0) {
+		status = report_error(&err);
+		if (journal)
+			fprintf(stderr, _("imgmend: the journal is %s; finish the repair with `imgmend resume %s` or take it"
+				" back with `imgmend undo %s`\n"), journal, s->images[0], s->images[0]);
+		/* a repair that had begun and stopped is more than a refusal */
+		if (journal && status == EXIT_UNCORRECTED)
+			status = EXIT_FAILED;
+		free(journal);
+		return status;
+	}
+	if (!s->quiet)
+		fprintf(stderr, _("imgmend: %s is repaired; `imgmend undo %s` takes it back, `imgmend discard %s` drops the"
+			" journal %s\n"), s->images[0], s->images[0], s->images[0], journal ? journal : "");
+	free(journal);
+	return EXIT_CORRECTED;
+}
+
+int verb_fix(const struct settings *settings)
+{
+	struct settings s = *settings;
+	struct imgmend_error err;
+	imgmend_plan *plan;
+	int status;
+
+	if (get_plan(&s, &plan, &err) < 0)
+		return report_error(&err);
+	if (!s.quiet)
+		print_plan(&s, stdout, plan, s.images[0]);
+	fflush(stdout);
+	if (imgmend_plan_is_empty(plan))
+		status = EXIT_FINE;
+	else if (s.dry_run)
+		status = EXIT_UNCORRECTED;
+	else
+		status = ask(&s, s.new_image ? _("Write the corrected image?") : _("Repair the image in place?"));
+	if (status < 0)
+		status = s.new_image ? write_new(&s, plan) : repair(&s, plan);
+	imgmend_plan_free(plan);
+	return status;
+}

@@ -1,0 +1,68 @@
+/* main.c - imgmend: finds the verb, parses its options, runs it. */
+#include <config.h>
+#include <locale.h>
+#include <string.h>
+
+#include "program.h"
+
+const struct verb verbs[] = {
+	{ "scan", "[OPTION]… IMAGE…", N_("show what is on the images and which of it lies where it must not"), verb_scan, true },
+	{ "plan", "[OPTION]… IMAGE", N_("show exactly what a repair would change; writes nothing"), verb_plan, false },
+	{ "fix", "[OPTION]… IMAGE", N_("repair the image in place, with an undo journal"), verb_fix, false },
+	{ "status", "[OPTION]… IMAGE | JOURNAL", N_("show where a repair stands"), verb_status, false },
+	{ "resume", "[OPTION]… IMAGE", N_("finish an interrupted repair or undo"), verb_resume, false },
+	{ "undo", "[OPTION]… IMAGE", N_("take a repair back, finished or not"), verb_undo, false },
+	{ "discard", "[OPTION]… IMAGE", N_("drop the journal of a finished repair"), verb_discard, false },
+	{ NULL, NULL, NULL, NULL, false },
+};
+
+const struct verb *verb_find(const char *name)
+{
+	for (const struct verb *v = verbs; v->name; v++)
+		if (strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
+}
+
+static void help(FILE *out)
+{
+	fprintf(out, _("Usage: imgmend VERB [OPTION]... IMAGE\n"
+		       "Repairs disk images whose data lies in the first 8 KiB, where the boot area belongs.\n\n"));
+	for (const struct verb *v = verbs; v->name; v++)
+		fprintf(out, "  %-8s  %s\n", v->name, _(v->summary));
+	fprintf(out, _("\nRun `imgmend VERB --help` for the options of a verb, or read imgmend(8).\n"
+		       "Exit status: 0 nothing to do or all well, 1 corrected, 4 errors left or refused,\n"
+		       "8 operational error, 16 usage, 32 cancelled.\n"));
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings = { .jobs = 1 };
+	const struct verb *verb;
+	int status;
+
+	setlocale(LC_ALL, "");
+	bindtextdomain(PACKAGE, LOCALEDIR);
+	textdomain(PACKAGE);
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		help(stdout);
+		return EXIT_FINE;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("imgmend %s\n", imgmend_version());
+		return EXIT_FINE;
+	}
+	verb = verb_find(argv[1]);
+	if (!verb) {
+		fprintf(stderr, _("imgmend: there is no verb \"%s\"; `imgmend --help` lists them\n"), argv[1]);
+		return EXIT_USAGE;
+	}
+	status = options_parse(verb, argc - 1, argv + 1, &settings);
+	if (status >= 0)
+		return status;
+	return verb->run(&settings);
+}

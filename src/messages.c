@@ -1,0 +1,67 @@
+/* messages.c - errors, questions and sizes, as a person reads them. */
+#include <config.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "program.h"
+
+int report_error(const struct imgmend_error *err)
+{
+	fprintf(stderr, "imgmend: %s\n", err->message);
+	switch (err->code) {
+	case IMGMEND_EREFUSED:
+	case IMGMEND_ECHANGED:
+	case IMGMEND_EBUSY:
+	case IMGMEND_ENOSPC:
+		return EXIT_UNCORRECTED;
+	case IMGMEND_EUSAGE:
+		return EXIT_USAGE;
+	case IMGMEND_ECANCELLED:
+		return EXIT_CANCELLED;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+int ask(const struct settings *s, const char *question)
+{
+	char answer[16];
+
+	if (s->yes)
+		return -1;
+	if (!isatty(STDIN_FILENO)) {
+		fprintf(stderr, _("imgmend: there is no terminal to ask on; give --yes to go on without asking\n"));
+		return EXIT_USAGE;
+	}
+	fprintf(stderr, "%s [y/N] ", question);
+	fflush(stderr);
+	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y') ? -1 : EXIT_CANCELLED;
+}
+
+const char *size_text(uint64_t size, char buf[64])
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double v = (double)size;
+	int u = -1;
+
+	while (v >= 1024 && u < 5) {
+		v /= 1024;
+		u++;
+	}
+	if (u < 0)
+		snprintf(buf, 64, ngettext("%" PRIu64 " byte", "%" PRIu64 " bytes", (unsigned long)size), size);
+	else
+		snprintf(buf, 64, _("%" PRIu64 " bytes (%.1f %s)"), size, v, units[u]);
+	return buf;
+}
+
+bool use_color(const struct settings *s, FILE *out)
+{
+	const char *no = getenv("NO_COLOR");
+
+	if (s->color != COLOR_AUTO)
+		return s->color == COLOR_ALWAYS;
+	return !(no && *no) && isatty(fileno(out));
+}

@@ -1,0 +1,79 @@
+/* program.h - what the verbs of the program share: options, exit status, reports. */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include <imgmend.h>
+#include <libintl.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#define _(s) gettext(s)
+#define N_(s) s
+
+/* Exit status, to be combined over several images. */
+enum {
+	EXIT_FINE = 0,
+	EXIT_CORRECTED = 1,
+	EXIT_UNCORRECTED = 4,	/* error findings left, or a repair refused */
+	EXIT_FAILED = 8,
+	EXIT_USAGE = 16,
+	EXIT_CANCELLED = 32,
+};
+
+enum progress_mode { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_JSON, PROGRESS_NONE };
+enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+struct settings {
+	struct imgmend_options library;
+	bool json, yes, dry_run, quiet;
+	int verbose;
+	unsigned jobs;
+	const char *output;	/* -o FILE of plan */
+	const char *new_image;	/* --output NEW of fix */
+	const char *plan_file;
+	enum progress_mode progress;
+	enum color_mode color;
+	char **images;
+	int n_images;
+};
+
+struct verb {
+	const char *name;
+	const char *usage;	/* its arguments, not translated */
+	const char *summary;	/* one line */
+	int (*run)(const struct settings *settings);
+	bool takes_many;	/* images */
+};
+
+extern const struct verb verbs[];
+const struct verb *verb_find(const char *name);
+
+int verb_scan(const struct settings *s);
+int verb_plan(const struct settings *s);
+int verb_fix(const struct settings *s);
+int verb_status(const struct settings *s);
+int verb_resume(const struct settings *s);
+int verb_undo(const struct settings *s);
+int verb_discard(const struct settings *s);
+
+/* options.c: parse what stands behind the verb. -1: go on; else the exit status. */
+int options_parse(const struct verb *verb, int argc, char **argv, struct settings *s);
+void options_help(FILE *out, const struct verb *verb);
+
+/* messages.c */
+int report_error(const struct imgmend_error *err);	/* prints; returns the exit status */
+int ask(const struct settings *s, const char *question);	/* -1: go on; else the exit status */
+/* "1048576 bytes (1.0 MiB)" into buf. */
+const char *size_text(uint64_t size, char buf[64]);
+bool use_color(const struct settings *s, FILE *out);
+
+/* report.c */
+void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n);
+void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, const char *path);
+bool has_errors(const struct imgmend_finding *f, size_t n);
+
+/* progress.c: fills options->progress; Ctrl-C makes it stop at the next safe point. */
+void progress_install(struct settings *s);
+void progress_end(void);
+
+#endif

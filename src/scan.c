@@ -1,0 +1,157 @@
+/* scan.c - `imgmend scan`: several images, several at a time, output in the order asked for. */
+#include <config.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program.h"
+
+static void print_region(FILE *out, const struct imgmend_region *r, uint32_t sector_size)
+{
+	char name[96];
+
+	if (r->number)
+		snprintf(name, sizeof(name), "%s %d", _("partition"), r->number);
+	else
+		snprintf(name, sizeof(name), "%s", r->what[0] ? r->what : _(r->kind));
+	fprintf(out, "  %*s%14" PRIu64 " %12" PRIu64 " %16" PRIu64 "  %-*s", r->depth * 2, "", r->start,
+		r->start / sector_size, r->size, 20 - r->depth * 2, name);
+	if (r->type[0])
+		fprintf(out, " %s", r->type);
+	if (r->fs[0])
+		fprintf(out, " %s", r->fs);
+	if (r->label[0])
+		fprintf(out, " \"%s\"", r->label);
+	fputc('\n', out);
+}
+
+static void print_scan(const struct settings *s, FILE *out, const imgmend_scan *scan, const char *path)
+{
+	const struct imgmend_finding *f;
+	const struct imgmend_region *r;
+	char size[64];
+	size_t n;
+
+	f = imgmend_scan_findings(scan, &n);
+	print_findings(s, out, path, f, n);
+	if (s->quiet)
+		return;
+	fprintf(out, _("%s: %s, sectors of %" PRIu32 " bytes, partition table: %s %s\n"), path,
+		size_text(imgmend_scan_size(scan), size), imgmend_scan_sector_size(scan), imgmend_scan_table(scan),
+		imgmend_scan_table_id(scan));
+	fprintf(out, "  %14s %12s %16s\n", _("start"), _("sector"), _("size"));
+	r = imgmend_scan_regions(scan, &n);
+	for (size_t i = 0; i < n; i++)
+		print_region(out, &r[i], imgmend_scan_sector_size(scan));
+}
+
+/* What one image gave: text for standard output, or an error. */
+struct result {
+	char *text;
+	size_t len;
+	struct imgmend_error err;
+	int status;
+	bool is_done;
+};
+
+struct work {
+	const struct settings *s;
+	struct result *results;
+	int next;
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+};
+
+static void scan_one(const struct settings *s, const char *path, struct result *r)
+{
+	const struct imgmend_finding *f;
+	imgmend_scan *scan;
+	FILE *out;
+	size_t n;
+
+	if (imgmend_scan_image(path, &s->library, &scan, &r->err) < 0) {
+		r->status = -1;
+		return;
+	}
+	out = open_memstream(&r->text, &r->len);
+	if (out && s->json) {
+		char *json = imgmend_scan_json(scan);
+
+		if (json)
+			fprintf(out, "%s\n", json);
+		free(json);
+	} else if (out) {
+		print_scan(s, out, scan, path);
+	}
+	if (out)
+		fclose(out);
+	f = imgmend_scan_findings(scan, &n);
+	r->status = has_errors(f, n) ? EXIT_UNCORRECTED : EXIT_FINE;
+	imgmend_scan_free(scan);
+}
+
+static void *worker(void *arg)
+{
+	struct work *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	while (w->next < w->s->n_images) {
+		int i = w->next++;
+
+		pthread_mutex_unlock(&w->lock);
+		scan_one(w->s, w->s->images[i], &w->results[i]);
+		pthread_mutex_lock(&w->lock);
+		w->results[i].is_done = true;
+		pthread_cond_broadcast(&w->done);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+/* Print results in order, each as soon as it and those before it are there. */
+static int collect(struct work *w)
+{
+	int status = 0;
+
+	for (int i = 0; i < w->s->n_images; i++) {
+		struct result *r = &w->results[i];
+
+		pthread_mutex_lock(&w->lock);
+		while (!r->is_done)
+			pthread_cond_wait(&w->done, &w->lock);
+		pthread_mutex_unlock(&w->lock);
+		if (r->status < 0)
+			/* a scan that is refused is an image that could not be read */
+			r->status = (report_error(&r->err) & EXIT_USAGE) | EXIT_FAILED;
+		else if (r->text)
+			fwrite(r->text, 1, r->len, stdout);
+		status |= r->status;
+		free(r->text);
+	}
+	return status;
+}
+
+int verb_scan(const struct settings *s)
+{
+	struct work w = { .s = s, .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
+	unsigned n = s->jobs > (unsigned)s->n_images ? (unsigned)s->n_images : s->jobs, started = 0;
+	pthread_t *threads = calloc(n, sizeof(*threads));
+	int status;
+
+	w.results = calloc((size_t)s->n_images, sizeof(*w.results));
+	if (!threads || !w.results) {
+		fprintf(stderr, "imgmend: out of memory\n");
+		return EXIT_FAILED;
+	}
+	while (started < n && pthread_create(&threads[started], NULL, worker, &w) == 0)
+		started++;
+	if (!started)
+		worker(&w);
+	status = collect(&w);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	free(threads);
+	free(w.results);
+	return status;
+}
