@@ -2,7 +2,7 @@
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
-#include <imgmend.h>
+#include "imgmend.h"
 #include <libintl.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -3,11 +3,11 @@
 #
 #	check-floors.sh [TREE]		TREE holds lib/ and src/; default: $srcdir, or the parent of tests/
 #
-#	base < dev < map < fmt < adapt < scan < plan < exec
+#	base < dev < map < fmt < adapt < scan < plan < exec < api
 #
 # - A file of lib/ includes from its own floor or a lower one, written relative to lib/; exec only
-#   from exec, map, dev and base. Files of lib/ itself (the public interface) stand above all
-#   floors, but imgmend.h, which is installed, includes nothing of the project.
+#   from exec, map, dev and base. imgmend.h, the public interface that is installed, includes
+#   nothing of the project; only lib/api, which implements it, and src/ include it.
 # - Only lib/adapt includes the headers of libfdisk, libparted, libblkid, libntfs-3g, libext2fs.
 # - src/ includes imgmend.h, its own headers and those of the system.
 # - No header includes config.h.
@@ -53,7 +53,7 @@ function check_quoted(name,    up) {
 		return
 	}
 	if (name == "imgmend.h") {
-		if (floor != "top") fault("upward include of \"imgmend.h\"")
+		if (floor != "api") fault("upward include of \"imgmend.h\"")
 		return
 	}
 	up = name; sub(/\/.*/, "", up)
@@ -91,7 +91,7 @@ function check_calls() {
 }
 
 BEGIN {
-	n = split("base dev map fmt adapt scan plan exec top", names, " ")
+	n = split("base dev map fmt adapt scan plan exec api", names, " ")
 	for (i = 1; i <= n; i++) rank[names[i]] = i
 	for (i = 1; i < ARGC; i++) known[ARGV[i]] = 1
 }
@@ -100,7 +100,7 @@ FNR == 1 {
 	in_comment = 0
 	path = FILENAME
 	n = split(path, part, "/")
-	floor = part[1] == "src" ? "src" : n == 2 ? "top" : part[2]
+	floor = part[1] == "src" ? "src" : n == 2 ? "api" : part[2]
 	if (floor != "src" && !(floor in rank)) fault("lib/" floor " is not a floor")
 }
 
@@ -130,7 +130,7 @@ bad=0
 
 new_tree() {
 	rm -rf "$scratch/t"
-	mkdir -p "$scratch"/t/lib/{base,dev,map,fmt,adapt,scan,plan,exec} "$scratch/t/src"
+	mkdir -p "$scratch"/t/lib/{base,dev,map,fmt,adapt,scan,plan,exec,api} "$scratch/t/src"
 	: > "$scratch/t/lib/imgmend.h"
 	: > "$scratch/t/src/own.h"
 }
@@ -162,7 +162,7 @@ for own in "${!floors[@]}"; do
 		$verdict "lib/${floors[own]}/x.c" "#include \"${floors[other]}/y.h\""
 	done
 	caught "lib/${floors[own]}/x.c" '#include "imgmend.h"'
-	allowed "lib/x.c" "#include \"${floors[own]}/y.h\""
+	allowed "lib/api/x.c" "#include \"${floors[own]}/y.h\""
 	caught "src/x.c" "#include \"${floors[own]}/y.h\""
 	for header in libfdisk/libfdisk.h libfdisk.h parted/parted.h blkid/blkid.h blkid.h \
 		      ntfs-3g/volume.h ext2fs/ext2fs.h ext2fs.h et/com_err.h com_err.h; do
@@ -184,8 +184,8 @@ caught src/x.c '#include <blkid/blkid.h>'
 caught src/x.c '#include <json-c/json.h>'
 caught src/x.c '#include "lib/imgmend.h"'
 caught src/own.h '#include "config.h"'
-caught lib/x.c '#include <parted/parted.h>'
-allowed lib/x.c '#include "imgmend.h"'
+caught lib/api/x.c '#include <parted/parted.h>'
+allowed lib/api/x.c '#include "imgmend.h"'
 allowed lib/dev/x.c '#include "config.h"'
 allowed lib/dev/x.c '#include <config.h>'
 allowed lib/map/x.c '#include <json-c/json.h>'

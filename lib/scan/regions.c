@@ -123,6 +123,9 @@ int im_scan_regions(struct im_scan *scan, struct im_error *err)
 		if (add(r.depth ? &inner : &top, r, err) < 0)
 			goto out;
 	}
+	/* an isohybrid image's file system lies under its partitions: by design */
+	if (scan->is_isohybrid && add(&top, of_volume(scan, &scan->whole), err) < 0)
+		goto out;
 	for (size_t i = 0; i < scan->mbr.ebrs.n; i++)
 		if (add_table(&inner, scan->mbr.ebrs.v[i].off, scan->sector_size, "EBR", 1, err) < 0)
 			goto out;

@@ -1,12 +1,12 @@
-/* facade_scan.c - imgmend_scan_*: scanning one image, for reading only. */
+/* scan.c - imgmend_scan_*: scanning one image, for reading only. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "facade.h"
-#include "facade_json.h"
+#include "api/api.h"
+#include "api/json.h"
 
 static int fill(imgmend_scan *s, struct im_error *err)
 {
@@ -27,7 +27,7 @@ static int fill(imgmend_scan *s, struct im_error *err)
 		snprintf(s->table_id, sizeof(s->table_id), "0x%08" PRIx32, scan->mbr.disk_id);
 	if (scan->table == IM_TABLE_GPT)
 		snprintf(s->table_id, sizeof(s->table_id), "%s", scan->gpt.disk_guid);
-	return im_facade_findings(scan, &s->findings, err);
+	return im_api_findings(scan, &s->findings, err);
 }
 
 int imgmend_scan_image(const char *path, const struct imgmend_options *options, imgmend_scan **out,
@@ -41,12 +41,12 @@ int imgmend_scan_image(const char *path, const struct imgmend_options *options, 
 	int rc = -1;
 
 	options = options ? options : &none;
-	im_facade_scan_options(options, &scan_options);
+	im_api_scan_options(options, &scan_options);
 	if (s)
 		s->path = strdup(path);
 	if (!s || !s->path)
 		im_error_nomem(&err);
-	else if ((dev = im_facade_open(path, options, false, &err))) {
+	else if ((dev = im_api_open(path, options, false, &err))) {
 		rc = im_scan_run(&s->scan, dev, &scan_options, &err);
 		if (rc < 0)
 			im_error_prefix(&err, "%s", path);
@@ -56,7 +56,7 @@ int imgmend_scan_image(const char *path, const struct imgmend_options *options, 
 	im_dev_close(dev);
 	if (rc < 0) {
 		imgmend_scan_free(s);
-		return im_facade_fail(error, &err);
+		return im_api_fail(error, &err);
 	}
 	*out = s;
 	return 0;
@@ -148,7 +148,7 @@ char *imgmend_scan_json(const imgmend_scan *s)
 	for (size_t i = 0; i < s->regions.n; i++)
 		put_region(&j, &s->regions.v[i]);
 	im_json_close(&j, '[');
-	im_facade_put_findings(&j, s->findings.v, s->findings.n);
+	im_api_put_findings(&j, s->findings.v, s->findings.n);
 	im_json_close(&j, '{');
 	return im_json_end(&j);
 }

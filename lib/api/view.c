@@ -1,11 +1,11 @@
-/* facade_view.c - imgmend_preview and imgmend_copy: the corrected image beside the old one. */
+/* view.c - imgmend_preview and imgmend_copy: the corrected image beside the old one. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "dev/inuse.h"
-#include "facade.h"
+#include "api/api.h"
 
 #define CHUNK (4u << 20)
 
@@ -17,7 +17,7 @@ static int open_view(imgmend_view *v, const char *path, const imgmend_plan *plan
 {
 	struct imgmend_options none = { 0 };
 
-	v->image = im_facade_open(path, &none, false, err);
+	v->image = im_api_open(path, &none, false, err);
 	if (!v->image || im_plan_check_fingerprint(&plan->plan, v->image, err) < 0)
 		return -1;
 	v->image->sector_size = plan->plan.sector_size;
@@ -34,7 +34,7 @@ int imgmend_preview(const char *path, const imgmend_plan *plan, imgmend_view **o
 		if (!v)
 			im_error_nomem(&err);
 		imgmend_view_close(v);
-		return im_facade_fail(error, &err);
+		return im_api_fail(error, &err);
 	}
 	*out = v;
 	return 0;
@@ -49,7 +49,7 @@ int imgmend_view_read(imgmend_view *v, uint64_t off, void *buf, size_t len, stru
 {
 	struct im_error err = { 0 };
 
-	return im_dev_read(v->view, off, buf, len, &err) < 0 ? im_facade_fail(error, &err) : 0;
+	return im_dev_read(v->view, off, buf, len, &err) < 0 ? im_api_fail(error, &err) : 0;
 }
 
 void imgmend_view_close(imgmend_view *v)
@@ -122,12 +122,12 @@ int imgmend_copy(const char *path, const imgmend_plan *plan, const char *output,
 	int rc;
 
 	options = options ? options : &none;
-	rc = im_facade_allows(options, "in-use") ? 0 : im_inuse_check(path, &err);
+	rc = im_api_allows(options, "in-use") ? 0 : im_inuse_check(path, &err);
 	if (rc == 0)
 		rc = open_view(&v, path, plan, &err);
 	if (rc == 0)
 		rc = copy_to(&v, output, options, &err);
 	im_dev_close(v.view);
 	im_dev_close(v.image);
-	return rc < 0 ? im_facade_fail(error, &err) : 0;
+	return rc < 0 ? im_api_fail(error, &err) : 0;
 }

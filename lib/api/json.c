@@ -1,11 +1,11 @@
-/* facade_json.c - the plan and the status as JSON documents. Keys are stable: scripts rely on them. */
-#include "facade_json.h"
+/* json.c - the plan and the status as JSON documents. Keys are stable: scripts rely on them. */
+#include "api/json.h"
 
 #include <string.h>
 
-#include "facade.h"
+#include "api/api.h"
 
-void im_facade_put_findings(struct im_json *j, const struct imgmend_finding *f, size_t n)
+void im_api_put_findings(struct im_json *j, const struct imgmend_finding *f, size_t n)
 {
 	im_json_open(j, "findings", '[');
 	for (size_t i = 0; i < n; i++, f++) {
@@ -108,7 +108,7 @@ char *imgmend_plan_json(const imgmend_plan *p)
 	im_json_uint(&j, "old_size", f.old_size);
 	im_json_uint(&j, "new_size", f.new_size);
 	im_json_uint(&j, "sector_size", f.sector_size);
-	im_facade_put_findings(&j, p->findings.v, p->findings.n);
+	im_api_put_findings(&j, p->findings.v, p->findings.n);
 	put_partitions(&j, p);
 	put_segments(&j, p);
 	im_json_uint(&j, "bytes_moved", f.bytes_moved);

@@ -1,6 +1,6 @@
-/* facade.h - what the files behind imgmend.h share. */
-#ifndef IM_FACADE_H
-#define IM_FACADE_H
+/* api.h - what the files behind imgmend.h share. */
+#ifndef IM_API_API_H
+#define IM_API_API_H
 
 #include "base/vec.h"
 #include "exec/exec.h"
@@ -29,17 +29,17 @@ struct imgmend_plan {
 };
 
 /* The library's error as the caller's; returns -1. */
-int im_facade_fail(struct imgmend_error *out, const struct im_error *err);
+int im_api_fail(struct imgmend_error *out, const struct im_error *err);
 
 /* Is `word` in the comma-separated options->allow? */
-bool im_facade_allows(const struct imgmend_options *options, const char *word);
+bool im_api_allows(const struct imgmend_options *options, const char *word);
 
 /* The image for reading; refused when it is a container by options->format or when the sector size makes no
  * sense. */
-struct im_dev *im_facade_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err);
+struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err);
 
-int im_facade_findings(const struct im_scan *scan, void *vec, struct im_error *err);
-void im_facade_scan_options(const struct imgmend_options *options, struct im_scan_options *out);
+int im_api_findings(const struct im_scan *scan, void *vec, struct im_error *err);
+void im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out);
 
 /* Journals of an image: where they are. (places.c) */
 struct im_place {

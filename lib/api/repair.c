@@ -1,4 +1,4 @@
-/* facade_repair.c - imgmend_fix and its like: the image, its journal and the executor brought together. */
+/* repair.c - imgmend_fix and its like: the image, its journal and the executor brought together. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "base/fence.h"
 #include "dev/inuse.h"
-#include "facade.h"
+#include "api/api.h"
 #include "fmt/label.h"
 #include "scan/beside.h"
 
@@ -69,9 +69,9 @@ static int open_image(struct session *s, const char *path, const struct imgmend_
 	*s = (struct session){ .path = path, .options = options };
 	if (im_place_of(path, options, &s->place, err) < 0)
 		return -1;
-	if (!im_facade_allows(options, "in-use") && im_inuse_check(path, err) < 0)
+	if (!im_api_allows(options, "in-use") && im_inuse_check(path, err) < 0)
 		return -1;
-	s->image = im_facade_open(path, options, true, err);
+	s->image = im_api_open(path, options, true, err);
 	if (!s->image) {
 		if (err->sys_errno == EACCES || err->sys_errno == EROFS || err->sys_errno == EPERM)
 			err->code = IM_EREFUSED;
@@ -82,13 +82,14 @@ static int open_image(struct session *s, const char *path, const struct imgmend_
 	return refuse_container(path, s->image, err);
 }
 
-/* Is this journal one whose making was interrupted: no head yet? Then the image was never touched. */
+/* Is this journal one whose making was interrupted: no head yet, nothing but zeros in its place? Then the
+ * image was never touched. Anything else without a head is somebody's own file. */
 static bool is_unfinished(struct im_dev *journal)
 {
 	uint8_t head[IM_JOURNAL_BLOCK];
+	size_t n = (size_t)im_min(sizeof(head), journal->size);
 
-	return journal->size < sizeof(head) ||
-	       (im_dev_read(journal, 0, head, sizeof(head), NULL) == 0 && im_is_zero(head, sizeof(head)));
+	return im_dev_read(journal, 0, head, n, NULL) == 0 && im_is_zero(head, n);
 }
 
 /* Sector size of the image from the journal's head, without judging anything else: the executor wants it. */
@@ -255,13 +256,13 @@ static int do_resume(struct session *s, struct im_error *err)
 
 static int do_undo(struct session *s, struct im_error *err)
 {
-	return im_exec_undo(&s->exec, im_facade_allows(s->options, "changed"), err);
+	return im_exec_undo(&s->exec, im_api_allows(s->options, "changed"), err);
 }
 
 static int fix(struct session *s, const char *path, const imgmend_plan *plan, const struct imgmend_options *options,
 	       struct im_error *err)
 {
-	bool allow_volatile = im_facade_allows(options, "volatile-journal");
+	bool allow_volatile = im_api_allows(options, "volatile-journal");
 
 	if (open_image(s, path, options, err) < 0)
 		return -1;
@@ -292,7 +293,7 @@ int imgmend_fix(const char *path, const imgmend_plan *plan, const struct imgmend
 	if (journal && s.is_open)
 		*journal = strdup(s.journal_path);
 	session_close(&s);
-	return rc < 0 ? im_facade_fail(error, &err) : 0;
+	return rc < 0 ? im_api_fail(error, &err) : 0;
 }
 
 /* ---- resume, undo, discard ---- */
@@ -340,7 +341,7 @@ static int run(const char *path, const struct imgmend_options *options, enum img
 	if (state)
 		*state = s.is_open ? public_state(s.exec.state) : IMGMEND_STATE_NONE;
 	session_close(&s);
-	return rc < 0 ? im_facade_fail(error, &err) : 0;
+	return rc < 0 ? im_api_fail(error, &err) : 0;
 }
 
 int imgmend_resume(const char *path, const struct imgmend_options *options, enum imgmend_state *state,
@@ -376,7 +377,7 @@ int imgmend_discard(const char *path, const struct imgmend_options *options, str
 	if (rc == 0)
 		rc = remove_journal(&s, &err);
 	session_close(&s);
-	return rc < 0 ? im_facade_fail(error, &err) : 0;
+	return rc < 0 ? im_api_fail(error, &err) : 0;
 }
 
 /* ---- status ---- */
@@ -414,7 +415,7 @@ static int status_of(struct session *s, struct imgmend_status *st, struct im_err
 	describe(st, &j);
 	im_journal_free(&j);
 	if (!s->image)
-		s->image = im_facade_open(st->image, s->options, false, &why);
+		s->image = im_api_open(st->image, s->options, false, &why);
 	if (s->image)
 		adopt_sector_size(s);
 	if (s->image && im_exec_open(&s->exec, s->image, s->journal, &why) == 0) {
@@ -443,7 +444,7 @@ static int status(struct session *s, struct imgmend_status *st, struct im_error 
 	if (is_journal(s->path)) {
 		s->journal_path = strdup(s->path);
 	} else {
-		s->image = im_facade_open(s->path, s->options, false, err);
+		s->image = im_api_open(s->path, s->options, false, err);
 		if (!s->image || im_place_of(s->path, s->options, &s->place, err) < 0)
 			return -1;
 		s->journal_path = find_journal(&s->place, s->image);
@@ -462,5 +463,5 @@ int imgmend_status(const char *path, const struct imgmend_options *options, stru
 	memset(st, 0, sizeof(*st));
 	rc = status(&s, st, &err);
 	session_close(&s);
-	return rc < 0 ? im_facade_fail(error, &err) : 0;
+	return rc < 0 ? im_api_fail(error, &err) : 0;
 }

@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "facade.h"
+#include "api/api.h"
 
 #define BLOCK_DIR "/var/lib/imgmend"
 #define SUFFIX ".imgmend-journal"

@@ -1,4 +1,4 @@
-/* facade_plan.c - imgmend_plan_*: making, saving, loading a plan, and looking at its result. */
+/* plan.c - imgmend_plan_*: making, saving, loading a plan, and looking at its result. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "facade.h"
-#include "facade_json.h"
+#include "api/api.h"
+#include "api/json.h"
 
 #define PLAN_FILE_MAX (64 << 20)
 
@@ -49,7 +49,7 @@ static int plan_options(const struct imgmend_options *o, struct im_plan_options 
 {
 	*out = (struct im_plan_options){
 		.align = o->align, .no_grow = o->no_grow != 0, .only = o->only,
-		.allow_boot_code = im_facade_allows(o, "unknown-boot-code"),
+		.allow_boot_code = im_api_allows(o, "unknown-boot-code"),
 	};
 	if (!o->add_table)
 		return 0;
@@ -92,7 +92,7 @@ static int fill(imgmend_plan *p, struct im_error *err)
 		*n = (struct imgmend_way){ w->name, w->align, w->bytes_moved, w->growth, w->journal_bytes, w->is_feasible,
 					   w->is_chosen, w->missing };
 	}
-	return im_facade_findings(&p->scan, &p->findings, err);
+	return im_api_findings(&p->scan, &p->findings, err);
 }
 
 static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)
@@ -103,7 +103,7 @@ static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_option
 	struct costing costing = { .image = dev };
 	int rc = -1;
 
-	im_facade_scan_options(options, &scan_options);
+	im_api_scan_options(options, &scan_options);
 	if (recorder && plan_options(options, &po, err) == 0 &&
 	    im_scan_run(&p->scan, recorder, &scan_options, err) == 0) {
 		dev->sector_size = costing.sector_size = p->scan.sector_size;
@@ -131,7 +131,7 @@ int imgmend_plan_image(const char *path, const struct imgmend_options *options, 
 		p->path = strdup(path);
 	if (!p || !p->path)
 		im_error_nomem(&err);
-	else if ((dev = im_facade_open(path, options, false, &err))) {
+	else if ((dev = im_api_open(path, options, false, &err))) {
 		rc = make(p, dev, options, &err);
 		if (rc < 0)
 			im_error_prefix(&err, "%s", path);
@@ -141,7 +141,7 @@ int imgmend_plan_image(const char *path, const struct imgmend_options *options, 
 	im_dev_close(dev);
 	if (rc < 0) {
 		imgmend_plan_free(p);
-		return im_facade_fail(error, &err);
+		return im_api_fail(error, &err);
 	}
 	*out = p;
 	return 0;
@@ -189,7 +189,7 @@ int imgmend_plan_load(const char *file, imgmend_plan **out, struct imgmend_error
 	free(text);
 	if (rc < 0) {
 		imgmend_plan_free(p);
-		return im_facade_fail(error, &err);
+		return im_api_fail(error, &err);
 	}
 	*out = p;
 	return 0;

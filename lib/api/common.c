@@ -1,5 +1,5 @@
-/* facade.c - small things behind the public interface: errors, options, opening. */
-#include "facade.h"
+/* common.c - small things behind the public interface: errors, options, opening. */
+#include "api/api.h"
 
 #include <config.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@ const char *imgmend_version(void)
 	return PACKAGE_VERSION;
 }
 
-int im_facade_fail(struct imgmend_error *out, const struct im_error *err)
+int im_api_fail(struct imgmend_error *out, const struct im_error *err)
 {
 	_Static_assert(sizeof(out->message) == sizeof(err->message), "the same text");
 	_Static_assert((int)IMGMEND_ECANCELLED == (int)IM_ECANCELLED, "the same codes");
@@ -25,7 +25,7 @@ int im_facade_fail(struct imgmend_error *out, const struct im_error *err)
 	return -1;
 }
 
-bool im_facade_allows(const struct imgmend_options *options, const char *word)
+bool im_api_allows(const struct imgmend_options *options, const char *word)
 {
 	size_t n = strlen(word);
 
@@ -37,7 +37,7 @@ bool im_facade_allows(const struct imgmend_options *options, const char *word)
 	return false;
 }
 
-struct im_dev *im_facade_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err)
+struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err)
 {
 	uint32_t ss = options->sector_size;
 
@@ -53,14 +53,14 @@ struct im_dev *im_facade_open(const char *path, const struct imgmend_options *op
 	return im_dev_file(path, write, ss, err);
 }
 
-void im_facade_scan_options(const struct imgmend_options *options, struct im_scan_options *out)
+void im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out)
 {
 	*out = (struct im_scan_options){ .sector_size = options->sector_size };
 }
 
 typedef IM_VEC(struct imgmend_finding) finding_vec;
 
-int im_facade_findings(const struct im_scan *scan, void *vec, struct im_error *err)
+int im_api_findings(const struct im_scan *scan, void *vec, struct im_error *err)
 {
 	finding_vec *out = vec;
 
