@@ -210,7 +210,7 @@ struct im_dev *im_dev_file(const char *path, bool write, uint32_t sector_size, s
 	int flags = (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 	struct stat st;
 	struct im_dev *dev;
-	int fd;
+	int fd, read_only = 0;
 
 	/* O_EXCL on a block device: refused while it, or a part of it, is mounted or held */
 	if (write && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
@@ -222,6 +222,11 @@ struct im_dev *im_dev_file(const char *path, bool write, uint32_t sector_size, s
 				     " unmount it and try again", path);
 		else
 			im_error_sys(err, errno, "%s: cannot open it%s", path, write ? " for writing" : "");
+		return NULL;
+	}
+	if (write && ioctl(fd, BLKROGET, &read_only) == 0 && read_only) {
+		close(fd);
+		im_error_sys(err, EROFS, "%s: the device is read-only", path);
 		return NULL;
 	}
 	/* what an earlier flush failed to write may still sit in the page cache, marked clean: forget it */

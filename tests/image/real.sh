@@ -188,7 +188,7 @@ check_bad() {
 		problem "the first error finding is not partition-in-reserved-area"
 	"$IMGMEND" plan --json "$name" >plan.json 2>err </dev/null || rc=$?
 	[ $rc = 4 ] || { problem "plan: expected exit status 4, got $rc: $(head -n 3 err)"; return; }
-	if [ "$(jq '.segments | length' plan.json 2>/dev/null || echo 0)" -gt 0 ]; then
+	if [ "$(jq -s 'map(.segments | length) | add // 0' plan.json)" -gt 0 ]; then
 		check_repair
 	elif [ "$1" = either ]; then
 		is_refused . fix --yes

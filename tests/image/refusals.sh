@@ -165,6 +165,7 @@ ln disk.img hard.img
 refused "the same under another name" hard.img 'in use|loop|attached' fix --yes hard.img
 detach_loop "$LOOP"
 
+truncate -s +2M disk.img # room enough: only the read-only state may stop it
 attach_loop -r disk.img
 before=$(sha "$LOOP")
 run '4|8' fix --yes --journal "$WORK/j" "$LOOP"
