@@ -142,6 +142,11 @@ static int file_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im
 	return 0;
 }
 
+static void file_prefetch(struct im_dev *dev, uint64_t off, uint64_t len)
+{
+	posix_fadvise(((struct file *)dev)->fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
+}
+
 static void file_close(struct im_dev *dev)
 {
 	struct file *f = (struct file *)dev;
@@ -158,6 +163,7 @@ static const struct im_dev_ops file_ops = {
 	.flush = file_flush,
 	.resize = file_resize,
 	.reserve = file_reserve,
+	.prefetch = file_prefetch,
 	.extent = file_extent,
 	.close = file_close,
 };
@@ -197,6 +203,7 @@ static struct im_dev *wrap(int fd, const char *path, uint32_t sector_size, struc
 	}
 	f->fd = fd;
 	f->dev.ops = &file_ops;
+	f->dev.may_flush_aside = true;
 	if (measure(f, sector_size, err) < 0) {
 		file_close(&f->dev);
 		return NULL;

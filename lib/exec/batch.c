@@ -196,6 +196,30 @@ int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, stru
 	return 0;
 }
 
+void im_batch_prefetch(struct im_exec *x, enum im_direction dir, uint64_t index)
+{
+	struct im_op ops[IM_BATCH_OPS];
+	bool journalled;
+	size_t n = im_program_batch(&x->journal.prog, index, ops, &journalled);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct im_origin *o;
+
+		if (ops[i].kind != IM_OP_COPY)
+			continue;
+		if (dir == IM_FORWARD) {
+			im_dev_prefetch(x->image, ops[i].src, ops[i].len);
+			continue;
+		}
+		if (ops[i].dst >= x->journal.prog.old_size)
+			continue;
+		o = im_program_origin(&x->journal.prog, ops[i].dst);
+		if (o->is_carried)
+			im_dev_prefetch(x->image, o->at + (ops[i].dst - o->old),
+					im_min(ops[i].len, o->old + o->len - ops[i].dst));
+	}
+}
+
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err)
 {
 	size_t max = 1 << 20;

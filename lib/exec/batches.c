@@ -4,9 +4,13 @@
  * overwrites is read by a later batch (P1 and P2 of program.h). Its checksum stands in slot(p), so that
  * recovery can tell an image that is exactly at p from one that has gone further.
  */
+#include <pthread.h>
+
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "exec/exec.h"
+
+#define PREFETCH (8u << 20)	/* bytes that the device is asked to read ahead */
 
 static bool report(struct im_exec *x, uint64_t done, uint64_t total)
 {
@@ -52,6 +56,42 @@ int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, 
 	return rc;
 }
 
+/* The image's flush, in a thread of its own. */
+struct flushing {
+	struct im_dev *image;
+	struct im_error err;
+	int rc;
+};
+
+static void *flush_image(void *arg)
+{
+	struct flushing *f = arg;
+
+	f->rc = im_dev_flush(f->image, &f->err);
+	return NULL;
+}
+
+/* Make the batch before and this batch's slot durable. In which order that happens does not matter: the
+ * slot's record of the batch before is only believed when the image agrees. */
+static int flush_both(struct im_exec *x, const struct im_slot *slot, const uint8_t *content, struct im_error *err)
+{
+	struct flushing f = { .image = x->image };
+	pthread_t thread;
+	int rc;
+
+	if (slot->prev == IM_NO_BATCH)
+		return im_slot_write(&x->journal, slot, content, err);
+	if (!x->image->may_flush_aside || pthread_create(&thread, NULL, flush_image, &f) != 0) {
+		rc = im_slot_write(&x->journal, slot, content, err);
+		return rc < 0 ? -1 : im_dev_flush(x->image, err);
+	}
+	rc = im_slot_write(&x->journal, slot, content, err);
+	pthread_join(thread, NULL);
+	if (rc == 0 && f.rc < 0 && err)
+		*err = f.err;
+	return rc < 0 ? -1 : f.rc;
+}
+
 /* Write batch a in place behind its slot; b is the one that follows. */
 static int one_batch(struct im_exec *x, const struct im_phase_record *run, uint64_t seq, uint64_t prev,
 		     uint32_t crc_prev, const struct im_batch *a, const struct im_batch *b, struct im_error *err)
@@ -62,9 +102,24 @@ static int one_batch(struct im_exec *x, const struct im_phase_record *run, uint6
 		.journalled = a->journalled, .len = a->len,
 	};
 
-	if (im_dev_flush(x->image, err) < 0 || im_slot_write(&x->journal, &slot, a->content, err) < 0)
-		return -1;
-	return im_batch_write(x, a, err);
+	return flush_both(x, &slot, a->content, err) < 0 ? -1 : im_batch_write(x, a, err);
+}
+
+/* Keep the device reading ahead of batch `index`, up to PREFETCH bytes. *ahead: how far that went. */
+static void read_ahead(struct im_exec *x, enum im_direction dir, uint64_t index, uint64_t *ahead)
+{
+	uint64_t n = x->journal.prog.n_batches, want = 1 + PREFETCH / (x->journal.prog.params.direct_min + 1);
+
+	for (uint64_t k = 1; k <= want; k++) {
+		uint64_t i = dir == IM_FORWARD ? index + k : index - k;
+
+		if (i >= n)		/* past either end: index - k wraps */
+			return;
+		if (*ahead != IM_NO_BATCH && (dir == IM_FORWARD ? i <= *ahead : i >= *ahead))
+			continue;
+		im_batch_prefetch(x, dir, i);
+		*ahead = i;
+	}
 }
 
 int im_batches_run(struct im_exec *x, const struct im_phase_record *run, uint64_t from, uint64_t seq,
@@ -72,7 +127,7 @@ int im_batches_run(struct im_exec *x, const struct im_phase_record *run, uint64_
 {
 	uint64_t total = run->dir == IM_FORWARD ? x->journal.prog.n_batches : run->batch;
 	struct im_batch two[2] = { { 0 } }, *a = &two[0], *b = &two[1];
-	uint64_t prev = IM_NO_BATCH;
+	uint64_t prev = IM_NO_BATCH, ahead = IM_NO_BATCH;
 	uint32_t crc_prev = 0;
 	int rc = -1;
 
@@ -86,6 +141,7 @@ int im_batches_run(struct im_exec *x, const struct im_phase_record *run, uint64_
 			im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
 			goto out;
 		}
+		read_ahead(x, run->dir, a->index, &ahead);
 		if (load_next(x, run->dir, behind(run->dir, a->index), b, err) < 0 ||
 		    one_batch(x, run, ++seq, prev, crc_prev, a, b, err) < 0)
 			goto out;

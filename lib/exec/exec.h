@@ -11,9 +11,10 @@
  *	FENCED		put_fence: sector 0 = fence, flushed
  *	GROWN		grow: the image has the larger of its two sizes
  *	  batches	im_batches_run: for each batch p, in this order
- *			  1. batch before p is durable in the image
- *			  2. slot(p), with p's content where it is journalled, is durable in the journal
- *			  3. p is written in place
+ *			  1. the batch before p is made durable in the image, and slot(p), with p's content where it
+ *			     is journalled, in the journal: both flushes at once, as slot(p) carries the checksum of
+ *			     the batch before, and recovery checks it against the image
+ *			  2. p is written in place
  *			two slots in turn: slot(p) never overwrites slot(p-1)
  *	FLUSHED		every batch is durable
  *	UNFENCING	remove_fence: recorded before the final sector 0 is written
@@ -94,6 +95,9 @@ int im_batch_next(struct im_exec *x, enum im_direction dir, uint64_t from, uint6
 int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b, struct im_error *err);
 /* Set b's ops without content. */
 void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b);
+/* Have the device read ahead what the content of batch index is made of. Copies run from the end of the disk
+ * to its start, where no read-ahead of the system's helps. */
+void im_batch_prefetch(struct im_exec *x, enum im_direction dir, uint64_t index);
 /* CRC-32C of what stands at the batch's destinations. */
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err);
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
