@@ -227,9 +227,10 @@ static int settle_run(struct settling *s, uint64_t *from, struct im_error *err)
 	if (slot->batch != IM_NO_BATCH) {
 		if (check_last(s, err) < 0 || check_prev(s, err) < 0)
 			return -1;
-		if ((s->redo_prev && redo(s, &s->slots[1], err) < 0) || (s->redo_last && redo(s, slot, err) < 0))
+		/* a flush behind each: the last may overwrite what the one before was made of */
+		if (s->redo_prev && (redo(s, &s->slots[1], err) < 0 || im_dev_flush(s->x->image, err) < 0))
 			return -1;
-		if (im_dev_flush(s->x->image, err) < 0)
+		if (s->redo_last && (redo(s, slot, err) < 0 || im_dev_flush(s->x->image, err) < 0))
 			return -1;
 	}
 	*from = slot->next == IM_NO_BATCH ? end : s->dir == IM_FORWARD ? slot->next : slot->next + 1;
