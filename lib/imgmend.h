@@ -91,7 +91,7 @@ struct imgmend_way {
 };
 
 /* Phases a repair goes through, for progress. */
-enum imgmend_phase { IMGMEND_PHASE_PREPARE, IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY };
+enum imgmend_phase { IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY };
 
 /* All zero or NULL means: the default. */
 struct imgmend_options {
@@ -103,7 +103,8 @@ struct imgmend_options {
 	const char *add_table;		/* "mbr" or "gpt" */
 	const char *allow;		/* comma-separated: in-use, changed, volatile-journal, unknown-boot-code */
 	const char *journal;		/* its path; NULL: beside a file, in /var/lib/imgmend for a block device */
-	/* Called every now and then with work done of work to do; non-zero stops at the next safe point. */
+	/* Called every now and then with work done of work to do (batches moved, bytes copied); non-zero stops at the
+	 * next safe point. */
 	int (*progress)(void *arg, enum imgmend_phase phase, uint64_t done, uint64_t total);
 	void *progress_arg;
 };

@@ -6,13 +6,13 @@
 #include "program.h"
 
 const struct verb verbs[] = {
-	{ "scan", "[OPTION]… IMAGE…", N_("show what is on the images and which of it lies where it must not"), verb_scan, true },
-	{ "plan", "[OPTION]… IMAGE", N_("show exactly what a repair would change; writes nothing"), verb_plan, false },
-	{ "fix", "[OPTION]… IMAGE", N_("repair the image in place, with an undo journal"), verb_fix, false },
-	{ "status", "[OPTION]… IMAGE | JOURNAL", N_("show where a repair stands"), verb_status, false },
-	{ "resume", "[OPTION]… IMAGE", N_("finish an interrupted repair or undo"), verb_resume, false },
-	{ "undo", "[OPTION]… IMAGE", N_("take a repair back, finished or not"), verb_undo, false },
-	{ "discard", "[OPTION]… IMAGE", N_("drop the journal of a finished repair"), verb_discard, false },
+	{ "scan", "[OPTION]... IMAGE...", N_("show what is on the images and which of it lies where it must not"), verb_scan, true },
+	{ "plan", "[OPTION]... IMAGE", N_("show exactly what a repair would change; writes nothing"), verb_plan, false },
+	{ "fix", "[OPTION]... IMAGE", N_("repair the image in place, with an undo journal"), verb_fix, false },
+	{ "status", "[OPTION]... IMAGE | JOURNAL", N_("show where a repair stands"), verb_status, false },
+	{ "resume", "[OPTION]... IMAGE", N_("finish an interrupted repair or undo"), verb_resume, false },
+	{ "undo", "[OPTION]... IMAGE", N_("take a repair back, finished or not"), verb_undo, false },
+	{ "discard", "[OPTION]... IMAGE", N_("drop the journal of a finished repair"), verb_discard, false },
 	{ NULL, NULL, NULL, NULL, false },
 };
 

@@ -30,9 +30,9 @@ static const struct option_row {
 	{ " fix status resume undo discard ", 0, "journal", OPT_JOURNAL, "FILE", N_("the journal's place") },
 	{ " plan fix ", 0, "align", OPT_ALIGN, "SIZE", N_("alignment of the partition at fault (default 1M)") },
 	{ " plan fix ", 0, "no-grow", OPT_NO_GROW, NULL, N_("do not make the image larger") },
-	{ " plan fix ", 0, "only", OPT_ONLY, "ID,…", N_("repair these findings, warnings included") },
+	{ " plan fix ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
 	{ " plan fix ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", N_("put a table around a volume that has none") },
-	{ " plan fix resume undo discard ", 0, "allow", OPT_ALLOW, "WHAT,…",
+	{ " plan fix resume undo discard ", 0, "allow", OPT_ALLOW, "WHAT,...",
 	  N_("accept: in-use, changed, volatile-journal, unknown-boot-code") },
 	{ "*", 'f', "format", 'f', "FMT", N_("format of the image (raw)") },
 	{ "*", 0, "sector-size", OPT_SECTOR_SIZE, "N", N_("logical sector size: 512 or 4096") },
@@ -116,7 +116,7 @@ static bool allow_is_known(const char *list)
 	static const char *const known[] = { "in-use", "changed", "volatile-journal", "unknown-boot-code", NULL };
 	char copy[256];
 
-	if (strlen(list) >= sizeof(copy))
+	if (!*list || strlen(list) >= sizeof(copy))
 		return false;
 	strcpy(copy, list);
 	for (char *save = NULL, *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save))
@@ -129,18 +129,21 @@ static int set_value(struct settings *s, int value, const char *arg)
 {
 	static const char *const modes[] = { "auto", "bar", "json", "none", NULL };
 	static const char *const colors[] = { "auto", "always", "never", NULL };
+	uint64_t size;
 	int word;
 
 	switch (value) {
 	case 'j':
-		s->jobs = (unsigned)parse_size(arg);
-		return s->jobs && s->jobs <= 256 ? -1 : bad_value("jobs", arg);
+		size = parse_size(arg);
+		s->jobs = (unsigned)size;
+		return size && size <= 256 ? -1 : bad_value("jobs", arg);
 	case OPT_ALIGN:
 		s->library.align = parse_size(arg);
 		return s->library.align ? -1 : bad_value("align", arg);
 	case OPT_SECTOR_SIZE:
-		s->library.sector_size = (uint32_t)parse_size(arg);
-		return s->library.sector_size == 512 || s->library.sector_size == 4096 ? -1 : bad_value("sector-size", arg);
+		size = parse_size(arg);
+		s->library.sector_size = (uint32_t)size;
+		return size == 512 || size == 4096 ? -1 : bad_value("sector-size", arg);
 	case OPT_PROGRESS:
 		word = word_in(arg, modes);
 		s->progress = word < 0 ? PROGRESS_AUTO : (enum progress_mode)word;
@@ -245,5 +248,10 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct setting
 	}
 	s->images = argv + optind;
 	s->n_images = argc - optind;
+	if (s->plan_file && (s->library.align || s->library.no_grow || s->library.only || s->library.add_table)) {
+		fprintf(stderr, _("imgmend fix: a saved plan says all; --align, --no-grow, --only and --add-table cannot"
+				  " change it\n"));
+		return EXIT_USAGE;
+	}
 	return check_images(verb, s);
 }

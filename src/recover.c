@@ -1,5 +1,6 @@
 /* recover.c - `imgmend resume`, `undo` and `discard`. */
 #include <config.h>
+#include <string.h>
 
 #include "program.h"
 
@@ -17,14 +18,17 @@ static int failed(const struct settings *s, const struct imgmend_error *err)
 int verb_resume(const struct settings *settings)
 {
 	struct settings s = *settings;
+	struct imgmend_status before;
 	enum imgmend_state state;
 	struct imgmend_error err;
+	bool was_complete;
 	int rc;
 
 	rc = ask(&s, _("Finish what was interrupted?"));
 	if (rc >= 0)
 		return rc;
 	progress_install(&s);
+	was_complete = imgmend_status(s.images[0], &s.library, &before, NULL) == 0 && before.state == IMGMEND_STATE_REPAIRED;
 	rc = imgmend_resume(s.images[0], &s.library, &state, &err);
 	progress_end();
 	if (rc < 0)
@@ -32,25 +36,41 @@ int verb_resume(const struct settings *settings)
 	if (!s.quiet)
 		fprintf(stderr, state == IMGMEND_STATE_UNDONE ? _("imgmend: %s is as it was before the repair\n") :
 			_("imgmend: %s is repaired\n"), s.images[0]);
-	return state == IMGMEND_STATE_UNDONE ? EXIT_FINE : EXIT_CORRECTED;
+	return state == IMGMEND_STATE_UNDONE || was_complete ? EXIT_FINE : EXIT_CORRECTED;
+}
+
+/* First as if nothing else were allowed: only so is it known whether the image was used since. */
+static int undo(const struct settings *s, bool *changed, struct imgmend_error *err)
+{
+	struct imgmend_options strict = s->library;
+	enum imgmend_state state;
+	int rc;
+
+	strict.allow = s->library.allow && strstr(s->library.allow, "in-use") ? "in-use" : NULL;
+	rc = imgmend_undo(s->images[0], &strict, &state, err);
+	*changed = rc < 0 && err->code == IMGMEND_ECHANGED && s->library.allow && strstr(s->library.allow, "changed");
+	return *changed ? imgmend_undo(s->images[0], &s->library, &state, err) : rc;
 }
 
 int verb_undo(const struct settings *settings)
 {
 	struct settings s = *settings;
-	enum imgmend_state state;
 	struct imgmend_error err;
+	bool changed;
 	int rc;
 
 	rc = ask(&s, _("Take the repair back?"));
 	if (rc >= 0)
 		return rc;
 	progress_install(&s);
-	rc = imgmend_undo(s.images[0], &s.library, &state, &err);
+	rc = undo(&s, &changed, &err);
 	progress_end();
 	if (rc < 0)
 		return failed(&s, &err);
-	if (!s.quiet)
+	if (changed)
+		fprintf(stderr, _("imgmend: %s is back in its old layout; it had been used since the repair, so its data is"
+			" what it was just now, not what it was before the repair\n"), s.images[0]);
+	else if (!s.quiet)
 		fprintf(stderr, _("imgmend: %s is as it was before the repair\n"), s.images[0]);
 	return EXIT_FINE;
 }

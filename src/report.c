@@ -43,7 +43,11 @@ static void print_partitions(FILE *out, const imgmend_plan *plan)
 
 		if (p->new_start != p->old_start)
 			snprintf(shift, sizeof(shift), "%+" PRId64, (int64_t)(p->new_start - p->old_start));
-		fprintf(out, "  %6d %16" PRIu64 " %16" PRIu64 " %16" PRIu64 " %16s%s\n", p->number, p->size, p->old_start,
+		if (p->number)
+			fprintf(out, "  %6d", p->number);
+		else
+			fprintf(out, "  %6s", _("volume"));
+		fprintf(out, " %16" PRIu64 " %16" PRIu64 " %16" PRIu64 " %16s%s\n", p->size, p->old_start,
 			p->new_start, shift, p->extended ? _("  extended") : "");
 	}
 }
@@ -110,7 +114,7 @@ void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, c
 	size_t n;
 	const struct imgmend_finding *f = imgmend_plan_findings(plan, &n);
 
-	if (n || imgmend_plan_is_empty(plan))
+	if (n)
 		print_findings(s, out, path, f, n);
 	if (imgmend_plan_is_empty(plan)) {
 		fprintf(out, _("%s: nothing to repair\n"), path);

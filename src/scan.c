@@ -123,7 +123,7 @@ static int collect(struct work *w)
 		pthread_mutex_unlock(&w->lock);
 		if (r->status < 0)
 			/* a scan that is refused is an image that could not be read */
-			r->status = (report_error(&r->err) & EXIT_USAGE) | EXIT_FAILED;
+			r->status = report_error(&r->err) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
 		else if (r->text)
 			fwrite(r->text, 1, r->len, stdout);
 		status |= r->status;

@@ -185,6 +185,8 @@ int imgmend_plan_load(const char *file, imgmend_plan **out, struct imgmend_error
 			im_error_prefix(&err, "%s", file);
 		else
 			rc = fill(p, &err);
+		p->cost = (struct im_journal_cost){ p->plan.saved.undo, p->plan.saved.scratch, p->plan.saved.journal };
+		memcpy(p->strategy, p->plan.saved.strategy, sizeof(p->strategy));
 	}
 	free(text);
 	if (rc < 0) {

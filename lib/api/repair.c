@@ -21,7 +21,7 @@ struct session {
 	char *journal_path;
 	struct im_exec exec;
 	bool is_open;			/* exec */
-	bool had_partitions;
+	const struct im_map *map;	/* fix: what to carry out */
 };
 
 static void session_close(struct session *s)
@@ -80,16 +80,6 @@ static int open_image(struct session *s, const char *path, const struct imgmend_
 	if (im_inuse_lock(s->image, path, err) < 0)
 		return -1;
 	return refuse_container(path, s->image, err);
-}
-
-/* Is this journal one whose making was interrupted: no head yet, nothing but zeros in its place? Then the
- * image was never touched. Anything else without a head is somebody's own file. */
-static bool is_unfinished(struct im_dev *journal)
-{
-	uint8_t head[IM_JOURNAL_BLOCK];
-	size_t n = (size_t)im_min(sizeof(head), journal->size);
-
-	return im_dev_read(journal, 0, head, n, NULL) == 0 && im_is_zero(head, n);
 }
 
 /* Sector size of the image from the journal's head, without judging anything else: the executor wants it. */
@@ -155,6 +145,8 @@ static int no_journal(const struct session *s, struct im_error *err)
 static int open_session(struct session *s, const char *path, const struct imgmend_options *options, bool *unfinished,
 			struct im_error *err)
 {
+	enum im_journal_kind kind;
+
 	*unfinished = false;
 	if (open_image(s, path, options, err) < 0)
 		return -1;
@@ -164,10 +156,12 @@ static int open_session(struct session *s, const char *path, const struct imgmen
 	s->journal = im_place_open(s->journal_path, true, err);
 	if (!s->journal)
 		return -1;
-	if (is_unfinished(s->journal)) {
-		*unfinished = true;
+	kind = im_journal_kind_of(s->journal);
+	*unfinished = kind == IM_JOURNAL_UNFINISHED;
+	if (*unfinished)
 		return 0;
-	}
+	if (kind == IM_JOURNAL_NOT)
+		return im_error_set(err, IM_EREFUSED, "%s: this is no journal of imgmend; it is left alone", s->journal_path);
 	adopt_sector_size(s);
 	if (im_exec_open(&s->exec, s->image, s->journal, err) < 0)
 		return im_error_prefix(err, "%s", s->journal_path);
@@ -194,7 +188,7 @@ static int check_leftover(struct session *s, struct im_error *err)
 		free(path);
 		return -1;
 	}
-	if (is_unfinished(journal)) {
+	if (im_journal_kind_of(journal) == IM_JOURNAL_UNFINISHED) {
 		state = IM_STATE_NOT_STARTED;
 	} else if (im_exec_open(&x, s->image, journal, err) == 0) {
 		state = x.state;
@@ -235,28 +229,36 @@ static int create_journal(struct session *s, const struct im_map *map, struct im
 	return im_place_sync_dir(&s->place, err);
 }
 
-/* The executor's work between taking the kernel's partitions away and giving them back. */
+/* Work on the image between taking the kernel's partitions away and having it look at the table again: at the new
+ * one, at the old one where the work refused, at none where the fence stands. */
 static int with_partitions_away(struct session *s, int (*work)(struct session *s, struct im_error *err),
 				struct im_error *err)
 {
-	if (im_kernel_partitions_drop(s->image, s->path, &s->had_partitions, err) < 0)
-		return -1;
-	if (work(s, err) < 0)
-		return -1;
-	/* the repair is durable by now; that the kernel did not look again is only worth a word */
+	bool had;
+	int rc = im_kernel_partitions_drop(s->image, s->path, &had, err);
+
+	if (rc == 0)
+		rc = work(s, err);
+	/* what was done is durable by now; that the kernel did not look again changes nothing about it */
 	if (s->image->is_block)
 		im_kernel_partitions_read(s->image, s->path, NULL);
-	return 0;
+	return rc;
 }
 
 static int do_resume(struct session *s, struct im_error *err)
 {
-	return im_exec_resume(&s->exec, err);
+	return im_exec_resume(&s->exec, err) < 0 ? im_error_prefix(err, "%s", s->path) : 0;
 }
 
 static int do_undo(struct session *s, struct im_error *err)
 {
-	return im_exec_undo(&s->exec, im_api_allows(s->options, "changed"), err);
+	return im_exec_undo(&s->exec, im_api_allows(s->options, "changed"), err) < 0 ?
+		im_error_prefix(err, "%s", s->path) : 0;
+}
+
+static int do_fix(struct session *s, struct im_error *err)
+{
+	return create_journal(s, s->map, err) < 0 ? -1 : do_resume(s, err);
 }
 
 static int fix(struct session *s, const char *path, const imgmend_plan *plan, const struct imgmend_options *options,
@@ -272,9 +274,8 @@ static int fix(struct session *s, const char *path, const imgmend_plan *plan, co
 		return -1;
 	if (plan->plan.map.new_size != s->image->size && !im_dev_can_resize(s->image))
 		return im_error_set(err, IM_EREFUSED, "%s: the plan changes the size, and this cannot", path);
-	if (create_journal(s, &plan->plan.map, err) < 0)
-		return -1;
-	return with_partitions_away(s, do_resume, err);
+	s->map = &plan->plan.map;
+	return with_partitions_away(s, do_fix, err);
 }
 
 int imgmend_fix(const char *path, const imgmend_plan *plan, const struct imgmend_options *options, char **journal,
@@ -403,7 +404,7 @@ static int status_of(struct session *s, struct imgmend_status *st, struct im_err
 	if (!s->journal)
 		return -1;
 	st->journal_size = s->journal->size;
-	if (is_unfinished(s->journal)) {
+	if (im_journal_kind_of(s->journal) == IM_JOURNAL_UNFINISHED) {
 		st->state = IMGMEND_STATE_NOT_STARTED;
 		return 0;
 	}
@@ -431,9 +432,7 @@ static int status_of(struct session *s, struct imgmend_status *st, struct im_err
 static bool is_journal(const char *path)
 {
 	struct im_dev *dev = im_dev_file(path, false, 0, NULL);
-	char magic[16];
-	bool yes = dev && dev->size >= IM_JOURNAL_BLOCK && im_dev_read(dev, 0, magic, sizeof(magic), NULL) == 0 &&
-		   memcmp(magic, "imgmend journal\n", 16) == 0;
+	bool yes = dev && dev->size && im_journal_kind_of(dev) != IM_JOURNAL_NOT;
 
 	im_dev_close(dev);
 	return yes;

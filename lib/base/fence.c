@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/bytes.h"
+
 static const char magic[16] = "IMGMEND FENCE 1\n";
 
 void im_uuid_text(const uint8_t u[16], char text[IM_UUID_TEXT])
@@ -32,7 +34,7 @@ void im_uuid_random(uint8_t uuid[16])
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
 }
 
-void im_fence_make(uint8_t *sector, size_t len, const uint8_t uuid[16])
+void im_fence_make(uint8_t *sector, size_t len, const uint8_t uuid[16], uint64_t run)
 {
 	char text[IM_UUID_TEXT];
 
@@ -40,7 +42,8 @@ void im_fence_make(uint8_t *sector, size_t len, const uint8_t uuid[16])
 	memset(sector, 0, len);
 	memcpy(sector, magic, sizeof(magic));
 	memcpy(sector + 16, uuid, 16);
-	snprintf((char *)sector + 32, 440,
+	im_put64(sector + 32, run);
+	snprintf((char *)sector + 40, 440,
 		 "\nThis disk is being repaired by imgmend and is not complete.\n"
 		 "Do not mount, boot or write it. Its journal is %s.\n"
 		 "To finish the repair:    imgmend resume IMAGE\n"

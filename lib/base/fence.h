@@ -12,8 +12,9 @@
 
 #define IM_UUID_TEXT 37
 
-/* Fill a sector of len bytes (512 or more) with the fence of the journal `uuid`. */
-void im_fence_make(uint8_t *sector, size_t len, const uint8_t uuid[16]);
+/* Fill a sector of len bytes (512 or more) with the fence of run `run` of the journal `uuid`. Each change of
+ * direction is a run of its own, so that an older copy of a journal does not fit the fence. */
+void im_fence_make(uint8_t *sector, size_t len, const uint8_t uuid[16], uint64_t run);
 
 /* Is this sector (of at least 512 bytes) a fence? Then uuid is its journal's. */
 bool im_fence_is(const uint8_t *sector, uint8_t uuid[16]);

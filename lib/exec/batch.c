@@ -231,9 +231,11 @@ int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc,
 		return im_error_nomem(err);
 	for (size_t i = 0; i < b->n_ops && rc == 0; i++)
 		for (uint64_t done = 0; done < b->ops[i].len && rc == 0; done += max) {
-			size_t n = (size_t)im_min(max, b->ops[i].len - done);
+			uint64_t off = b->ops[i].dst + done, n = im_min(max, b->ops[i].len - done);
+			uint64_t there = off < x->image->size ? im_min(n, x->image->size - off) : 0;
 
-			rc = im_dev_read(x->image, b->ops[i].dst + done, buf, n, err);
+			memset(buf + there, 0, n - there);
+			rc = read_sparse(x->image, off, buf, there, err);
 			if (rc == 0)
 				*crc = im_crc32c(*crc, buf, n);
 		}

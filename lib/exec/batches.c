@@ -31,8 +31,12 @@ static int load_next(struct im_exec *x, enum im_direction dir, uint64_t from, st
 	if (im_batch_next(x, dir, from, &next, err) < 0)
 		return -1;
 	b->index = IM_NO_BATCH;
-	b->crc = 0;
-	return next == IM_NO_BATCH ? 0 : im_batch_load(x, dir, next, b, err);
+	b->crc = b->crc_under = 0;
+	if (next == IM_NO_BATCH)
+		return 0;
+	if (im_batch_load(x, dir, next, b, err) < 0)
+		return -1;
+	return im_batch_dst_crc(x, b, &b->crc_under, err);
 }
 
 int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, uint64_t from, uint64_t seq,
@@ -49,6 +53,7 @@ int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, 
 	if (load_next(x, dir, from, &b, err) == 0 && im_dev_read(x->image, 0, sector0, slot.len, err) == 0) {
 		slot.next = b.index;
 		slot.crc_next = b.crc;
+		slot.crc_under = b.crc_under;
 		slot.crc = im_crc32c(0, sector0, slot.len);
 		rc = im_slot_write(&x->journal, &slot, sector0, err);
 	}
@@ -98,7 +103,7 @@ static int one_batch(struct im_exec *x, const struct im_phase_record *run, uint6
 {
 	struct im_slot slot = {
 		.seq = seq, .run = run->run, .batch = a->index, .prev = prev, .next = b->index,
-		.crc = a->crc, .crc_prev = crc_prev, .crc_next = b->crc,
+		.crc = a->crc, .crc_prev = crc_prev, .crc_next = b->crc, .crc_under = b->crc_under,
 		.journalled = a->journalled, .len = a->len,
 	};
 

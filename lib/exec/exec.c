@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/crc.h"
 #include "base/fence.h"
 
 static int record(struct im_exec *x, struct im_phase_record rec, enum im_phase phase, struct im_error *err)
@@ -50,11 +51,11 @@ void im_exec_close(struct im_exec *x)
 	im_journal_free(&x->journal);
 }
 
-static int put_fence(struct im_exec *x, struct im_error *err)
+static int put_fence(struct im_exec *x, uint64_t run, struct im_error *err)
 {
 	uint8_t fence[4096];
 
-	im_fence_make(fence, x->journal.prog.sector_size, x->journal.uuid);
+	im_fence_make(fence, x->journal.prog.sector_size, x->journal.uuid, run);
 	if (im_dev_write(x->image, 0, fence, x->journal.prog.sector_size, err) < 0)
 		return -1;
 	return im_dev_flush(x->image, err);
@@ -76,6 +77,35 @@ static int set_size(struct im_exec *x, uint64_t size, struct im_error *err)
 	return im_dev_flush(x->image, err);
 }
 
+#define SAMPLE 4096		/* bytes at either end of a moved segment that tell whether it was used since */
+
+static int sample_range(struct im_exec *x, uint64_t off, uint64_t len, uint32_t *crc, struct im_error *err)
+{
+	uint8_t buf[SAMPLE];
+
+	if (im_dev_read(x->image, off, buf, len, err) < 0)
+		return -1;
+	*crc = im_crc32c(*crc, buf, len);
+	return 0;
+}
+
+/* CRC-32C over both ends of every moved segment, where it is in the new image. Sector 0 is looked at apart. */
+static int take_sample(struct im_exec *x, uint32_t *crc, struct im_error *err)
+{
+	*crc = 0;
+	for (size_t i = 0; i < x->journal.map.segs.n; i++) {
+		const struct im_segment *s = &x->journal.map.segs.v[i];
+		uint64_t start = im_max(s->start, x->journal.prog.sector_size), end = s->start + s->len, n;
+
+		if (s->kind != IM_FROM || end <= start)
+			continue;
+		n = im_min(SAMPLE, end - start);
+		if (sample_range(x, start, n, crc, err) < 0 || sample_range(x, end - n, n, crc, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Take the run that the log ends in through its remaining phases. `from` and seq as im_settle gave them;
  * they matter only up to GROWN. */
 static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error *err)
@@ -86,7 +116,7 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 
 	switch (rec.phase) {
 	case IM_PREPARED:
-		if (put_fence(x, err) < 0 || record(x, rec, IM_FENCED, err) < 0)
+		if (put_fence(x, rec.run, err) < 0 || record(x, rec, IM_FENCED, err) < 0)
 			return -1;
 		/* fall through */
 	case IM_FENCED:
@@ -94,7 +124,9 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 			return -1;
 		/* fall through */
 	case IM_GROWN:
-		if (im_batches_run(x, &rec, from, seq, err) < 0 || record(x, rec, IM_FLUSHED, err) < 0)
+		if (im_batches_run(x, &rec, from, seq, err) < 0 ||
+		    (rec.dir == IM_FORWARD && take_sample(x, &rec.sample, err) < 0) ||
+		    record(x, rec, IM_FLUSHED, err) < 0)
 			return -1;
 		/* fall through */
 	case IM_FLUSHED:
@@ -167,6 +199,24 @@ static int check_range(const struct im_exec *x, const struct im_segment *s, uint
 	return 0;
 }
 
+/* The sample that the repair took when it was complete. */
+static int check_sample(const struct im_exec *x, struct im_error *err)
+{
+	for (size_t i = 0; i < x->journal.log.n; i++) {
+		const struct im_phase_record *rec = &x->journal.log.v[i];
+		uint32_t now;
+
+		if (rec->dir != IM_FORWARD || rec->phase != IM_FLUSHED)
+			continue;
+		if (take_sample((struct im_exec *)x, &now, err) < 0)
+			return -1;
+		if (now != rec->sample)
+			return im_error_set(err, IM_ECHANGED, "the image has been used since the repair, or is not the repaired"
+					    " one: what was moved is not what it was");
+	}
+	return 0;
+}
+
 int im_exec_check_committed(const struct im_exec *x, struct im_error *err)
 {
 	uint8_t sector[4096], *buf;
@@ -190,7 +240,7 @@ int im_exec_check_committed(const struct im_exec *x, struct im_error *err)
 			rc = check_range(x, s, buf, 1 << 20, err);
 	}
 	free(buf);
-	return rc;
+	return rc < 0 ? -1 : check_sample(x, err);
 }
 
 /* Record that a run back to the old image begins: batches before `batch` are done and durable. Its first

@@ -39,7 +39,7 @@ enum im_exec_state {
 };
 
 struct im_exec_hooks {
-	/* Called between batches with bytes done of bytes to do; a false result stops at a safe point
+	/* Called between batches with batches done of batches to do; a false result stops at a safe point
 	 * with IM_ECANCELLED. NULL: no progress. */
 	bool (*progress)(void *arg, enum im_phase phase, uint64_t done, uint64_t total);
 	void *arg;
@@ -83,6 +83,7 @@ struct im_batch {
 	uint64_t len;			/* bytes of content */
 	uint8_t *content;		/* the ops' bytes, one after the other */
 	uint32_t crc;
+	uint32_t crc_under;		/* of what stands at the destinations before the batch is written */
 };
 
 int im_batch_alloc(struct im_batch *b, const struct im_program *prog, struct im_error *err);
@@ -98,7 +99,7 @@ void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, str
 /* Have the device read ahead what the content of batch index is made of. Copies run from the end of the disk
  * to its start, where no read-ahead of the system's helps. */
 void im_batch_prefetch(struct im_exec *x, enum im_direction dir, uint64_t index);
-/* CRC-32C of what stands at the batch's destinations. */
+/* CRC-32C of what stands at the batch's destinations; what lies past the end counts as zeros. */
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err);
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
 

@@ -1,6 +1,7 @@
 /* journal.c - creating and loading a journal; see journal.h for the layout.
  *
- * The head is written last, after the sections are durable: a journal with a valid head is whole.
+ * The head is written last, after the sections are durable: a journal with a valid head is whole. Until then
+ * its block holds only the magic, so that a journal whose making was interrupted is known for one.
  */
 #include "exec/journal.h"
 
@@ -182,7 +183,8 @@ int im_journal_create(struct im_journal *j, struct im_dev *dev, struct im_dev *i
 		return im_error_nomem(err);
 	if (copy_map(&j->map, map, err) < 0 ||
 	    im_program_build(&j->prog, &j->map, image->sector_size, params, err) < 0 ||
-	    im_dev_resize(dev, at, err) < 0 ||
+	    im_dev_resize(dev, at, err) < 0 || im_dev_write(dev, 0, magic, sizeof(magic), err) < 0 ||
+	    im_dev_flush(dev, err) < 0 ||
 	    put_plan(j, &at, &h.plan, err) < 0 || put_sectors(j, image, &at, &h.sectors, err) < 0 ||
 	    put_saved(j, image, &at, &h, err) < 0 || put_head(j, at, &h, err) < 0) {
 		im_journal_free(j);
@@ -306,6 +308,19 @@ static int get_index(struct im_journal *j, const struct head *h, struct im_error
 	return rc;
 }
 
+enum im_journal_kind im_journal_kind_of(struct im_dev *dev)
+{
+	uint8_t block[IM_JOURNAL_BLOCK];
+
+	if (!dev->size)
+		return IM_JOURNAL_UNFINISHED;
+	if (dev->size < sizeof(block) || im_dev_read(dev, 0, block, sizeof(block), NULL) < 0 ||
+	    memcmp(block, magic, sizeof(magic)) != 0)
+		return IM_JOURNAL_NOT;
+	return im_is_zero(block + sizeof(magic), sizeof(block) - sizeof(magic)) ? IM_JOURNAL_UNFINISHED :
+										  IM_JOURNAL_WHOLE;
+}
+
 static int get_head(struct im_journal *j, struct head *h, struct im_error *err)
 {
 	uint64_t end;
@@ -360,6 +375,7 @@ void im_journal_cost(const struct im_program *prog, struct im_dev *image, struct
 	uint64_t saved = im_saved_estimate(prog, image);
 
 	cost->undo = saved > prog->stash_bytes ? saved - prog->stash_bytes : 0;
-	cost->scratch = prog->stash_bytes + 2 * slot_size_of(prog);
-	cost->total = cost->undo + cost->scratch + (8 + IM_JOURNAL_LOG_BLOCKS) * IM_JOURNAL_BLOCK;
+	/* beside the slots: the log, and a few blocks for head, plan, sectors and index */
+	cost->scratch = prog->stash_bytes + 2 * slot_size_of(prog) + (8 + IM_JOURNAL_LOG_BLOCKS) * IM_JOURNAL_BLOCK;
+	cost->total = cost->undo + cost->scratch;
 }

@@ -43,6 +43,7 @@ struct im_phase_record {
 	uint64_t run;		/* sequence number of this run's PREPARED record */
 	uint64_t batch;		/* backward runs: batches before this one were done when the run began */
 	bool was_fenced;	/* the run began on an image that a run before it had fenced */
+	uint32_t sample;	/* FLUSHED and later: CRC-32C of both ends of what was moved (im_exec_sample) */
 };
 
 /* What is known before a batch is written in place. */
@@ -51,6 +52,7 @@ struct im_slot {
 	uint64_t batch;		/* the batch; IM_NO_BATCH in the first record of a run */
 	uint64_t prev, next;	/* the batches before and after it in this run that change anything */
 	uint32_t crc, crc_prev, crc_next;	/* CRC-32C of the content of each */
+	uint32_t crc_under;	/* … and of what stands where the next one goes */
 	bool journalled;	/* its content stands in the slot */
 	uint64_t len;		/* bytes of content */
 };
@@ -85,6 +87,14 @@ int im_journal_create(struct im_journal *j, struct im_dev *dev, struct im_dev *i
 /* Read and check a journal. IM_EFORMAT where it is not one, or any checksum fails. Nothing is written. */
 int im_journal_load(struct im_journal *j, struct im_dev *dev, struct im_error *err);
 void im_journal_free(struct im_journal *j);
+
+/* What a file is, by its first block alone. */
+enum im_journal_kind {
+	IM_JOURNAL_NOT,		/* somebody's file */
+	IM_JOURNAL_UNFINISHED,	/* its making was interrupted: the image was never touched */
+	IM_JOURNAL_WHOLE,	/* has a head; load it */
+};
+enum im_journal_kind im_journal_kind_of(struct im_dev *dev);
 
 /* Append a phase record and make it durable. */
 int im_journal_phase(struct im_journal *j, const struct im_phase_record *rec, struct im_error *err);

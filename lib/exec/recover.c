@@ -5,8 +5,9 @@
  *    journal, the sector of before or after a run, or, where that sector was just being written, any
  *    byte mixture of the two.
  *  - im_settle: do the newest slot, the batch it names, the one before and the one after agree with the
- *    image? The batch after must not have begun: its content must still be what it was when the slot
- *    was written. A journal that lost its newest slot, or an older copy of it, fails here.
+ *    image? The batch after must not have begun: its content, and what stands where it goes, must still
+ *    be what they were when the slot was written. A journal that lost its newest slot, or an older copy
+ *    of it, fails here.
  * Only then are at most two batches written once more.
  */
 #include <string.h>
@@ -69,7 +70,7 @@ static int judge_sector0(struct im_exec *x, const struct im_phase_record *rec, c
 	uint32_t ss = x->journal.prog.sector_size;
 	uint8_t fence[4096];
 
-	im_fence_make(fence, ss, x->journal.uuid);
+	im_fence_make(fence, ss, x->journal.uuid, rec->run);
 	x->state = running(rec);
 	switch (rec->phase) {
 	case IM_PREPARED:
@@ -155,13 +156,14 @@ static int in_place(struct settling *s, uint64_t index, uint32_t crc, bool *yes,
 
 static int check_next(struct settling *s, struct im_error *err)
 {
-	bool yes;
+	bool source, destination;
 
 	if (s->slots[0].next == IM_NO_BATCH)
 		return 0;
-	if (intact(s, s->slots[0].next, s->slots[0].crc_next, &yes, err) < 0)
+	if (intact(s, s->slots[0].next, s->slots[0].crc_next, &source, err) < 0 ||
+	    in_place(s, s->slots[0].next, s->slots[0].crc_under, &destination, err) < 0)
 		return -1;
-	return yes ? 0 : not_ours(err, "it has been written to since, or the journal is an older copy");
+	return source && destination ? 0 : not_ours(err, "it has been written to since, or the journal is an older copy");
 }
 
 static int check_last(struct settling *s, struct im_error *err)

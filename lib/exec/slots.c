@@ -16,7 +16,8 @@ struct phase_block {
 	le32 phase, dir;	/* 32, 36 */
 	le64 run, batch;	/* 40, 48 */
 	le32 was_fenced;	/* 56 */
-	le32 crc;		/* 60: of the 60 bytes before it */
+	le32 sample;		/* 60 */
+	le32 crc;		/* 64: of the 64 bytes before it */
 };
 
 struct slot_block {
@@ -27,11 +28,11 @@ struct slot_block {
 	le64 len;		/* 64 */
 	le32 content, crc_prev, crc_next;	/* 72, 76, 80 */
 	le32 journalled;	/* 84 */
-	le32 zero;		/* 88 */
+	le32 crc_under;		/* 88 */
 	le32 crc;		/* 92: of the 92 bytes before it */
 };
 
-_Static_assert(sizeof(struct phase_block) == 64, "phase record layout");
+_Static_assert(sizeof(struct phase_block) == 68, "phase record layout");
 _Static_assert(sizeof(struct slot_block) == 96, "slot record layout");
 
 static const char phase_magic[8] = "IMPHASE\n", slot_magic[8] = "IMSLOT\n";
@@ -53,6 +54,7 @@ int im_journal_phase(struct im_journal *j, const struct im_phase_record *rec, st
 	b->run = im_to_le64(rec->run);
 	b->batch = im_to_le64(rec->batch);
 	b->was_fenced = im_to_le32(rec->was_fenced);
+	b->sample = im_to_le32(rec->sample);
 	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
 	if (off + IM_JOURNAL_BLOCK > j->dev->size && im_dev_resize(j->dev, off + IM_JOURNAL_BLOCK, err) < 0)
 		return -1;
@@ -83,6 +85,7 @@ static bool decode_phase(const struct im_journal *j, uint64_t seq, struct im_pha
 	*rec = (struct im_phase_record){
 		.phase = (enum im_phase)phase, .dir = (enum im_direction)dir, .run = im_le64(b->run),
 		.batch = im_le64(b->batch), .was_fenced = im_le32(b->was_fenced) != 0,
+		.sample = im_le32(b->sample),
 	};
 	return true;
 }
@@ -149,6 +152,7 @@ int im_slot_write(struct im_journal *j, const struct im_slot *s, const uint8_t *
 	b->crc_prev = im_to_le32(s->crc_prev);
 	b->crc_next = im_to_le32(s->crc_next);
 	b->journalled = im_to_le32(s->journalled);
+	b->crc_under = im_to_le32(s->crc_under);
 	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
 	if (s->journalled && im_dev_write(j->dev, off + IM_JOURNAL_BLOCK, content, s->len, err) < 0)
 		return im_error_prefix(err, "journal");
@@ -189,6 +193,7 @@ static int slot_load(struct im_journal *j, int i, uint64_t run, struct im_slot *
 		.seq = im_le64(b->seq), .run = im_le64(b->run), .batch = im_le64(b->batch),
 		.prev = im_le64(b->prev), .next = im_le64(b->next), .len = im_le64(b->len),
 		.crc = im_le32(b->content), .crc_prev = im_le32(b->crc_prev), .crc_next = im_le32(b->crc_next),
+		.crc_under = im_le32(b->crc_under),
 		.journalled = im_le32(b->journalled) != 0,
 	};
 	if (s->run != run || s->seq % 2 != (uint64_t)i || (s->batch >= max && s->batch != IM_NO_BATCH) ||

@@ -1,5 +1,6 @@
 /* parse.c - a saved plan read back. The text may be anybody's: nothing in it is used unchecked. */
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,6 +171,19 @@ static int parse_fingerprint(struct im_plan *plan, struct json_object *o, struct
 	return 0;
 }
 
+/* What the plan was said to cost: for the report alone. */
+static int parse_figures(struct im_plan *plan, struct json_object *o, struct im_error *err)
+{
+	const char *strategy = get_string(o, "strategy");
+
+	if (get_uint(o, "undo_bytes", &plan->saved.undo, err) < 0 ||
+	    get_uint(o, "scratch_bytes", &plan->saved.scratch, err) < 0 ||
+	    get_uint(o, "journal_bytes", &plan->saved.journal, err) < 0)
+		return -1;
+	snprintf(plan->saved.strategy, sizeof(plan->saved.strategy), "%s", strategy ? strategy : "");
+	return 0;
+}
+
 /* im_map_from and its like check against the sizes; what they call misuse is here a bad file. */
 static int parse(struct im_plan *plan, struct json_object *o, struct im_error *err)
 {
@@ -178,7 +192,7 @@ static int parse(struct im_plan *plan, struct json_object *o, struct im_error *e
 	if (!schema || strcmp(schema, "imgmend.plan/1") != 0)
 		return malformed(err, "its schema is not imgmend.plan/1");
 	if (parse_segments(plan, o, err) < 0 || parse_partitions(plan, o, err) < 0 ||
-	    parse_fingerprint(plan, o, err) < 0) {
+	    parse_fingerprint(plan, o, err) < 0 || parse_figures(plan, o, err) < 0) {
 		if (err && err->code == IM_EUSAGE)
 			err->code = IM_EFORMAT;
 		return -1;

@@ -22,6 +22,23 @@ static bool is_listed(const char *list, const char *id)
 	return false;
 }
 
+/* A name in --only that is none must not silently repair nothing. */
+static int check_only(const char *only, struct im_error *err)
+{
+	size_t n;
+
+	for (const char *p = only; p && *p; p += n + (p[n] == ',')) {
+		bool known = false;
+
+		n = strcspn(p, ",");
+		for (int i = 0; im_finding_ids[i]; i++)
+			known |= strlen(im_finding_ids[i]) == n && strncmp(im_finding_ids[i], p, n) == 0;
+		if (!known)
+			return im_error_set(err, IM_EUSAGE, "there is no finding \"%.*s\"; imgmend(8) lists them", (int)n, p);
+	}
+	return 0;
+}
+
 bool im_plan_wants(const struct im_plan_options *options, const struct im_finding *f)
 {
 	return options->only ? is_listed(options->only, f->id) : f->severity == IM_ERROR;
@@ -207,6 +224,8 @@ int im_plan_make(struct im_plan *plan, const struct im_scan *scan, struct im_dev
 	int rc = -1;
 
 	*plan = (struct im_plan){ .sector_size = scan->sector_size };
+	if (check_only(options->only, err) < 0)
+		return -1;
 	if (!wish.any && !scan->is_fenced) {
 		rc = im_map_init(&plan->map, scan->size, scan->size, err);
 		goto out;

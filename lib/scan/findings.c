@@ -11,6 +11,12 @@
 #include "base/fence.h"
 #include "scan/scan.h"
 
+const char *const im_finding_ids[] = {
+	"partition-in-reserved-area", "volume-in-reserved-area", "hidden-sectors-mismatch", "backup-boot-stale",
+	"gpt-primary-damaged", "gpt-backup-damaged", "partition-past-end", "ebr-chain-damaged", "ambivalent-volume",
+	"ambivalent-disk", "other-sector-size", "repair-in-progress", NULL,
+};
+
 struct im_finding *im_scan_add(struct im_scan *scan, const char *id, enum im_severity severity, uint64_t start,
 			       uint64_t size, int partition, struct im_error *err)
 {
@@ -70,7 +76,7 @@ static int partition_in_reserved(struct im_scan *scan, const struct im_volume *v
 	f->is_fixable = !scan->is_ambivalent && !scan->is_isohybrid && !scan->is_ldm && v->there == v->size;
 	im_volume_title(v, f->owner, sizeof(f->owner));
 	SAY(f, "partition %d (%s) starts at byte %" PRIu64 " (sector %" PRIu64 "), inside the first 8192 bytes of the"
-	    " disk; shadow copies and this partition will damage each other", v->number, f->owner, v->start,
+	    " disk; shadow copies and this partition may damage each other", v->number, f->owner, v->start,
 	    v->start / scan->sector_size);
 	return 0;
 }

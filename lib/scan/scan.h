@@ -17,6 +17,9 @@
  * (Microsoft driver documentation, "Locating Disk Images Correctly"). */
 #define IM_RESERVED 8192
 
+/* Every finding id there is, ended by NULL. */
+extern const char *const im_finding_ids[];
+
 enum im_severity { IM_INFO, IM_WARNING, IM_ERROR };
 
 struct im_finding {

@@ -1,0 +1,214 @@
+/* alter.c - journals that are not what they were: altered, truncated, older copies, of another image, or of this
+ * image after it was rolled back or used.
+ *
+ *	alter [--plans N] [--seed S]
+ *
+ * A repair is stopped somewhere, its journal (or the image) is tampered with, and resume or undo is asked for.
+ * Either that ends in exactly the planned or the old image, or it refuses and not one byte of the image was
+ * written. Prints how often each happened; exits 1 at the first wrong byte, naming the seed.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "scene.h"
+
+enum trick { FLIP_BIT, WIPE_BLOCK, TRUNCATE, OLDER_COPY, OTHER_IMAGE, ROLLED_BACK, USED, TRICKS };
+
+static const char *const names[] = {
+	"bit flipped", "block wiped", "truncated", "older copy", "of another image", "image rolled back", "image used",
+};
+
+static uint64_t ended[TRICKS], refused[TRICKS];
+
+struct copy {
+	uint8_t *bytes;
+	uint64_t size;
+};
+
+static struct copy copy_of(struct im_dev *dev)
+{
+	struct copy c = { malloc(dev->size + 1), dev->size };
+
+	if (!c.bytes)
+		abort();
+	memcpy(c.bytes, im_crash_bytes(dev), dev->size);
+	return c;
+}
+
+/* Make the device hold exactly this. */
+static void put_copy(struct im_dev *dev, const struct copy *c)
+{
+	struct im_error err;
+
+	if (im_dev_resize(dev, c->size, &err) < 0)
+		die("resize", &err);
+	memcpy(im_crash_bytes(dev), c->bytes, c->size);
+	im_crash_settle(dev);
+}
+
+/* Repair until the clock says `cut`; everything written so far stays, as after a kill. */
+static void repair_until(struct scene *s, uint64_t cut)
+{
+	struct im_error err;
+
+	scene_start(s);
+	s->power.mode = IM_CUT_ALL;
+	s->power.cut_at = cut;
+	scene_repair(s, &err);
+	if (s->power.is_off)
+		scene_reboot(s);
+	s->power.cut_at = UINT64_MAX;
+	im_crash_settle(s->image);
+	im_crash_settle(s->journal);
+}
+
+/* Go on with the repair for a while, and keep a copy of the journal from before. */
+static void older_copy(struct scene *s, uint64_t *seed)
+{
+	struct copy before = copy_of(s->journal);
+	struct im_error err;
+	bool untouched;
+
+	s->power.clock = 0;
+	s->power.cut_at = 1 + im_random(seed) % 60;
+	scene_go_on(s, im_random(seed) % 3 == 0, &untouched, &err);
+	if (s->power.is_off)
+		scene_reboot(s);
+	s->power.cut_at = UINT64_MAX;
+	put_copy(s->journal, &before);
+	free(before.bytes);
+}
+
+static void tamper(struct scene *s, enum trick trick, const struct copy *foreign, uint64_t *seed)
+{
+	uint64_t size = s->journal->size, off = size ? im_random(seed) % size : 0;
+	struct copy old = { s->old, s->map.old_size };
+	struct im_error err;
+
+	switch (trick) {
+	case FLIP_BIT:
+		if (size)
+			im_crash_bytes(s->journal)[off] ^= (uint8_t)(1u << im_random(seed) % 8);
+		break;
+	case WIPE_BLOCK:
+		off -= off % 4096;
+		memset(im_crash_bytes(s->journal) + off, 0, im_min(4096, size - off));
+		break;
+	case TRUNCATE:
+		if (im_dev_resize(s->journal, off, &err) < 0)
+			die("truncate", &err);
+		break;
+	case OLDER_COPY:
+		older_copy(s, seed);
+		break;
+	case OTHER_IMAGE:
+		put_copy(s->journal, foreign);
+		break;
+	case ROLLED_BACK:
+		put_copy(s->image, &old);
+		break;
+	case USED:
+		if (s->image->size)
+			im_crash_bytes(s->image)[im_random(seed) % im_min(512, s->image->size)] ^= 0x5a;
+		break;
+	default:
+		break;
+	}
+	im_crash_settle(s->journal);
+	im_crash_settle(s->image);
+	s->power.clock = 0;
+	s->power.cut_at = UINT64_MAX;
+}
+
+/* An image of which sector 0 was changed is neither the planned nor the old one; whatever else it is, the rest
+ * must be. Only for USED. */
+static bool is_an_end(struct scene *s, enum trick trick)
+{
+	if (trick == USED)
+		return false;
+	return scene_image_is(s, s->new, s->map.new_size) || scene_image_is(s, s->old, s->map.old_size);
+}
+
+static bool one_try(struct scene *s, enum trick trick, const struct copy *foreign, uint64_t cut, uint64_t seed, bool undo)
+{
+	struct im_error err = { 0 };
+	struct copy before;
+	bool untouched, ok;
+
+	repair_until(s, cut);
+	tamper(s, trick, foreign, &seed);
+	before = copy_of(s->image);
+	ok = scene_go_on(s, undo, &untouched, &err) == 0;
+	if (ok && is_an_end(s, trick)) {
+		ended[trick]++;
+	} else {
+		/* done or refused, but not one byte may have been written */
+		ok = scene_image_is(s, before.bytes, before.size);
+		refused[trick] += ok;
+	}
+	free(before.bytes);
+	scene_stop(s);
+	if (!ok)
+		fprintf(stderr, "WRONG BYTE: journal %s, cut %" PRIu64 ", %s: %s\n", names[trick], cut,
+			undo ? "undo" : "resume", err.message);
+	return ok;
+}
+
+static uint64_t operations(struct scene *s)
+{
+	uint64_t n;
+
+	repair_until(s, UINT64_MAX);
+	n = s->power.clock;
+	scene_stop(s);
+	return n;
+}
+
+static bool one_plan(uint64_t seed)
+{
+	struct scene s, other;
+	struct copy foreign;
+	uint64_t n;
+	bool ok = true;
+
+	scene_make(&s, seed, 0);
+	scene_make(&other, seed + 1000000, 0);
+	repair_until(&other, 12 + seed % 20);
+	foreign = copy_of(other.journal);
+	n = operations(&s);
+	for (int i = 0; i < 60 && ok; i++) {
+		uint64_t r = seed * 1000 + (uint64_t)i, cut = im_random(&r) % (n + 4);
+
+		ok = one_try(&s, (enum trick)(i % TRICKS), &foreign, cut, r, im_random(&r) % 2);
+	}
+	free(foreign.bytes);
+	scene_stop(&other);
+	scene_free(&other);
+	scene_free(&s);
+	if (!ok)
+		fprintf(stderr, "plan seed %" PRIu64 "\n", seed);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "plans", 1, NULL, 'p' }, { "seed", 1, NULL, 's' }, { 0 } };
+	uint64_t plans = 100, seed = 1;
+	bool ok = true;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c != 'p' && c != 's')
+			return 2;
+		*(c == 'p' ? &plans : &seed) = strtoull(optarg, NULL, 0);
+	}
+	for (uint64_t i = 0; i < plans && ok; i++)
+		ok = one_plan(seed + i);
+	for (int t = 0; t < TRICKS; t++)
+		printf("journal %s: ended right %" PRIu64 ", nothing written %" PRIu64 "\n", names[t], ended[t], refused[t]);
+	return ok ? 0 : 1;
+}

@@ -1,0 +1,182 @@
+/* scene.c - random plans, small enough that every byte of their repair can be looked at. */
+#include "scene.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+void die(const char *what, const struct im_error *err)
+{
+	fprintf(stderr, "scene: %s: %s\n", what, err ? err->message : "");
+	exit(2);
+}
+
+static void fill(uint8_t *p, uint64_t len, uint64_t *seed)
+{
+	for (uint64_t i = 0; i < len; i += 8) {
+		uint64_t r = im_random(seed);
+
+		memcpy(p + i, &r, im_min(8, len - i));
+	}
+	/* some zero sectors, so that holes are met */
+	for (uint64_t i = 512; i + 512 <= len; i += 512)
+		if (im_random(seed) % 5 == 0)
+			memset(p + i, 0, 512);
+}
+
+/* A random map: copies in both directions, cycles, zeros, literals, growth or shrinking. */
+static void random_map(struct scene *s, uint64_t old_size, uint64_t *seed)
+{
+	uint64_t unit = im_random(seed) % 2 ? 512 : 64, n = old_size / unit;
+	uint64_t new_size = im_random(seed) % 3 == 0 ? old_size : (n / 2 + im_random(seed) % n + 64) * unit;
+	struct im_error err;
+
+	new_size = im_max(new_size, s->sector_size);
+	if (im_map_init(&s->map, old_size, new_size, &err) < 0)
+		die("map", &err);
+	for (int k = 1 + (int)(im_random(seed) % 8); k > 0; k--) {
+		uint64_t len = (1 + im_random(seed) % (n / 2)) * unit, to = im_random(seed) % n * unit;
+		uint64_t from = im_random(seed) % n * unit;
+		uint8_t data[512];
+
+		len = im_min(len, im_min(old_size - from, new_size > to ? new_size - to : 0));
+		fill(data, sizeof(data), seed);
+		switch (im_random(seed) % 6) {
+		case 0:
+			if (im_map_zero(&s->map, im_min(to, new_size), len, "zero", &err) < 0)
+				die("map", &err);
+			break;
+		case 1:
+			if (im_map_bytes(&s->map, im_min(to, new_size), data, im_min(len, 512), "literal", &err) < 0)
+				die("map", &err);
+			break;
+		default:
+			if (im_map_from(&s->map, im_min(to, new_size), len, from, "copy", &err) < 0)
+				die("map", &err);
+		}
+	}
+}
+
+/* Everything behind sector 0 moves right by shift; the image grows; the new start of it is literal. */
+static void shift_map(struct scene *s, uint64_t old_size, uint64_t shift, uint64_t *seed)
+{
+	uint64_t start = s->sector_size;
+	uint8_t data[4096];
+	struct im_error err;
+
+	fill(data, sizeof(data), seed);
+	if (im_map_init(&s->map, old_size, old_size + shift, &err) < 0 ||
+	    im_map_from(&s->map, start + shift, old_size - start, start, "shift", &err) < 0 ||
+	    im_map_zero(&s->map, start, im_min(shift, old_size - start), "vacated", &err) < 0 ||
+	    im_map_bytes(&s->map, start + shift, data, im_min(512, old_size - start), "boot sector", &err) < 0 ||
+	    im_map_bytes(&s->map, 0, data, 64, "table", &err) < 0)
+		die("map", &err);
+}
+
+static void render_new(struct scene *s)
+{
+	struct im_dev *mem = im_dev_mem(s->map.old_size, s->sector_size, NULL), *view;
+	struct im_error err;
+
+	memcpy(im_dev_mem_bytes(mem), s->old, s->map.old_size);
+	view = im_map_view(&s->map, mem, &err);
+	s->new = malloc(s->map.new_size);
+	if (!view || !s->new || im_dev_read(view, 0, s->new, s->map.new_size, &err) < 0)
+		die("view", &err);
+	im_dev_close(view);
+	im_dev_close(mem);
+}
+
+void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
+{
+	uint64_t size;
+
+	memset(s, 0, sizeof(*s));
+	s->sector_size = im_random(&seed) % 4 ? 512 : 4096;
+	s->params.buffer = 512u << im_random(&seed) % 4;
+	s->params.direct_min = im_random(&seed) % 3 ? 1024u << im_random(&seed) % 4 : 1;
+	size = (24 + im_random(&seed) % 40) * 512 + im_random(&seed) % 2 * 100;
+	if (shift) {
+		size = im_max(size, shift + shift / 4 + 8192);
+		s->params = (struct im_exec_params){ .buffer = im_max(4096, shift / 4), .direct_min = 65536 };
+	}
+	s->old = malloc(size);
+	if (!s->old)
+		exit(2);
+	fill(s->old, size, &seed);
+	if (shift)
+		shift_map(s, size, shift, &seed);
+	else
+		random_map(s, size, &seed);
+	render_new(s);
+}
+
+void scene_free(struct scene *s)
+{
+	im_map_free(&s->map);
+	free(s->old);
+	free(s->new);
+}
+
+void scene_start(struct scene *s)
+{
+	s->power.clock = 0;
+	s->power.cut_at = UINT64_MAX;
+	s->power.is_off = false;
+	s->image = im_crash_new(&s->power, s->map.old_size, s->sector_size);
+	memcpy(im_crash_bytes(s->image), s->old, s->map.old_size);
+	im_crash_settle(s->image);
+	s->journal = im_crash_new(&s->power, 0, 512);
+}
+
+void scene_stop(struct scene *s)
+{
+	im_dev_close(s->image);
+	im_dev_close(s->journal);
+}
+
+bool scene_image_is(struct scene *s, const uint8_t *bytes, uint64_t size)
+{
+	return s->image->size == size && memcmp(im_crash_bytes(s->image), bytes, size) == 0;
+}
+
+/* Prepare and repair. 0 done, -1 failed (the power). */
+int scene_repair(struct scene *s, struct im_error *err)
+{
+	struct im_exec x;
+	int rc;
+
+	if (im_exec_prepare(&x, s->image, s->journal, &s->map, &s->params, "campaign", err) < 0)
+		return -1;
+	rc = im_exec_resume(&x, err);
+	im_exec_close(&x);
+	return rc;
+}
+
+/* Open the journal again and go on. A journal that was never finished counts as "nothing was written". */
+int scene_go_on(struct scene *s, bool undo, bool *untouched, struct im_error *err)
+{
+	struct im_exec x;
+	int rc;
+
+	*untouched = false;
+	if (im_exec_open(&x, s->image, s->journal, err) < 0) {
+		*untouched = !s->power.is_off && err->code == IM_EFORMAT && scene_image_is(s, s->old, s->map.old_size);
+		return *untouched ? 0 : -1;
+	}
+	*untouched = x.state == IM_STATE_NOT_STARTED;
+	rc = *untouched ? 0 : undo ? im_exec_undo(&x, false, err) : im_exec_resume(&x, err);
+	im_exec_close(&x);
+	return rc;
+}
+
+void scene_reboot(struct scene *s)
+{
+	im_crash_reboot(s->image);
+	im_crash_reboot(s->journal);
+	s->power.is_off = false;
+	s->power.clock = 0;
+	s->power.cut_at = UINT64_MAX;
+}

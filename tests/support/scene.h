@@ -1,0 +1,37 @@
+/* scene.h - a random plan on an image in memory, and the devices to try its repair on. */
+#ifndef IM_TESTS_SCENE_H
+#define IM_TESTS_SCENE_H
+
+#include "crashdev.h"
+#include "exec/exec.h"
+
+struct scene {
+	struct im_map map;
+	struct im_exec_params params;
+	uint32_t sector_size;
+	uint8_t *old, *new;
+	struct im_power power;
+	struct im_dev *image, *journal;
+};
+
+/* A plan from a seed; with shift, one move to the right by that many bytes with growth. */
+void scene_make(struct scene *s, uint64_t seed, uint64_t shift);
+void scene_free(struct scene *s);
+
+/* Fresh devices with the old image and an empty journal, the power on and never cut. */
+void scene_start(struct scene *s);
+void scene_stop(struct scene *s);
+/* After a cut: what survived, power on. */
+void scene_reboot(struct scene *s);
+
+bool scene_image_is(struct scene *s, const uint8_t *bytes, uint64_t size);
+
+/* Prepare and repair. 0 done, -1 failed (the power). */
+int scene_repair(struct scene *s, struct im_error *err);
+/* Open the journal again, then undo or resume. *untouched: the journal says that nothing was written yet. A
+ * journal that was never finished counts as that while the image is the old one. */
+int scene_go_on(struct scene *s, bool undo, bool *untouched, struct im_error *err);
+
+void die(const char *what, const struct im_error *err);
+
+#endif
