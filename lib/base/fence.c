@@ -6,6 +6,11 @@
 #include <sys/random.h>
 
 #include "base/bytes.h"
+#include "base/crc.h"
+
+/* magic 0, journal UUID 16, run 32, then a token made of both, then text */
+#define FENCE_TOKEN 40
+#define FENCE_TEXT 72
 
 static const char magic[16] = "IMGMEND FENCE 1\n";
 
@@ -43,7 +48,10 @@ void im_fence_make(uint8_t *sector, size_t len, const uint8_t uuid[16], uint64_t
 	memcpy(sector, magic, sizeof(magic));
 	memcpy(sector + 16, uuid, 16);
 	im_put64(sector + 32, run);
-	snprintf((char *)sector + 40, 440,
+	/* a sector that is torn between two fences, or a fence and something else, must not pass for one of them */
+	for (size_t at = FENCE_TOKEN; at < FENCE_TEXT; at += 4)
+		im_put32(sector + at, im_crc32c((uint32_t)at, sector + 16, 24));
+	snprintf((char *)sector + FENCE_TEXT, 420,
 		 "\nThis disk is being repaired by imgmend and is not complete.\n"
 		 "Do not mount, boot or write it. Its journal is %s.\n"
 		 "To finish the repair:    imgmend resume IMAGE\n"

@@ -220,13 +220,16 @@ void im_batch_prefetch(struct im_exec *x, enum im_direction dir, uint64_t index)
 	}
 }
 
-int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err)
+/* CRC-32C of the destinations, and whether they hold the content already. */
+static int look(struct im_exec *x, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
 {
+	const uint8_t *content = b->content;
 	size_t max = 1 << 20;
 	uint8_t *buf = malloc(max);
 	int rc = 0;
 
 	*crc = 0;
+	*same = true;
 	if (!buf)
 		return im_error_nomem(err);
 	for (size_t i = 0; i < b->n_ops && rc == 0; i++)
@@ -236,11 +239,26 @@ int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc,
 
 			memset(buf + there, 0, n - there);
 			rc = read_sparse(x->image, off, buf, there, err);
-			if (rc == 0)
-				*crc = im_crc32c(*crc, buf, n);
+			if (rc < 0)
+				break;
+			*crc = im_crc32c(*crc, buf, n);
+			*same &= memcmp(buf, content, n) == 0;
+			content += n;
 		}
 	free(buf);
 	return rc;
+}
+
+int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err)
+{
+	bool same;
+
+	return look(x, b, crc, &same, err);
+}
+
+int im_batch_look_under(struct im_exec *x, struct im_batch *b, bool *same, struct im_error *err)
+{
+	return look(x, b, &b->crc_under, same, err);
 }
 
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err)

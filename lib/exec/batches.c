@@ -23,20 +23,24 @@ static uint64_t behind(enum im_direction dir, uint64_t index)
 	return dir == IM_FORWARD ? index + 1 : index;
 }
 
-/* Find and load the batch at or behind `from`; b->index is IM_NO_BATCH when there is none. */
+/* Find and load the batch at or behind `from` that changes a byte; b->index is IM_NO_BATCH when there is none. */
 static int load_next(struct im_exec *x, enum im_direction dir, uint64_t from, struct im_batch *b, struct im_error *err)
 {
 	uint64_t next;
+	bool same;
 
-	if (im_batch_next(x, dir, from, &next, err) < 0)
-		return -1;
-	b->index = IM_NO_BATCH;
-	b->crc = b->crc_under = 0;
-	if (next == IM_NO_BATCH)
-		return 0;
-	if (im_batch_load(x, dir, next, b, err) < 0)
-		return -1;
-	return im_batch_dst_crc(x, b, &b->crc_under, err);
+	do {
+		if (im_batch_next(x, dir, from, &next, err) < 0)
+			return -1;
+		b->index = IM_NO_BATCH;
+		b->crc = b->crc_under = 0;
+		if (next == IM_NO_BATCH)
+			return 0;
+		if (im_batch_load(x, dir, next, b, err) < 0 || im_batch_look_under(x, b, &same, err) < 0)
+			return -1;
+		from = behind(dir, next);
+	} while (same);
+	return 0;
 }
 
 int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, uint64_t from, uint64_t seq,

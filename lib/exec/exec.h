@@ -101,6 +101,8 @@ void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, str
 void im_batch_prefetch(struct im_exec *x, enum im_direction dir, uint64_t index);
 /* CRC-32C of what stands at the batch's destinations; what lies past the end counts as zeros. */
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err);
+/* For a loaded batch: set crc_under, and say whether the content stands there already. */
+int im_batch_look_under(struct im_exec *x, struct im_batch *b, bool *same, struct im_error *err);
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
 
 /* Bring an interrupted run to an exact state: *from as for im_batch_next. Checks first, then writes.

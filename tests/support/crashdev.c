@@ -42,7 +42,7 @@ static void state_resize(struct state *s, uint64_t size)
 			abort();
 		s->cap = size;
 	}
-	if (size > s->size)
+	if (size > s->size && s->bytes)
 		memset(s->bytes + s->size, 0, size - s->size);
 	s->size = size;
 }
@@ -74,7 +74,7 @@ static void survive_write(struct crash *c, const struct pending *p, bool torn)
 				im_random(&c->power->seed) % (n + 1) : 0;
 		if (torn && im_random(&c->power->seed) % 2)
 			skip = n - keep;	/* the end of the sector survives instead of its start */
-		if (off + skip + keep <= c->durable.size)
+		if (keep && off + skip + keep <= c->durable.size)
 			memcpy(c->durable.bytes + off + skip, p->data + done + skip, keep);
 		done += n;
 	}
