@@ -8,8 +8,8 @@
 #include "base/bytes.h"
 #include "dev/dev.h"
 
-#define BLOCK 8192u
-#define SLOTS 32
+#define BLOCK 512u
+#define SLOTS 512
 
 struct slot {
 	bool is_used;
