@@ -207,9 +207,12 @@ static bool lies_on(dev_t dev, dev_t target, int depth)
 
 int im_place_check(const struct im_place *place, const char *image, bool allow_volatile, struct im_error *err)
 {
+	struct im_place parent = { .dir = (char *)"/var/lib" };
 	struct stat dir, img;
 
-	if (strcmp(place->dir, BLOCK_DIR) == 0 && mkdir(BLOCK_DIR, 0700) < 0 && errno != EEXIST)
+	if (strcmp(place->dir, BLOCK_DIR) == 0 && mkdir(BLOCK_DIR, 0700) == 0 && im_place_sync_dir(&parent, err) < 0)
+		return -1;
+	if (strcmp(place->dir, BLOCK_DIR) == 0 && access(BLOCK_DIR, F_OK) < 0)
 		return im_error_sys(err, errno, "cannot make the folder %s for journals; name another place with --journal",
 				    BLOCK_DIR);
 	if (stat(place->dir, &dir) < 0)
@@ -237,8 +240,8 @@ int im_place_sync_dir(const struct im_place *place, struct im_error *err)
 
 struct im_dev *im_place_open(const char *journal, bool write, struct im_error *err)
 {
+	struct stat st, opened;
 	struct im_dev *dev;
-	struct stat st;
 
 	if (lstat(journal, &st) < 0) {
 		im_error_sys(err, errno, "%s: cannot look at the journal", journal);
@@ -254,6 +257,11 @@ struct im_dev *im_place_open(const char *journal, bool write, struct im_error *e
 		return NULL;
 	}
 	dev = im_dev_file(journal, write, 0, err);
+	if (dev && (fstat(im_dev_file_fd(dev), &opened) < 0 || opened.st_ino != st.st_ino || opened.st_dev != st.st_dev)) {
+		im_error_set(err, IM_EREFUSED, "%s: the journal was replaced just now; it is not trusted", journal);
+		im_dev_close(dev);
+		return NULL;
+	}
 	if (dev && write && flock(im_dev_file_fd(dev), LOCK_EX | LOCK_NB) < 0) {
 		im_error_set(err, IM_EBUSY, "%s: another imgmend is working with this journal", journal);
 		im_dev_close(dev);

@@ -1,5 +1,6 @@
 /* repair.c - imgmend_fix and its like: the image, its journal and the executor brought together. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,8 +78,12 @@ static int open_image(struct session *s, const char *path, const struct imgmend_
 			err->code = IM_EREFUSED;
 		return -1;
 	}
-	if (im_inuse_lock(s->image, path, err) < 0)
+	/* once more behind the lock: whoever came in between is seen now, whoever comes later sees us */
+	if (im_inuse_lock(s->image, path, err) < 0 ||
+	    (!im_api_allows(options, "in-use") && im_inuse_check(path, err) < 0))
 		return -1;
+	if (!im_dev_file_is(s->image, path))
+		return im_error_set(err, IM_EBUSY, "%s: replaced by another file just now; try again", path);
 	return refuse_container(path, s->image, err);
 }
 
@@ -192,6 +197,9 @@ static int check_leftover(struct session *s, struct im_error *err)
 		state = IM_STATE_NOT_STARTED;
 	} else if (im_exec_open(&x, s->image, journal, err) == 0) {
 		state = x.state;
+		/* what is left of one that is over, or never began, is at most a size: put it right */
+		if (state == IM_STATE_NOT_STARTED || state == IM_STATE_UNDONE)
+			rc = im_exec_undo(&x, false, err);
 		im_exec_close(&x);
 	} else {
 		im_dev_close(journal);
@@ -201,6 +209,10 @@ static int check_leftover(struct session *s, struct im_error *err)
 		return -1;
 	}
 	im_dev_close(journal);
+	if (rc < 0) {
+		free(path);
+		return -1;
+	}
 	if (state == IM_STATE_REPAIRING || state == IM_STATE_UNDOING)
 		rc = im_error_set(err, IM_EREFUSED, "%s: an earlier %s was interrupted (journal %s); finish it with `imgmend"
 				  " resume` or take it back with `imgmend undo`", s->path,
@@ -213,6 +225,8 @@ static int check_leftover(struct session *s, struct im_error *err)
 
 static int create_journal(struct session *s, const struct im_map *map, struct im_error *err)
 {
+	char real[PATH_MAX];
+
 	s->journal_path = im_place_path(&s->place, (unsigned)(im_place_newest(&s->place) + 1));
 	if (!s->journal_path)
 		return im_error_nomem(err);
@@ -220,13 +234,19 @@ static int create_journal(struct session *s, const struct im_map *map, struct im
 	if (!s->journal)
 		return -1;
 	if (im_inuse_lock(s->journal, s->journal_path, err) < 0 ||
-	    im_exec_prepare(&s->exec, s->image, s->journal, map, &im_exec_defaults, s->path, err) < 0) {
+	    im_exec_prepare(&s->exec, s->image, s->journal, map, &im_exec_defaults,
+			    realpath(s->path, real) ? real : s->path, err) < 0) {
 		unlink(s->journal_path);
 		return -1;
 	}
 	s->is_open = true;
 	set_hooks(s);
-	return im_place_sync_dir(&s->place, err);
+	if (im_place_sync_dir(&s->place, err) < 0)
+		return -1;
+	if (!im_dev_file_is(s->journal, s->journal_path))
+		return im_error_set(err, IM_EBUSY, "%s: somebody removed or replaced the journal just now; nothing was written",
+				    s->journal_path);
+	return 0;
 }
 
 /* Work on the image between taking the kernel's partitions away and having it look at the table again: at the new
@@ -357,6 +377,21 @@ int imgmend_undo(const char *path, const struct imgmend_options *options, enum i
 	return run(path, options, state, undo, error);
 }
 
+/* A journal that does not fit this image may be the only help for another one, unless its repair is over. */
+static bool is_of_finished_repair(struct session *s)
+{
+	struct im_journal j;
+	const struct im_phase_record *last;
+	bool yes;
+
+	if (im_journal_load(&j, s->journal, NULL) < 0)
+		return false;
+	last = im_journal_last(&j);
+	yes = last && last->phase >= IM_COMMITTED;
+	im_journal_free(&j);
+	return yes;
+}
+
 int imgmend_discard(const char *path, const struct imgmend_options *options, struct imgmend_error *error)
 {
 	struct imgmend_options none = { 0 };
@@ -368,13 +403,10 @@ int imgmend_discard(const char *path, const struct imgmend_options *options, str
 	if (rc == 0 && !unfinished && (s.exec.state == IM_STATE_REPAIRING || s.exec.state == IM_STATE_UNDOING))
 		rc = im_error_set(&err, IM_EREFUSED, "%s: its repair was interrupted, and only this journal can end it; run"
 				  " `imgmend resume` or `imgmend undo`", path);
-	/* a journal that does not fit this image, or is damaged, serves nobody, unless the image waits for it */
-	else if (rc < 0 && s.journal && (err.code == IM_ECHANGED || err.code == IM_EFORMAT)) {
-		uint8_t sector[512], uuid[16];
-
-		if (im_dev_read(s.image, 0, sector, sizeof(sector), NULL) == 0 && !im_fence_is(sector, uuid))
-			rc = 0;
-	}
+	else if (rc < 0 && s.journal && err.code == IM_ECHANGED && is_of_finished_repair(&s))
+		rc = 0;
+	if (rc == 0 && !unfinished && s.is_open && s.exec.state == IM_STATE_UNDONE)
+		rc = im_exec_resume(&s.exec, &err);
 	if (rc == 0)
 		rc = remove_journal(&s, &err);
 	session_close(&s);

@@ -84,6 +84,9 @@ struct im_dev *im_dev_file_create(const char *path, uint64_t size, uint32_t sect
 /* The descriptor of a file device, -1 for every other kind. It stays the device's. */
 int im_dev_file_fd(const struct im_dev *dev);
 
+/* Is the file at path the one that this device has open? */
+bool im_dev_file_is(const struct im_dev *dev, const char *path);
+
 /* A filter that remembers which ranges were read through it, merged and sorted; read-only.
  * next is borrowed. */
 struct im_dev *im_dev_recorder(struct im_dev *next, struct im_error *err);

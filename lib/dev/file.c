@@ -267,3 +267,10 @@ int im_dev_file_fd(const struct im_dev *dev)
 {
 	return dev->ops == &file_ops ? ((const struct file *)dev)->fd : -1;
 }
+
+bool im_dev_file_is(const struct im_dev *dev, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(im_dev_file_fd(dev), &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}

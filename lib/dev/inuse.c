@@ -138,6 +138,24 @@ static int check_block(const char *path, dev_t disk, struct im_error *err)
 
 /* ---- regular files ---- */
 
+static bool is_backed_by(const char *name, const struct stat *st)
+{
+	char path[300], file[4096];
+	struct stat backing;
+	FILE *f;
+	bool ok;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", name);
+	f = fopen(path, "re");
+	ok = f && fgets(file, sizeof(file), f);
+	if (f)
+		fclose(f);
+	if (!ok)
+		return false;
+	file[strcspn(file, "\n")] = 0;
+	return stat(file, &backing) == 0 && backing.st_ino == st->st_ino && backing.st_dev == st->st_dev;
+}
+
 static int check_loop(const char *name, const char *path, const struct stat *st, struct im_error *err)
 {
 	struct loop_info64 info;
@@ -147,7 +165,9 @@ static int check_loop(const char *name, const char *path, const struct stat *st,
 	snprintf(dev, sizeof(dev), "/dev/%s", name);
 	fd = open(dev, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return 0;
+		/* not ours to open: the kernel names the file that it backs */
+		return is_backed_by(name, st) ? im_error_set(err, IM_EBUSY, "%s: attached to the loop device %s; have it"
+			" detached", path, dev) : 0;
 	if (ioctl(fd, LOOP_GET_STATUS64, &info) == 0 && info.lo_inode == st->st_ino && info.lo_device == st->st_dev)
 		rc = im_error_set(err, IM_EBUSY, "%s: attached to the loop device %s; detach it (`losetup -d %s`) or repair"
 				  " that device instead", path, dev, dev);
@@ -206,6 +226,8 @@ int im_inuse_lock(struct im_dev *dev, const char *path, struct im_error *err)
 	static const off_t qemu_bytes[] = { 101, 103, 201, 203 };
 	int fd = im_dev_file_fd(dev);
 
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno != EWOULDBLOCK)
+		return im_error_sys(err, errno, "%s: cannot lock it", path);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return im_error_set(err, IM_EBUSY, "%s: another program holds a lock on it (another imgmend?); wait for it to"
 				    " end", path);

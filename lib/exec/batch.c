@@ -127,9 +127,13 @@ int im_batch_next(struct im_exec *x, enum im_direction dir, uint64_t from, uint6
 	return 0;
 }
 
-/* Read image bytes, but not the holes. */
+/* Read image bytes, but not the holes. What lies past the end is zero once the image has grown. */
 static int read_sparse(struct im_dev *dev, uint64_t off, uint8_t *p, uint64_t len, struct im_error *err)
 {
+	uint64_t there = off < dev->size ? im_min(len, dev->size - off) : 0;
+
+	memset(p + there, 0, len - there);
+	len = there;
 	while (len) {
 		struct im_extent ext;
 
@@ -235,10 +239,8 @@ static int look(struct im_exec *x, const struct im_batch *b, uint32_t *crc, bool
 	for (size_t i = 0; i < b->n_ops && rc == 0; i++)
 		for (uint64_t done = 0; done < b->ops[i].len && rc == 0; done += max) {
 			uint64_t off = b->ops[i].dst + done, n = im_min(max, b->ops[i].len - done);
-			uint64_t there = off < x->image->size ? im_min(n, x->image->size - off) : 0;
 
-			memset(buf + there, 0, n - there);
-			rc = read_sparse(x->image, off, buf, there, err);
+			rc = read_sparse(x->image, off, buf, n, err);
 			if (rc < 0)
 				break;
 			*crc = im_crc32c(*crc, buf, n);

@@ -37,7 +37,10 @@ int im_exec_open(struct im_exec *x, struct im_dev *image, struct im_dev *journal
 {
 	memset(x, 0, sizeof(*x));
 	x->image = image;
-	if (im_journal_load(&x->journal, journal, err) < 0)
+	/* what a killed process wrote may be in the page cache alone: nothing is believed before it is durable */
+	if ((!image->is_read_only && im_dev_flush(image, err) < 0) ||
+	    (!journal->is_read_only && im_dev_flush(journal, err) < 0) ||
+	    im_journal_load(&x->journal, journal, err) < 0)
 		return -1;
 	if (im_judge_state(x, err) < 0) {
 		im_exec_close(x);
@@ -106,6 +109,19 @@ static int take_sample(struct im_exec *x, uint32_t *crc, struct im_error *err)
 	return 0;
 }
 
+/* Grow with storage behind what is new. On failure the size is what it was. */
+static int reserve_size(struct im_exec *x, uint64_t size, struct im_error *err)
+{
+	uint64_t before = x->image->size;
+
+	if (size <= before)
+		return 0;
+	if (im_dev_reserve(x->image, size, err) == 0 && im_dev_flush(x->image, err) == 0)
+		return 0;
+	im_dev_resize(x->image, before, NULL);
+	return -1;
+}
+
 /* Take the run that the log ends in through its remaining phases. `from` and seq as im_settle gave them;
  * they matter only up to GROWN. */
 static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error *err)
@@ -116,7 +132,8 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 
 	switch (rec.phase) {
 	case IM_PREPARED:
-		if (put_fence(x, rec.run, err) < 0 || record(x, rec, IM_FENCED, err) < 0)
+		/* before the fence: where there is no room, nothing has been written yet */
+		if (reserve_size(x, im_max(map->old_size, map->new_size), err) < 0 || put_fence(x, rec.run, err) < 0 || record(x, rec, IM_FENCED, err) < 0)
 			return -1;
 		/* fall through */
 	case IM_FENCED:
@@ -150,13 +167,13 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 }
 
 /* An exact state of an interrupted run. Runs past GROWN are at their end already. */
-static int settle(struct im_exec *x, uint64_t *from, uint64_t *seq, struct im_error *err)
+static int settle(struct im_exec *x, bool turns, uint64_t *from, uint64_t *seq, struct im_error *err)
 {
 	const struct im_phase_record *rec = im_journal_last(&x->journal);
 
 	*seq = 0;
 	*from = rec->dir == IM_FORWARD ? x->journal.prog.n_batches : 0;
-	return rec->phase <= IM_GROWN ? im_settle(x, rec, from, seq, err) : 0;
+	return rec->phase <= IM_GROWN ? im_settle(x, rec, turns, from, seq, err) : 0;
 }
 
 int im_exec_resume(struct im_exec *x, struct im_error *err)
@@ -179,7 +196,7 @@ int im_exec_resume(struct im_exec *x, struct im_error *err)
 		if (im_exec_check_committed(x, err) < 0)
 			return -1;
 	}
-	return settle(x, &from, &seq, err) < 0 ? -1 : go_on(x, from, seq, err);
+	return settle(x, false, &from, &seq, err) < 0 ? -1 : go_on(x, from, seq, err);
 }
 
 static int check_range(const struct im_exec *x, const struct im_segment *s, uint8_t *buf, size_t max,
@@ -284,12 +301,37 @@ static int undo_repaired(struct im_exec *x, bool allow_changed, struct im_error 
 	return set_size(x, x->journal.map.new_size, err);
 }
 
+/* Nothing was written, but the image may have grown: take back what is only zeros. */
+static int forget(struct im_exec *x, struct im_error *err)
+{
+	uint64_t old = x->journal.map.old_size, size = x->image->size, from, seq;
+	uint8_t buf[4096];
+
+	if (size <= old || !x->journal.log.n)
+		return 0;
+	/* proves that not even the first batch was begun: this is no older copy of the journal of a complete repair */
+	if (settle(x, true, &from, &seq, err) < 0)
+		return -1;
+	for (uint64_t off = old; off < size; off += sizeof(buf)) {
+		size_t n = (size_t)im_min(sizeof(buf), size - off);
+
+		if (im_dev_read(x->image, off, buf, n, err) < 0)
+			return -1;
+		if (!im_is_zero(buf, n))
+			return im_error_at(err, IM_ECHANGED, off, "somebody wrote behind the old end of the image, at byte %"
+					   PRIu64 "; its size is left as it is", off);
+	}
+	return set_size(x, old, err);
+}
+
 int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 {
 	uint64_t from = x->journal.prog.n_batches, seq = 0;
 
 	switch (x->state) {
 	case IM_STATE_NOT_STARTED:
+		if (forget(x, err) < 0)
+			return -1;
 		x->state = IM_STATE_UNDONE;
 		return 0;
 	case IM_STATE_UNDONE:
@@ -300,7 +342,7 @@ int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 			return -1;
 		break;
 	case IM_STATE_REPAIRING:
-		if (settle(x, &from, &seq, err) < 0)
+		if (settle(x, true, &from, &seq, err) < 0)
 			return -1;
 		break;
 	}

@@ -105,9 +105,10 @@ int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc,
 int im_batch_look_under(struct im_exec *x, struct im_batch *b, bool *same, struct im_error *err);
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
 
-/* Bring an interrupted run to an exact state: *from as for im_batch_next. Checks first, then writes.
+/* Bring an interrupted run to an exact state: *from as for im_batch_next. turns: to go back from there, so that the
+ * batch before *from may be half done. Checks first, then writes.
  * *seq is the number of the last slot. (recover.c) */
-int im_settle(struct im_exec *x, const struct im_phase_record *run, uint64_t *from, uint64_t *seq,
+int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, uint64_t *from, uint64_t *seq,
 	      struct im_error *err);
 /* Which state do the journal's last record and sector 0 give? (recover.c) */
 int im_judge_state(struct im_exec *x, struct im_error *err);

@@ -18,7 +18,7 @@
 static const char magic[16] = "imgmend journal\n";
 
 #define VERSION 1
-#define SECTION_MAX (48u << 20)		/* of PLAN and INDEX: held in memory */
+#define SECTION_MAX (8u << 20)		/* of PLAN and INDEX: held in memory */
 
 struct section {
 	le64 off, len;

@@ -10,6 +10,8 @@
 #include "base/bytes.h"
 #include "exec/program.h"
 
+#define EDGES_MAX (256u << 10)
+
 struct edge {
 	size_t before, after;
 };
@@ -62,6 +64,8 @@ static int graph_build(struct graph *g, const struct im_op *ops, size_t n, struc
 
 			if (a == b || ops[b].kind != IM_OP_COPY)
 				continue;
+			if (g->edges.n >= EDGES_MAX)
+				return im_error_set(err, IM_EREFUSED, "the copies of the plan are entangled beyond measure");
 			e = im_vec_push(&g->edges, err);
 			if (!e)
 				return -1;

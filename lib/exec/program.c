@@ -144,6 +144,7 @@ static int cut(struct im_program *prog, struct im_error *err)
 			       prog->ops.v[i + st.n_ops].len <= prog->params.buffer - sum)
 				sum += prog->ops.v[i + st.n_ops++].len;
 			st.n_batches = 1;
+			st.first_len = op->len;
 		}
 		i += st.n_ops;
 		prog->n_batches += st.n_batches;
@@ -162,6 +163,8 @@ int im_program_build(struct im_program *prog, const struct im_map *map, uint32_t
 		.old_size = map->old_size, .new_size = map->new_size,
 		.sector_size = sector_size, .params = *params,
 	};
+	if (params->buffer < 512 || !params->direct_min)
+		return im_error_set(err, IM_EFORMAT, "the executor's parameters make no sense");
 	if (map->old_size < sector_size || map->new_size < sector_size)
 		return im_error_set(err, IM_EREFUSED, "the image is smaller than one sector of %u bytes", sector_size);
 	if (collect_copies(prog, map, &aside, err) == 0 && im_program_order(prog, err) == 0 &&

@@ -108,18 +108,32 @@ static int check_size(const struct im_exec *x, const struct im_phase_record *rec
 	return between ? 0 : not_ours(err, "its size is another one");
 }
 
+/* No phase record: PREPARED never became durable and the image was not touched; or the log is lost. */
+static int judge_without_log(struct im_exec *x, const uint8_t *now, struct im_error *err)
+{
+	struct im_slot slots[2];
+	int n = im_slot_read(&x->journal, 0, slots, err);
+
+	if (n < 0)
+		return -1;
+	if (memcmp(now, x->journal.old0, x->journal.prog.sector_size) != 0 || x->image->size != x->journal.map.old_size ||
+	    (n && slots[0].batch != IM_NO_BATCH))
+		return im_error_set(err, IM_EFORMAT, "the journal is damaged: its log is empty, but the image is not what it was"
+				    " before the repair");
+	x->state = IM_STATE_NOT_STARTED;
+	return 0;
+}
+
 int im_judge_state(struct im_exec *x, struct im_error *err)
 {
 	const struct im_phase_record *rec = im_journal_last(&x->journal);
 	uint8_t now[4096];
 
-	if (!rec) {
-		/* PREPARED never became durable: the image was not touched */
-		x->state = IM_STATE_NOT_STARTED;
-		return 0;
-	}
-	if (check_size(x, rec, err) < 0 ||
-	    im_dev_read(x->image, 0, now, x->journal.prog.sector_size, err) < 0)
+	if (im_dev_read(x->image, 0, now, x->journal.prog.sector_size, err) < 0)
+		return -1;
+	if (!rec)
+		return judge_without_log(x, now, err);
+	if (check_size(x, rec, err) < 0)
 		return -1;
 	return judge_sector0(x, rec, now, err);
 }
@@ -127,6 +141,7 @@ int im_judge_state(struct im_exec *x, struct im_error *err)
 struct settling {
 	struct im_exec *x;
 	enum im_direction dir;
+	bool turns;			/* a run back begins behind this one */
 	struct im_slot slots[2];	/* the newest, and the one before it */
 	int n_slots;
 	bool redo_prev, redo_last;
@@ -219,30 +234,44 @@ static int redo(struct settling *s, const struct im_slot *slot, struct im_error 
 	return im_batch_write(s->x, &s->batch, err);
 }
 
+/* Write what is needed of the last two batches once more. A flush behind each: the last may overwrite what the
+ * one before was made of. Before a turn the last one, when it is direct, is left half done (there may be no room to
+ * complete it): none of its old bytes is inside it. Going back then begins with it, and not with batches behind it
+ * that had nothing to change: those may be made of what is half done. */
+static int redo_both(struct settling *s, uint64_t *from, struct im_error *err)
+{
+	const struct im_slot *last = &s->slots[0], *prev = &s->slots[1];
+
+	if (s->redo_prev && (redo(s, prev, err) < 0 || im_dev_flush(s->x->image, err) < 0))
+		return -1;
+	if (s->turns && !last->journalled) {
+		*from = last->batch + 1;
+		return 0;
+	}
+	if (!s->redo_last)
+		return 0;
+	return redo(s, last, err) < 0 ? -1 : im_dev_flush(s->x->image, err);
+}
+
 static int settle_run(struct settling *s, uint64_t *from, struct im_error *err)
 {
 	const struct im_slot *slot = &s->slots[0];
 	uint64_t end = s->dir == IM_FORWARD ? s->x->journal.prog.n_batches : 0;
 
+	*from = slot->next == IM_NO_BATCH ? end : s->dir == IM_FORWARD ? slot->next : slot->next + 1;
 	if (check_next(s, err) < 0)
 		return -1;
-	if (slot->batch != IM_NO_BATCH) {
-		if (check_last(s, err) < 0 || check_prev(s, err) < 0)
-			return -1;
-		/* a flush behind each: the last may overwrite what the one before was made of */
-		if (s->redo_prev && (redo(s, &s->slots[1], err) < 0 || im_dev_flush(s->x->image, err) < 0))
-			return -1;
-		if (s->redo_last && (redo(s, slot, err) < 0 || im_dev_flush(s->x->image, err) < 0))
-			return -1;
-	}
-	*from = slot->next == IM_NO_BATCH ? end : s->dir == IM_FORWARD ? slot->next : slot->next + 1;
-	return 0;
+	if (slot->batch == IM_NO_BATCH)
+		return 0;
+	if (check_last(s, err) < 0 || check_prev(s, err) < 0)
+		return -1;
+	return redo_both(s, from, err);
 }
 
-int im_settle(struct im_exec *x, const struct im_phase_record *run, uint64_t *from, uint64_t *seq,
+int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, uint64_t *from, uint64_t *seq,
 	      struct im_error *err)
 {
-	struct settling s = { .x = x, .dir = run->dir };
+	struct settling s = { .x = x, .dir = run->dir, .turns = turns };
 	int rc = -1;
 
 	s.n_slots = im_slot_read(&x->journal, run->run, s.slots, err);

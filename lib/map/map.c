@@ -176,6 +176,8 @@ int im_map_check(const struct im_map *map, struct im_error *err)
 {
 	uint64_t at = 0, end;
 
+	if (map->segs.n > IM_MAP_SEGMENTS_MAX)
+		return im_error_set(err, IM_EREFUSED, "the map has more than %d segments", IM_MAP_SEGMENTS_MAX);
 	for (size_t i = 0; i < map->segs.n; i++) {
 		const struct im_segment *s = &map->segs.v[i];
 
@@ -184,8 +186,8 @@ int im_map_check(const struct im_map *map, struct im_error *err)
 					   " or passes the end", i);
 		if (s->kind == IM_KEEP && at > map->old_size)
 			return im_error_at(err, IM_EFORMAT, s->start, "segment %zu keeps bytes past the old end", i);
-		if (s->kind == IM_FROM && (!im_add(s->from, s->len, &end) || end > map->old_size))
-			return im_error_at(err, IM_EFORMAT, s->start, "the source of segment %zu passes the old end", i);
+		if (s->kind == IM_FROM && (s->from == s->start || !im_add(s->from, s->len, &end) || end > map->old_size))
+			return im_error_at(err, IM_EFORMAT, s->start, "the source of segment %zu passes the old end, or is its own place", i);
 		if (s->kind > IM_ZERO || (s->kind == IM_BYTES && !s->data))
 			return im_error_at(err, IM_EFORMAT, s->start, "segment %zu has no meaning", i);
 	}

@@ -53,6 +53,9 @@ size_t im_map_find(const struct im_map *map, uint64_t off);
 /* Does the map change nothing at all? */
 bool im_map_is_identity(const struct im_map *map);
 
+/* Most segments of a map: what orders them costs more than linear time and memory. */
+#define IM_MAP_SEGMENTS_MAX 4096
+
 /* Is the map total, sorted, in range and without overflow? For maps that come from a file. */
 int im_map_check(const struct im_map *map, struct im_error *err);
 

@@ -117,6 +117,8 @@ int im_map_decode(struct im_map *map, const uint8_t *p, size_t len, struct im_er
 	count = im_get64(p + 16);
 	p += HEAD;
 	len -= HEAD;
+	if (count > IM_MAP_SEGMENTS_MAX)
+		return cut_short(err);
 	for (uint64_t i = 0; i < count; i++) {
 		if (decode_segment(map, start, &p, &len, err) < 0 ||
 		    (!im_add(start, map->segs.v[i].len, &start) && cut_short(err)))

@@ -120,7 +120,7 @@ static int parse_segments(struct im_plan *plan, struct json_object *o, struct im
 
 	if (get_uint(o, "old_size", &old_size, err) < 0 || get_uint(o, "new_size", &new_size, err) < 0)
 		return -1;
-	if (!list || old_size > INT64_MAX || new_size > INT64_MAX)
+	if (!list || json_object_array_length(list) > IM_MAP_SEGMENTS_MAX / 2 || old_size > INT64_MAX || new_size > INT64_MAX)
 		return malformed(err, "segments or sizes");
 	if (im_map_init(&plan->map, old_size, new_size, err) < 0)
 		return -1;

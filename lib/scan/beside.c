@@ -2,6 +2,7 @@
 #include "scan/beside.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@
 static bool names(const char *file, const char *base)
 {
 	char *text = malloc(DESCRIPTOR_MAX + 1), quoted[NAME_MAX + 3];
-	FILE *f = fopen(file, "re");
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	bool yes = false;
 
 	if (text && f) {

@@ -167,7 +167,7 @@ int scene_go_on(struct scene *s, bool undo, bool *untouched, struct im_error *er
 		return *untouched ? 0 : -1;
 	}
 	*untouched = x.state == IM_STATE_NOT_STARTED;
-	rc = *untouched ? 0 : undo ? im_exec_undo(&x, false, err) : im_exec_resume(&x, err);
+	rc = *untouched || undo ? im_exec_undo(&x, false, err) : im_exec_resume(&x, err);
 	im_exec_close(&x);
 	return rc;
 }

@@ -319,6 +319,23 @@ START_TEST(identity)
 }
 END_TEST
 
+/* A piece about as long as the buffer, wherever it begins and whatever follows it, is written to its end. */
+START_TEST(piece_like_the_buffer)
+{
+	uint64_t start = (uint64_t[]){ 512, 4096, 5000 }[_i % 3], len = 8192 - 2048 + (uint64_t)_i / 3 * 512;
+	struct im_exec_params params = { .buffer = 8192, .direct_min = 1 };
+	struct scene s = { .ss = 512, .size = 40000 };
+
+	ck_assert_int_eq(im_map_init(&s.map, s.size, s.size, NULL), 0);
+	ck_assert_int_eq(im_map_zero(&s.map, start, len, "vacated", NULL), 0);
+	ck_assert_int_eq(im_map_zero(&s.map, 30000, 4096, "elsewhere", NULL), 0);
+	ck_assert_int_eq(im_program_build(&s.prog, &s.map, 512, &params, NULL), 0);
+	s.writes = calloc(1, s.size);
+	check_cover(&s);
+	scene_free(&s);
+}
+END_TEST
+
 /* The parameters stand in the journal's head, and a map from there may call a byte moved that stays. */
 START_TEST(parameters_from_a_file)
 {
@@ -331,9 +348,9 @@ START_TEST(parameters_from_a_file)
 	struct im_error err = { 0 };
 	struct im_program prog;
 
-	ck_assert_int_eq(im_map_check(&map, NULL), 0);
-	if (im_program_build(&prog, &map, 512, &params, &err) == 0)
-		im_program_free(&prog);
+	ck_assert_int_eq(im_map_check(&map, NULL), -1);
+	ck_assert_int_eq(im_program_build(&prog, &map, 512, &params, &err), -1);
+	ck_assert_int_eq(err.code, IM_EFORMAT);
 }
 END_TEST
 
@@ -347,6 +364,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(c, cycles, 0, 5);
 	tcase_add_test(c, too_small);
 	tcase_add_test(c, identity);
+	tcase_add_loop_test(c, piece_like_the_buffer, 0, 3 * 9);
 	tcase_add_test(c, parameters_from_a_file);
 	suite_add_tcase(s, c);
 	return s;
