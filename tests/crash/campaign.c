@@ -4,8 +4,9 @@
  *
  * For each plan the repair is run once to count its operations. Then, for each cut point and each way
  * in which unflushed writes can survive: run until the cut, and go on with resume or undo, with up to
- * two more cuts in there. The end must be the planned or the old image, byte for byte. --cuts bounds the
- * cut points of one plan (spread evenly; 0 is all); --shift makes each plan one shift by BYTES to the
+ * two more cuts in there. Some of the cuts only kill the process: then everything is still in the cache, and
+ * a later power cut takes it away. The end must be the planned or the old image, byte for byte. --cuts bounds
+ * the cut points of one plan (spread evenly; 0 is all); --shift makes each plan one shift by BYTES to the
  * right with growth instead of a random one. Prints the number of crash states; exits 1 at the first loss,
  * naming the seed.
  */
@@ -32,7 +33,10 @@ static bool try_cut(struct scene *s, uint64_t cut, enum im_cut mode, uint64_t se
 	if (scene_repair(s, &err) == 0)
 		undo = false;	/* the cut came too late: repaired */
 	for (int again = 0; s->power.is_off; again++) {
-		scene_reboot(s);
+		if (im_random(&seed) % 3)
+			scene_reboot(s);
+		else
+			scene_restart(s);
 		states++;
 		if (again < 2 && im_random(&seed) % 2)
 			s->power.cut_at = im_random(&seed) % 40;

@@ -172,11 +172,16 @@ int scene_go_on(struct scene *s, bool undo, bool *untouched, struct im_error *er
 	return rc;
 }
 
+void scene_restart(struct scene *s)
+{
+	s->power.is_off = false;
+	s->power.clock = 0;
+	s->power.cut_at = UINT64_MAX;
+}
+
 void scene_reboot(struct scene *s)
 {
 	im_crash_reboot(s->image);
 	im_crash_reboot(s->journal);
-	s->power.is_off = false;
-	s->power.clock = 0;
-	s->power.cut_at = UINT64_MAX;
+	scene_restart(s);
 }

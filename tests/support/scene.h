@@ -23,6 +23,8 @@ void scene_start(struct scene *s);
 void scene_stop(struct scene *s);
 /* After a cut: what survived, power on. */
 void scene_reboot(struct scene *s);
+/* The same as if the process had been killed instead: everything is still in the cache, nothing more is durable. */
+void scene_restart(struct scene *s);
 
 bool scene_image_is(struct scene *s, const uint8_t *bytes, uint64_t size);
 
