@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "dev/inuse.h"
 
 #define BLOCK_DIR "/var/lib/imgmend"
 #define SUFFIX ".imgmend-journal"
@@ -149,20 +150,10 @@ static bool lies_on(dev_t dev, dev_t target, int depth);
 /* A loop device lies on the file system of its backing file. */
 static bool loop_lies_on(const char *sysfs, dev_t target, int depth)
 {
-	char path[400], file[PATH_MAX];
+	char file[4096];
 	struct stat st;
-	FILE *f;
-	bool ok;
 
-	snprintf(path, sizeof(path), "%s/loop/backing_file", sysfs);
-	f = fopen(path, "re");
-	ok = f && fgets(file, sizeof(file), f);
-	if (f)
-		fclose(f);
-	if (!ok)
-		return false;
-	file[strcspn(file, "\n")] = 0;
-	return stat(file, &st) == 0 && lies_on(st.st_dev, target, depth + 1);
+	return im_loop_backing_file(sysfs, file) && stat(file, &st) == 0 && lies_on(st.st_dev, target, depth + 1);
 }
 
 /* Does the block device dev, through partitions, device mapper, RAID and loops, store its bytes on target? */

@@ -122,7 +122,7 @@ int imgmend_copy(const char *path, const imgmend_plan *plan, const char *output,
 	int rc;
 
 	options = options ? options : &none;
-	rc = im_api_allows(options, "in-use") ? 0 : im_inuse_check(path, &err);
+	rc = im_api_allows(options, "in-use") ? 0 : im_inuse_check(path, NULL, &err);
 	if (rc == 0)
 		rc = open_view(&v, path, plan, &err);
 	if (rc == 0)

@@ -138,22 +138,30 @@ static int check_block(const char *path, dev_t disk, struct im_error *err)
 
 /* ---- regular files ---- */
 
-static bool is_backed_by(const char *name, const struct stat *st)
+bool im_loop_backing_file(const char *sysfs, char file[4096])
 {
-	char path[300], file[4096];
-	struct stat backing;
+	char path[400];
 	FILE *f;
 	bool ok;
 
-	snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", name);
+	snprintf(path, sizeof(path), "%s/loop/backing_file", sysfs);
 	f = fopen(path, "re");
-	ok = f && fgets(file, sizeof(file), f);
+	ok = f && fgets(file, 4096, f);
 	if (f)
 		fclose(f);
-	if (!ok)
-		return false;
-	file[strcspn(file, "\n")] = 0;
-	return stat(file, &backing) == 0 && backing.st_ino == st->st_ino && backing.st_dev == st->st_dev;
+	if (ok)
+		file[strcspn(file, "\n")] = 0;
+	return ok;
+}
+
+static bool is_backed_by(const char *name, const struct stat *st)
+{
+	char sysfs[300], file[4096];
+	struct stat backing;
+
+	snprintf(sysfs, sizeof(sysfs), "/sys/block/%s", name);
+	return im_loop_backing_file(sysfs, file) && stat(file, &backing) == 0 && backing.st_ino == st->st_ino &&
+	       backing.st_dev == st->st_dev;
 }
 
 static int check_loop(const char *name, const char *path, const struct stat *st, struct im_error *err)
@@ -193,22 +201,24 @@ static int check_loops(const char *path, const struct stat *st, struct im_error 
 	return rc;
 }
 
-/* qemu locks bytes 100-299 of an image that it uses (its block/file-posix.c); ask without taking a lock. */
-static int check_qemu(const char *path, struct im_error *err)
+/* qemu locks bytes 100-299 of an image that it uses (its block/file-posix.c); ask without taking a lock. The locks
+ * of an open file do not stand against itself. */
+static int check_qemu(const char *path, const struct im_dev *ours, struct im_error *err)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 100, .l_len = 200 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
+	int fd = ours ? im_dev_file_fd(ours) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
 
 	if (fd < 0)
 		return 0;
 	if (fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
 		rc = im_error_set(err, IM_EBUSY, "%s: a running qemu, or another program that locks images as qemu does, has it"
 				  " open; stop it first", path);
-	close(fd);
+	if (!ours)
+		close(fd);
 	return rc;
 }
 
-int im_inuse_check(const char *path, struct im_error *err)
+int im_inuse_check(const char *path, const struct im_dev *ours, struct im_error *err)
 {
 	struct stat st;
 
@@ -218,7 +228,7 @@ int im_inuse_check(const char *path, struct im_error *err)
 		return check_block(path, st.st_rdev, err);
 	if (!S_ISREG(st.st_mode))
 		return 0;
-	return check_loops(path, &st, err) < 0 ? -1 : check_qemu(path, err);
+	return check_loops(path, &st, err) < 0 ? -1 : check_qemu(path, ours, err);
 }
 
 int im_inuse_lock(struct im_dev *dev, const char *path, struct im_error *err)

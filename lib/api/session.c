@@ -1,0 +1,174 @@
+/* session.c - opening what a repair works on. */
+#include "api/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/fence.h"
+#include "dev/inuse.h"
+#include "fmt/label.h"
+#include "scan/beside.h"
+
+void im_session_close(struct im_session *s)
+{
+	if (s->is_open)
+		im_exec_close(&s->exec);
+	im_dev_close(s->journal);
+	im_dev_close(s->image);
+	im_place_free(&s->place);
+	free(s->journal_path);
+}
+
+static bool on_progress(void *arg, enum im_phase phase, uint64_t done, uint64_t total)
+{
+	const struct imgmend_options *o = arg;
+
+	(void)phase;
+	return !o->progress || o->progress(o->progress_arg, IMGMEND_PHASE_MOVE, done, total) == 0;
+}
+
+void im_session_set_hooks(struct im_session *s)
+{
+	s->exec.hooks = (struct im_exec_hooks){ on_progress, (void *)s->options };
+}
+
+static int refuse_container(const char *path, struct im_dev *dev, struct im_error *err)
+{
+	struct im_error quiet = { 0 };
+	const char *name = im_container_name(dev, &quiet);
+	char descriptor[512];
+
+	if (name)
+		return im_error_set(err, IM_EREFUSED, "%s: this is a %s file, not a raw disk image; convert it first (`qemu-img"
+				    " convert -O raw`), or attach it with qemu-nbd and name the device", path,
+				    im_container_title(name));
+	if (im_beside_vmdk(path, descriptor, sizeof(descriptor)))
+		return im_error_set(err, IM_EREFUSED, "%s: this is the data of a VMDK disk that %s describes; convert that disk"
+				    " to raw first (`qemu-img convert -O raw`)", path, descriptor);
+	return 0;
+}
+
+/* Open the image for writing: not in use, locked, no container. */
+int im_session_open_image(struct im_session *s, const char *path, const struct imgmend_options *options, struct im_error *err)
+{
+	*s = (struct im_session){ .path = path, .options = options };
+	if (im_place_of(path, options, &s->place, err) < 0)
+		return -1;
+	if (!im_api_allows(options, "in-use") && im_inuse_check(path, NULL, err) < 0)
+		return -1;
+	s->image = im_api_open(path, options, true, err);
+	if (!s->image) {
+		if (err->sys_errno == EACCES || err->sys_errno == EROFS || err->sys_errno == EPERM)
+			err->code = IM_EREFUSED;
+		return -1;
+	}
+	/* once more behind the lock: whoever came in between is seen now, whoever comes later sees us */
+	if (im_inuse_lock(s->image, path, err) < 0 ||
+	    (!im_api_allows(options, "in-use") && im_inuse_check(path, s->image, err) < 0))
+		return -1;
+	if (!im_dev_file_is(s->image, path))
+		return im_error_set(err, IM_EBUSY, "%s: replaced by another file just now; try again", path);
+	return refuse_container(path, s->image, err);
+}
+
+/* Sector size of the image from the journal's head, without judging anything else: the executor wants it. */
+void im_session_adopt_sector_size(struct im_session *s)
+{
+	uint8_t head[32];
+
+	if (im_dev_read(s->journal, 0, head, sizeof(head), NULL) == 0) {
+		uint32_t ss = im_get32(head + 20);
+
+		if (ss == 512 || ss == 4096)
+			s->image->sector_size = ss;
+	}
+}
+
+/* Does the journal at path carry this UUID? */
+static bool has_uuid(const char *path, const uint8_t uuid[16])
+{
+	struct im_dev *dev = im_place_open(path, false, NULL);
+	uint8_t head[40];
+	bool yes = dev && dev->size >= IM_JOURNAL_BLOCK && im_dev_read(dev, 0, head, sizeof(head), NULL) == 0 &&
+		   memcmp(head + 24, uuid, 16) == 0;
+
+	im_dev_close(dev);
+	return yes;
+}
+
+/* The path of the journal that counts: the one that the fence names, else the newest. NULL: none. */
+char *im_session_find_journal(const struct im_place *place, struct im_dev *image)
+{
+	int newest = im_place_newest(place);
+	uint8_t sector[512], uuid[16];
+
+	if (image && image->size >= sizeof(sector) && im_dev_read(image, 0, sector, sizeof(sector), NULL) == 0 &&
+	    im_fence_is(sector, uuid)) {
+		for (int n = newest; n >= 0; n--) {
+			char *path = im_place_path(place, (unsigned)n);
+
+			if (path && has_uuid(path, uuid))
+				return path;
+			free(path);
+		}
+		/* a block device may have had another name when the repair began */
+		return im_beside_find(place->dir, ".imgmend-journal", has_uuid, uuid);
+	}
+	return newest < 0 ? NULL : im_place_path(place, (unsigned)newest);
+}
+
+int im_session_remove_journal(struct im_session *s, struct im_error *err)
+{
+	if (unlink(s->journal_path) < 0)
+		return im_error_sys(err, errno, "%s: cannot remove the journal", s->journal_path);
+	return im_place_sync_dir(&s->place, err);
+}
+
+static int no_journal(const struct im_session *s, struct im_error *err)
+{
+	return im_error_set(err, IM_EREFUSED, "%s: no journal of a repair was found (looked for %s/%s); name it with"
+			    " --journal", s->path, s->place.dir, s->place.base);
+}
+
+/* Open image, journal and executor. *unfinished: the journal never became whole; exec is not open then. */
+int im_session_open(struct im_session *s, const char *path, const struct imgmend_options *options, bool *unfinished,
+			struct im_error *err)
+{
+	enum im_journal_kind kind;
+
+	*unfinished = false;
+	if (im_session_open_image(s, path, options, err) < 0)
+		return -1;
+	s->journal_path = im_session_find_journal(&s->place, s->image);
+	if (!s->journal_path)
+		return no_journal(s, err);
+	s->journal = im_place_open(s->journal_path, true, err);
+	if (!s->journal)
+		return -1;
+	kind = im_journal_kind_of(s->journal);
+	*unfinished = kind == IM_JOURNAL_UNFINISHED;
+	if (*unfinished)
+		return 0;
+	if (kind == IM_JOURNAL_NOT)
+		return im_error_set(err, IM_EREFUSED, "%s: this is no journal of imgmend; it is left alone", s->journal_path);
+	im_session_adopt_sector_size(s);
+	if (im_exec_open(&s->exec, s->image, s->journal, err) < 0)
+		return im_error_prefix(err, "%s", s->journal_path);
+	s->is_open = true;
+	im_session_set_hooks(s);
+	return 0;
+}
+
+enum imgmend_state im_session_public_state(enum im_exec_state state)
+{
+	static const enum imgmend_state states[] = {
+		IMGMEND_STATE_NOT_STARTED, IMGMEND_STATE_REPAIRING, IMGMEND_STATE_REPAIRED, IMGMEND_STATE_UNDOING,
+		IMGMEND_STATE_UNDONE,
+	};
+
+	return states[state];
+}

@@ -1,0 +1,44 @@
+/* session.h - an image opened for repair, with its journal and the executor. Used by repair.c and status.c. */
+#ifndef IM_API_SESSION_H
+#define IM_API_SESSION_H
+
+#include "api/api.h"
+
+/* An image opened for repair, with its journal when it has one. */
+struct im_session {
+	const char *path;
+	const struct imgmend_options *options;
+	struct im_place place;
+	struct im_dev *image, *journal;
+	char *journal_path;
+	struct im_exec exec;
+	bool is_open;			/* exec */
+	const struct im_map *map;	/* fix: what to carry out */
+};
+
+/* Close everything that is open. */
+void im_session_close(struct im_session *s);
+
+/* Open the image for writing: not in use, locked, no container. Fills *s, which the caller closes in any case. */
+int im_session_open_image(struct im_session *s, const char *path, const struct imgmend_options *options,
+			  struct im_error *err);
+
+/* Open image, journal and executor. *unfinished: the journal never became whole; exec is not open then. */
+int im_session_open(struct im_session *s, const char *path, const struct imgmend_options *options, bool *unfinished,
+		    struct im_error *err);
+
+/* The path of the journal that counts: the one that the fence names, else the newest; malloc'd, NULL: none. */
+char *im_session_find_journal(const struct im_place *place, struct im_dev *image);
+
+/* Take the sector size from the journal's head, without judging anything else: the executor wants it. */
+void im_session_adopt_sector_size(struct im_session *s);
+
+/* Have the executor report to the caller's progress function. */
+void im_session_set_hooks(struct im_session *s);
+
+/* Remove the journal, durably. */
+int im_session_remove_journal(struct im_session *s, struct im_error *err);
+
+enum imgmend_state im_session_public_state(enum im_exec_state state);
+
+#endif

@@ -1,0 +1,89 @@
+/* status.c - imgmend_status: what a journal says, and what it makes of its image. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/session.h"
+#include "base/fence.h"
+
+static void describe(struct imgmend_status *st, const struct im_journal *j)
+{
+	im_uuid_text(j->uuid, st->uuid);
+	st->created = j->created;
+	st->old_size = j->map.old_size;
+	st->new_size = j->map.new_size;
+	st->journal_size = j->dev->size;
+	memcpy(st->image, j->image, sizeof(st->image));
+}
+
+/* What the journal says, and what it makes of the image (NULL: the image it names, if that opens). */
+static int status_of(struct im_session *s, struct imgmend_status *st, struct im_error *err)
+{
+	struct im_journal j;
+	struct im_error why = { 0 };
+
+	snprintf(st->journal, sizeof(st->journal), "%s", s->journal_path);
+	s->journal = im_place_open(s->journal_path, false, err);
+	if (!s->journal)
+		return -1;
+	st->journal_size = s->journal->size;
+	if (im_journal_kind_of(s->journal) == IM_JOURNAL_UNFINISHED) {
+		st->state = IMGMEND_STATE_NOT_STARTED;
+		return 0;
+	}
+	st->state = IMGMEND_STATE_FOREIGN;
+	if (im_journal_load(&j, s->journal, &why) < 0) {
+		snprintf(st->message, sizeof(st->message), "%s", why.message);
+		return 0;
+	}
+	describe(st, &j);
+	im_journal_free(&j);
+	if (!s->image)
+		s->image = im_api_open(st->image, s->options, false, &why);
+	if (s->image)
+		im_session_adopt_sector_size(s);
+	if (s->image && im_exec_open(&s->exec, s->image, s->journal, &why) == 0) {
+		s->is_open = true;
+		st->state = im_session_public_state(s->exec.state);
+		return 0;
+	}
+	snprintf(st->message, sizeof(st->message), "%s", why.message);
+	return 0;
+}
+
+/* Is the file at path itself a journal? */
+static bool is_journal(const char *path)
+{
+	struct im_dev *dev = im_dev_file(path, false, 0, NULL);
+	bool yes = dev && dev->size && im_journal_kind_of(dev) != IM_JOURNAL_NOT;
+
+	im_dev_close(dev);
+	return yes;
+}
+
+static int status(struct im_session *s, struct imgmend_status *st, struct im_error *err)
+{
+	if (is_journal(s->path)) {
+		s->journal_path = strdup(s->path);
+	} else {
+		s->image = im_api_open(s->path, s->options, false, err);
+		if (!s->image || im_place_of(s->path, s->options, &s->place, err) < 0)
+			return -1;
+		s->journal_path = im_session_find_journal(&s->place, s->image);
+	}
+	return s->journal_path ? status_of(s, st, err) : 0;
+}
+
+int imgmend_status(const char *path, const struct imgmend_options *options, struct imgmend_status *st,
+		   struct imgmend_error *error)
+{
+	struct imgmend_options none = { 0 };
+	struct im_session s = { .path = path, .options = options ? options : &none };
+	struct im_error err = { 0 };
+	int rc;
+
+	memset(st, 0, sizeof(*st));
+	rc = status(&s, st, &err);
+	im_session_close(&s);
+	return rc < 0 ? im_api_fail(error, &err) : 0;
+}
