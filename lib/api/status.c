@@ -45,6 +45,12 @@ static int status_of(struct im_session *s, struct imgmend_status *st, struct im_
 	if (s->image && im_exec_open(&s->exec, s->image, s->journal, &why) == 0) {
 		s->is_open = true;
 		st->state = im_session_public_state(s->exec.state);
+		if (s->exec.state == IM_STATE_REPAIRED && im_exec_check_committed(&s->exec, &why) < 0) {
+			/* used since, or not this image at all */
+			snprintf(st->message, sizeof(st->message), "%s", why.message);
+			if (why.code == IM_EREFUSED)
+				st->state = IMGMEND_STATE_FOREIGN;
+		}
 		return 0;
 	}
 	snprintf(st->message, sizeof(st->message), "%s", why.message);

@@ -186,13 +186,13 @@ int im_exec_resume(struct im_exec *x, struct im_error *err)
 				    " image; there is nothing to resume");
 	/* a repair whose undo was prepared but not begun is simply a repair */
 	if (x->state == IM_STATE_REPAIRED && rec->dir == IM_BACKWARD)
-		return 0;
+		return im_exec_check_sector0(x, err);
 	/* at rest: only a pending change of size may be left, and only while the image is still ours */
 	if (x->state == IM_STATE_REPAIRED || x->state == IM_STATE_UNDONE) {
 		uint64_t target = rec->dir == IM_FORWARD ? x->journal.map.new_size : x->journal.map.old_size;
 
 		if (x->image->size == target)
-			return 0;
+			return im_exec_check_sector0(x, err);
 		if (im_exec_check_committed(x, err) < 0)
 			return -1;
 	}
@@ -234,17 +234,30 @@ static int check_sample(const struct im_exec *x, struct im_error *err)
 	return 0;
 }
 
+int im_exec_check_sector0(const struct im_exec *x, struct im_error *err)
+{
+	const uint8_t *left = x->state == IM_STATE_UNDONE ? x->journal.old0 : x->journal.new0;
+	uint32_t ss = x->journal.prog.sector_size;
+	uint8_t now[4096];
+
+	if (im_dev_read(x->image, 0, now, ss, err) < 0)
+		return -1;
+	if (memcmp(now, left, ss) == 0)
+		return 0;
+	if (memcmp(now, x->journal.old0, ss) == 0)
+		return im_error_at(err, IM_EREFUSED, 0, "sector 0 is the one from before the repair: the image was rolled back by"
+				   " other means, and this journal is of no use to it");
+	return im_error_at(err, IM_EREFUSED, 0, "sector 0 is not what was left there: its table was edited since, or this is"
+			   " another image");
+}
+
 int im_exec_check_committed(const struct im_exec *x, struct im_error *err)
 {
-	uint8_t sector[4096], *buf;
+	uint8_t *buf;
 	int rc = 0;
 
-	if (im_dev_read(x->image, 0, sector, x->journal.prog.sector_size, err) < 0)
+	if (im_exec_check_sector0(x, err) < 0)
 		return -1;
-	if (memcmp(sector, x->state == IM_STATE_UNDONE ? x->journal.old0 :
-		   x->journal.new0, x->journal.prog.sector_size) != 0)
-		return im_error_at(err, IM_ECHANGED, 0, "the image has been used since, or is another one: sector 0 is"
-				   " not what was left there");
 	if (x->state != IM_STATE_REPAIRED)
 		return 0;
 	buf = malloc(1 << 20);
@@ -278,23 +291,10 @@ static int start_backward(struct im_exec *x, uint64_t batch, bool was_fenced, ui
 	return record(x, rec, IM_PREPARED, err);
 }
 
-/* Refuse what --allow=changed must not allow either: an image that is the old one again. */
-static int check_not_old(struct im_exec *x, struct im_error *err)
-{
-	uint32_t ss = x->journal.prog.sector_size;
-	uint8_t now[4096];
-
-	if (im_dev_read(x->image, 0, now, ss, err) < 0)
-		return -1;
-	if (memcmp(now, x->journal.old0, ss) == 0 && memcmp(now, x->journal.new0, ss) != 0)
-		return im_error_at(err, IM_EREFUSED, 0, "sector 0 is the one from before the repair: the image was"
-				   " rolled back by other means, there is nothing to undo");
-	return 0;
-}
-
 static int undo_repaired(struct im_exec *x, bool allow_changed, struct im_error *err)
 {
-	if (check_not_old(x, err) < 0)
+	/* --allow=changed is for an image that was used, not for another one */
+	if (im_exec_check_sector0(x, err) < 0)
 		return -1;
 	if (im_exec_check_committed(x, err) < 0 && (!allow_changed || err->code != IM_ECHANGED))
 		return -1;

@@ -71,7 +71,10 @@ int im_exec_resume(struct im_exec *x, struct im_error *err);
  * NOT_STARTED nothing is written. Ends in UNDONE. */
 int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err);
 
-/* Compare literals and vacated ranges of the map with the image: 0 equal, -1 IM_ECHANGED. */
+/* At rest (REPAIRED, UNDONE): is sector 0 what was left there? Else IM_EREFUSED. */
+int im_exec_check_sector0(const struct im_exec *x, struct im_error *err);
+/* Compare sector 0, literals, vacated ranges and both ends of what was moved with the image: 0 equal, -1
+ * IM_ECHANGED or IM_EREFUSED. */
 int im_exec_check_committed(const struct im_exec *x, struct im_error *err);
 
 /* Where the image is a batch: floor-internal (batch.c, recover.c, run.c). */
