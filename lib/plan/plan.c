@@ -47,6 +47,9 @@ bool im_plan_wants(const struct im_plan_options *options, const struct im_findin
 /* May anything on this disk be rewritten at all? */
 static int check_disk(const struct im_scan *scan, struct im_error *err)
 {
+	for (size_t i = 0; i < scan->findings.n; i++)
+		if (strcmp(scan->findings.v[i].id, "other-sector-size") == 0)
+			return im_error_set(err, IM_EREFUSED, "%s", scan->findings.v[i].message);
 	if (scan->is_fenced)
 		return im_error_set(err, IM_EREFUSED, "a repair of this image was begun and has not ended; finish it with"
 				    " `imgmend resume` or take it back with `imgmend undo`");

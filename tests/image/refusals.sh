@@ -158,6 +158,17 @@ else
 fi
 chmod 644 disk.img
 
+# ---- open in qemu: qemu-io keeps the image, and qemu's locks on it, until its input ends
+sleep 20 | qemu-io -f raw disk.img >/dev/null 2>&1 &
+qemu=$!
+for _ in $(seq 100); do
+	ls -l "/proc/$qemu/fd" 2>/dev/null | grep -q disk.img && break
+	sleep 0.1
+done
+refused "an image open in qemu" disk.img 'qemu' fix --yes disk.img
+kill "$qemu"
+wait "$qemu" 2>/dev/null || true
+
 # ---- loop devices: by inode, not by name; mounted; read-only; a journal inside the device
 attach_loop disk.img
 refused "an image attached to a loop device" disk.img 'in use|loop|attached' fix --yes disk.img
