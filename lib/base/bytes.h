@@ -76,7 +76,6 @@ static inline uint64_t im_le64(le64 v) { return im_get64(v.b); }
 static inline uint16_t im_be16(be16 v) { return im_get16be(v.b); }
 static inline uint32_t im_be32(be32 v) { return im_get32be(v.b); }
 static inline uint64_t im_be64(be64 v) { return im_get64be(v.b); }
-static inline le16 im_to_le16(uint16_t v) { le16 r; im_put16(r.b, v); return r; }
 static inline le32 im_to_le32(uint32_t v) { le32 r; im_put32(r.b, v); return r; }
 static inline le64 im_to_le64(uint64_t v) { le64 r; im_put64(r.b, v); return r; }
 

@@ -114,10 +114,11 @@ static int one_batch(struct im_exec *x, const struct im_phase_record *run, uint6
 	return flush_both(x, &slot, a->content, err) < 0 ? -1 : im_batch_write(x, a, err);
 }
 
-/* Keep the device reading ahead of batch `index`, up to PREFETCH bytes. *ahead: how far that went. */
-static void read_ahead(struct im_exec *x, enum im_direction dir, uint64_t index, uint64_t *ahead)
+/* Keep the device reading ahead of batch b, about PREFETCH bytes. *ahead: how far that went. */
+static void read_ahead(struct im_exec *x, enum im_direction dir, const struct im_batch *b, uint64_t *ahead)
 {
-	uint64_t n = x->journal.prog.n_batches, want = 1 + PREFETCH / (x->journal.prog.params.direct_min + 1);
+	const struct im_program *prog = &x->journal.prog;
+	uint64_t n = prog->n_batches, index = b->index, want = 1 + PREFETCH / im_max(b->len, prog->params.direct_min);
 
 	for (uint64_t k = 1; k <= want; k++) {
 		uint64_t i = dir == IM_FORWARD ? index + k : index - k;
@@ -150,7 +151,7 @@ int im_batches_run(struct im_exec *x, const struct im_phase_record *run, uint64_
 			im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
 			goto out;
 		}
-		read_ahead(x, run->dir, a->index, &ahead);
+		read_ahead(x, run->dir, a, &ahead);
 		if (load_next(x, run->dir, behind(run->dir, a->index), b, err) < 0 ||
 		    one_batch(x, run, ++seq, prev, crc_prev, a, b, err) < 0)
 			goto out;

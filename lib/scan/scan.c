@@ -55,14 +55,6 @@ void im_scan_free(struct im_scan *scan)
 	im_vec_free(&scan->findings);
 }
 
-bool im_scan_has_errors(const struct im_scan *scan)
-{
-	for (size_t i = 0; i < scan->findings.n; i++)
-		if (scan->findings.v[i].severity == IM_ERROR)
-			return true;
-	return false;
-}
-
 const char *im_table_name(const struct im_scan *scan)
 {
 	static const char *const names[] = { "none", "dos", "gpt" };

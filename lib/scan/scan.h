@@ -90,9 +90,6 @@ int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_o
 		struct im_error *err);
 void im_scan_free(struct im_scan *scan);
 
-/* Does any finding have severity error? */
-bool im_scan_has_errors(const struct im_scan *scan);
-
 const char *im_table_name(const struct im_scan *scan);	/* "dos", "gpt", "none", "sun" … */
 const char *im_severity_name(enum im_severity severity);
 const char *im_region_kind_name(enum im_region_kind kind);
