@@ -71,7 +71,7 @@ struct imgmend_partition {
 	int extended;
 };
 
-enum imgmend_kind { IMGMEND_FROM = 1, IMGMEND_BYTES, IMGMEND_ZERO };
+enum imgmend_kind { IMGMEND_FROM = 1, IMGMEND_BYTES, IMGMEND_ZERO, IMGMEND_FILL };
 
 /* A range of the corrected image that differs from the old one. */
 struct imgmend_segment {
@@ -79,6 +79,7 @@ struct imgmend_segment {
 	enum imgmend_kind kind;
 	uint64_t from;			/* FROM: where in the old image */
 	const uint8_t *data;		/* BYTES */
+	uint8_t fill;			/* FILL: the byte that the range is filled with */
 	const char *reason;
 };
 

@@ -54,7 +54,7 @@ static void print_partitions(FILE *out, const imgmend_plan *plan)
 
 static void print_segments(const struct settings *s, FILE *out, const imgmend_plan *plan)
 {
-	static const char *const kinds[] = { "", N_("move"), N_("write"), N_("zero") };
+	static const char *const kinds[] = { "", N_("move"), N_("write"), N_("zero"), N_("fill") };
 	const struct imgmend_segment *g;
 	size_t n;
 

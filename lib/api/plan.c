@@ -81,7 +81,8 @@ static int fill(imgmend_plan *p, struct im_error *err)
 		n = im_vec_push(&p->segments, err);
 		if (!n)
 			return -1;
-		*n = (struct imgmend_segment){ s->start, s->len, (enum imgmend_kind)s->kind, s->from, s->data, s->reason };
+		*n = (struct imgmend_segment){ s->start, s->len, (enum imgmend_kind)s->kind, s->from, s->data, s->fill,
+					       s->reason };
 	}
 	for (size_t i = 0; i < plan->ways.n; i++) {
 		const struct im_way *w = &plan->ways.v[i];

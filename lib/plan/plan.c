@@ -191,7 +191,7 @@ static int summarise(struct im_plan *plan, const struct im_plan_context *ctx, st
 		const struct im_segment *s = &plan->map.segs.v[i];
 
 		plan->bytes_moved += s->kind == IM_FROM ? s->len : 0;
-		plan->literal_bytes += s->kind == IM_BYTES ? s->len : 0;
+		plan->literal_bytes += s->kind == IM_BYTES || s->kind == IM_FILL ? s->len : 0;
 	}
 	return 0;
 }

@@ -43,7 +43,11 @@ static void random_map(struct scene *s, uint64_t old_size, uint64_t *seed)
 
 		len = im_min(len, im_min(old_size - from, new_size > to ? new_size - to : 0));
 		fill(data, sizeof(data), seed);
-		switch (im_random(seed) % 6) {
+		switch (im_random(seed) % 7) {
+		case 6:
+			if (im_map_fill(&s->map, im_min(to, new_size), len, 0xff, "fill", &err) < 0)
+				die("map", &err);
+			break;
 		case 0:
 			if (im_map_zero(&s->map, im_min(to, new_size), len, "zero", &err) < 0)
 				die("map", &err);
