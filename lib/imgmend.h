@@ -98,6 +98,7 @@ enum imgmend_phase { IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY };
 struct imgmend_options {
 	const char *format;		/* "raw", or NULL: raw unless it is a known container */
 	uint32_t sector_size;		/* 512, 4096, or 0: recognise it */
+	int deep;			/* look at every file record of NTFS even where nothing is wrong */
 	uint64_t align;			/* of the partition at fault; 0: 1 MiB */
 	int no_grow;
 	const char *only;		/* finding ids, comma-separated */

@@ -9,7 +9,7 @@
 
 enum {
 	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_SECTOR_SIZE,
-	OPT_PROGRESS, OPT_COLOR, OPT_ALLOW, OPT_HELP, OPT_VERSION,
+	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_ALLOW, OPT_HELP, OPT_VERSION,
 };
 
 static const struct option_row {
@@ -28,6 +28,7 @@ static const struct option_row {
 	{ " fix ", 0, "plan", OPT_PLAN, "FILE", N_("carry out exactly this saved plan") },
 	{ " fix ", 0, "output", OPT_OUTPUT, "NEW", N_("write the corrected image to a new file, leave this one alone") },
 	{ " fix status resume undo discard ", 0, "journal", OPT_JOURNAL, "FILE", N_("the journal's place") },
+	{ " scan plan fix ", 0, "deep", OPT_DEEP, NULL, N_("look at every file record of NTFS volumes") },
 	{ " plan fix ", 0, "align", OPT_ALIGN, "SIZE", N_("alignment of the partition at fault (default 1M)") },
 	{ " plan fix ", 0, "no-grow", OPT_NO_GROW, NULL, N_("do not make the image larger") },
 	{ " plan fix ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
@@ -156,6 +157,7 @@ static int set_value(struct settings *s, int value, const char *arg)
 		s->library.allow = arg;
 		return allow_is_known(arg) ? -1 : bad_value("allow", arg);
 	case OPT_JSON: s->json = true; return -1;
+	case OPT_DEEP: s->library.deep = 1; return -1;
 	case OPT_NO_GROW: s->library.no_grow = 1; return -1;
 	case OPT_ONLY: s->library.only = arg; return -1;
 	case OPT_ADD_TABLE: s->library.add_table = arg; return -1;
