@@ -103,7 +103,8 @@ struct imgmend_options {
 	int no_grow;
 	const char *only;		/* finding ids, comma-separated */
 	const char *add_table;		/* "mbr" or "gpt" */
-	const char *allow;		/* comma-separated: in-use, changed, volatile-journal, unknown-boot-code */
+	const char *allow;		/* comma-separated: in-use, changed, dirty, snapshots, volatile-journal,
+					   unknown-boot-code */
 	const char *journal;		/* its path; NULL: beside a file, in /var/lib/imgmend for a block device */
 	/* Called every now and then with work done of work to do (batches moved, bytes copied); non-zero stops at the
 	 * next safe point. */

@@ -34,7 +34,7 @@ static const struct option_row {
 	{ " plan fix ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
 	{ " plan fix ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", N_("put a table around a volume that has none") },
 	{ " plan fix resume undo discard ", 0, "allow", OPT_ALLOW, "WHAT,...",
-	  N_("accept: in-use, changed, volatile-journal, unknown-boot-code") },
+	  N_("accept: in-use, changed, dirty, snapshots, volatile-journal, unknown-boot-code") },
 	{ "*", 'f', "format", 'f', "FMT", N_("format of the image (raw)") },
 	{ "*", 0, "sector-size", OPT_SECTOR_SIZE, "N", N_("logical sector size: 512 or 4096") },
 	{ "*", 0, "progress", OPT_PROGRESS, "MODE", N_("auto, bar, json or none") },
@@ -114,7 +114,9 @@ static int word_in(const char *value, const char *const *words)
 /* Every word of --allow must be one we know: a typing error must not silently allow nothing. */
 static bool allow_is_known(const char *list)
 {
-	static const char *const known[] = { "in-use", "changed", "volatile-journal", "unknown-boot-code", NULL };
+	static const char *const known[] = {
+		"in-use", "changed", "dirty", "snapshots", "volatile-journal", "unknown-boot-code", NULL,
+	};
 	char copy[256];
 
 	if (!*list || strlen(list) >= sizeof(copy))

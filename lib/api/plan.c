@@ -50,6 +50,7 @@ static int plan_options(const struct imgmend_options *o, struct im_plan_options 
 	*out = (struct im_plan_options){
 		.align = o->align, .no_grow = o->no_grow != 0, .only = o->only,
 		.allow_boot_code = im_api_allows(o, "unknown-boot-code"),
+		.allow_dirty = im_api_allows(o, "dirty"), .allow_snapshots = im_api_allows(o, "snapshots"),
 	};
 	if (!o->add_table)
 		return 0;

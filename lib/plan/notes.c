@@ -7,7 +7,7 @@
 
 #include "adapt/windows.h"
 #include "base/bytes.h"
-#include "plan/plan.h"
+#include "plan/inside.h"
 
 #define LOOK_MAX (1u << 20)	/* bytes of one gap that are looked at */
 
@@ -173,7 +173,9 @@ int im_plan_notes(struct im_plan_context *ctx, struct im_error *err)
 		if (r->kind == IM_REGION_GAP && r->depth == 0 && look_at_gap(ctx, r, err) < 0)
 			return -1;
 	}
-	if (!ctx->plan->bytes_moved)
+	if (im_inside_notes(ctx, err) < 0)
+		return -1;
+	if (ctx->plan->bytes_moved <= im_insides_moved(ctx->insides))
 		return 0;
 	if (tables(ctx, err) < 0 || boot_code(ctx, err) < 0 || windows(ctx, err) < 0)
 		return -1;

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "fmt/label.h"
 #include "plan/fingerprint.h"
+#include "plan/inside.h"
 
 /* Is id one of the comma-separated names in list? */
 static bool is_listed(const char *list, const char *id)
@@ -168,7 +169,8 @@ static int only_edits(struct im_plan *plan, struct im_plan_context *ctx, struct 
 
 	if (!w)
 		return -1;
-	*w = (struct im_way){ .name = "edit", .is_feasible = true, .is_chosen = true };
+	*w = (struct im_way){ .name = "edit", .is_feasible = true, .is_chosen = true,
+			      .bytes_moved = im_insides_moved(ctx->insides) };
 	return cost_of(ctx, ctx->layout, &w->journal_bytes, err);
 }
 
@@ -220,8 +222,10 @@ int im_plan_make(struct im_plan *plan, const struct im_scan *scan, struct im_dev
 		 const struct im_plan_options *options, struct im_error *err)
 {
 	struct im_layout layout = { 0 };
+	struct im_insides insides = { 0 };
 	struct im_plan_context ctx = {
 		.scan = scan, .options = options, .layout = &layout, .dev = recorder, .map = &plan->map,
+		.insides = &insides,
 	};
 	struct wish wish = wish_of(scan, options);
 	int rc = -1;
@@ -240,9 +244,10 @@ int im_plan_make(struct im_plan *plan, const struct im_scan *scan, struct im_dev
 	if (wish.first_unfixable)
 		im_error_at(err, IM_EREFUSED, wish.first_unfixable->start, "this cannot be repaired: %s",
 			    wish.first_unfixable->message);
-	else
+	else if (im_insides_make(&insides, scan, recorder, options, err) == 0)
 		rc = make(plan, &ctx, &layout, raw, err);
 out:
+	im_insides_free(&insides);
 	im_layout_free(&layout);
 	if (rc == 0)
 		rc = im_plan_take_fingerprint(plan, recorder, raw, err);

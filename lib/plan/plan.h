@@ -20,6 +20,8 @@ struct im_plan_options {
 	enum im_add_table add_table;
 	const char *only;		/* finding ids, comma-separated; NULL: all of severity error */
 	bool allow_boot_code;		/* move what unknown boot code may need by absolute position */
+	bool allow_dirty;		/* repair inside a volume that is marked dirty */
+	bool allow_snapshots;		/* … and one with shadow copies, which do not stay intact */
 	/* Bytes of the journal that a map needs; the floor above knows. NULL: not costed. */
 	int (*cost)(void *arg, const struct im_map *map, uint64_t *journal_bytes, struct im_error *err);
 	void *cost_arg;
@@ -106,6 +108,8 @@ int im_solve(struct im_plan *plan, struct im_layout *layout, uint64_t align,
 	     int (*cost)(void *arg, const struct im_layout *layout, uint64_t *journal_bytes, struct im_error *err),
 	     void *arg, struct im_error *err);
 
+struct im_insides;
+
 struct im_plan_context {
 	const struct im_scan *scan;
 	const struct im_plan_options *options;
@@ -113,6 +117,7 @@ struct im_plan_context {
 	struct im_dev *dev;		/* the recorder */
 	struct im_map *map;
 	struct im_plan *plan;		/* NULL while a way is only costed */
+	const struct im_insides *insides;	/* repairs inside volumes (inside.h) */
 };
 
 /* Lay into ctx->map: what the old backup GPT leaves, the layout's moves, tables, the volumes' own records. */
