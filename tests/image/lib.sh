@@ -278,7 +278,7 @@ read_files() {
 		for f in $names; do
 			case $1 in
 			fat*) mcopy -n -i "$2" "::$f" "$4/$f" ;;
-			ntfs) ntfscat "$2" "$f" >"$4/$f" ;;
+			ntfs) ntfscat -f "$2" "$f" >"$4/$f" 2>"$WORK/ntfscat.err" ;; # -f: it may be marked dirty
 			ext*) debugfs -R "dump $f $4/$f" "$2" >/dev/null 2>"$WORK/debugfs.err" ;;
 			esac || fail "cannot read the file $f of the volume $3 ($1)"
 		done

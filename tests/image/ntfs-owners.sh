@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# ntfs-owners.sh - owners of every kind in an NTFS volume's boot area, for every cluster size below 8 KiB.
+#
+#	ntfs-owners.sh [-f|-s] [CLUSTER]...
+#
+# -f makes and judges the fixtures only, -s goes on to scan and no further.
+set -eu
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$HERE/ntfs-lib.sh"
+find_ntfs_helpers
+extent=full
+while getopts fs opt; do
+	case $opt in
+	f) extent=fixtures ;;
+	s) extent=scan ;;
+	*) exit 16 ;;
+	esac
+done
+shift $((OPTIND - 1))
+
+# owner KIND NAME OPTION...: a volume spoiled with these options, and its round. ntfscluster must
+# give NAME clusters of the first 8 KiB, the findings must name its path and its MFT record.
+owner() {
+	local kind=$1 named=$2 record
+	shift 2
+	cp --sparse=always healthy.vol vol
+	ntfs_spoil "$@"
+	grep -qF -- "$named" owners || fail "$kind: ntfscluster does not find $named in the first 8 KiB: $(cat owners)"
+	record=$(grep -v '^7 ' owners | head -n 1 | cut -d' ' -f1)
+	case $extent in
+	scan) ntfs_scan vol 0 "$(words "$named")" "record $record" ;;
+	full) ntfs_round "$(words "$named")" "record $record" ;;
+	esac
+}
+
+# words NAME: the path in it, without the first slash and without what ntfscluster puts behind
+words() {
+	echo "$1" | sed 's,/\$[A-Z_]*\((.*)\)\?$,,; s,^/\./\?,/,; s,^/,,'
+}
+
+every_owner() {
+	owner plain '/plain/$DATA' -o /plain
+	owner "in the midst" '/plain/$DATA' -o /plain -v 5
+	owner "in a folder" '/dir/inner/$DATA' -o /dir/inner
+	owner sparse '/sparse/$DATA' -o /sparse
+	owner compressed '/compressed/$DATA' -o /compressed -v 1
+	owner encrypted '/encrypted/$DATA' -o /encrypted
+	owner "its keys" '/encrypted/$LOGGED_UTILITY_STREAM($EFS)' -o '/encrypted:$EFS' -t efs
+	owner "named stream" '/plain/$DATA(extra)' -o /plain:extra
+	owner directory '/dir/$INDEX_ALLOCATION($I30)' -o /dir -t index
+	owner "root directory" '/./$INDEX_ALLOCATION($I30)' -o 5 -t index
+	owner "attribute list" '/streams/$ATTRIBUTE_LIST' -o /streams -t list
+	owner "fragmented" '/fragmented/$DATA' -o /fragmented -v 20
+	owner "fragmented over many records" '/shattered/$DATA' -o /shattered
+	owner "its last record" '/shattered/$DATA' -o /shattered -v 1900
+	owner "its attribute list" '/shattered/$ATTRIBUTE_LIST' -o /shattered -t list
+	owner '$MFT' '/$MFT/$DATA' -o 0
+	owner 'start of $MFT' '/$MFT/$DATA' -o 0 -t bitmap -l any -o 0 -v 0 -n 16 -l any -o 0 -v 0 -n "$MFT_CLUSTERS"
+	owner 'bitmap of $MFT' '/$MFT/$BITMAP' -o 0 -t bitmap
+	owner '$MFTMirr' '/$MFTMirr/$DATA' -o 1
+	owner '$LogFile' '/$LogFile/$DATA' -o 2
+	owner '$Bitmap' '/$Bitmap/$DATA' -o 6
+	owner '$Secure' '/$Secure/$DATA($SDS)' -o '9:$SDS'
+	[ "$CLUSTER" = 4096 ] || owner "two owners" '/dir/inner/$DATA' -o /plain -n 1 -o /dir/inner -n 1
+}
+
+[ $# -gt 0 ] || set -- 512 1024 2048 4096
+for c; do
+	ntfs_make "$c"
+	ntfs_good vol
+	ntfs_remember
+	cp --sparse=always vol healthy.vol
+	MFT_CLUSTERS=$((16384 / c < 16 ? 16384 / c : 16))
+	every_owner
+done

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# ntfs-refusals.sh - data in the boot area of NTFS volumes that must not be edited: each is refused, and nothing written.
+set -eu
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$HERE/ntfs-lib.sh"
+. "$HERE/vss-lib.sh"
+find_ntfs_helpers
+
+healthy() {
+	ntfs_format "$1" $((16 * MIB))
+	quiet ntfsfill vol plain /plain 100000 plain /other 300000
+}
+
+# bad CLUSTER [OPTION...]: the volume that everything below would repair if it could
+bad() {
+	healthy "$1"
+	quiet mkbadntfs "${@:2}" -o /plain vol
+}
+
+bad 4096
+ntfs_scan vol 0 plain
+run 4 plan vol
+
+# ---- not clean
+bad 4096 -d
+ntfs_refused "a dirty volume" 'dirty|chkdsk|check'
+
+head -c 4096 /dev/zero >hiberfil.sys
+for word in hibr HIBR; do
+	bad 4096
+	printf %s $word | dd of=hiberfil.sys conv=notrunc status=none
+	quiet ntfscp vol hiberfil.sys hiberfil.sys
+	ntfs_refused "a hibernated volume ($word)" 'hibernat|fast start'
+done
+
+# ---- no room: as many clusters free as given; the message tells how many are missing
+full() {
+	quiet ntfsfill vol full /full "$1"
+	check_eq "free clusters" "$1" "$(ntfsmap -f vol 2>/dev/null)"
+}
+bad 4096
+full 0
+ntfs_refused "a full volume" '\b1 (more |free )*cluster|no (room|space|free)'
+says "a full volume: how many are missing" '\b1 (more |free )*cluster|4096 bytes'
+bad 512
+full 5
+ntfs_refused "a volume with too few free clusters" 'cluster'
+says "too few free clusters: how many are missing" '\b3 (more |free )*cluster|1536 bytes'
+
+# ---- two owners of one cluster: which of them is right, nobody knows
+bad 4096
+quiet mkbadntfs -b whole -o /other -x -l 1 -n 1 vol
+run 4 scan --json vol
+ntfs_refused "a cluster with two owners" 'plain|other|two|both|cross|share'
+
+# ---- snapshots: their catalog holds absolute offsets, their stores would see the change
+# with_snapshot [OPTION...]: the same, and catalog and store are where their entries say
+with_snapshot() {
+	healthy 4096
+	vss_files vol
+	quiet mkbadntfs "$@" -o "$VSS_FOLDER/$VSS_NAME" -l 1024 -o "$VSS_FOLDER/$VSS_STORE_NAME$VSS_NAME" -l 1028 \
+		-o /plain vol
+	vss_fill vol 4194304 $((4194304 + 16384))
+}
+with_snapshot -V 4194304
+ntfs_refused "a volume with a snapshot in its catalog" 'snapshot|shadow'
+# The header is gone, under the owner's bytes: the store's file still is one.
+with_snapshot
+ntfs_refused "a volume with a store, whose header is lost" 'snapshot|shadow'
+
+# ---- clean after all: a hiberfil.sys that Windows has woken from is no reason
+bad 4096
+head -c 4096 /dev/zero >hiberfil.sys
+quiet ntfscp vol hiberfil.sys hiberfil.sys
+ntfs_round plain
