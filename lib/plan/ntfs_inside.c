@@ -191,7 +191,7 @@ static int lay_log(struct im_inside *inside, struct im_dev *view, struct im_erro
 		if (log.runs.v[i].lcn == IM_NTFS_HOLE)
 			continue;
 		rc = trim_log(view, &start, &len, err);
-		if (rc == 0)
+		if (rc == 0 && len)
 			rc = im_map_fill(&inside->map, start, len, 0xff, "$LogFile is reset: Windows begins a new one", err);
 	}
 	im_ntfs_stream_close(&log);

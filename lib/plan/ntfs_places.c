@@ -19,6 +19,7 @@ struct place {
 	enum kind kind;
 	struct im_ntfs_run run;
 	size_t owner;			/* LIST: whose */
+	bool is_new;			/* of the volume as it would be */
 };
 
 struct im_ntfs_places {
@@ -30,13 +31,14 @@ struct im_ntfs_places {
 
 static const uint8_t i30[8] = { '$', 0, 'I', 0, '3', 0, '0', 0 };
 
-static int add_runs(struct im_ntfs_places *p, enum kind kind, const im_ntfs_runs *runs, size_t owner, struct im_error *err)
+static int add_runs(struct im_ntfs_places *p, enum kind kind, const im_ntfs_runs *runs, size_t owner, bool is_new,
+		    struct im_error *err)
 {
 	for (size_t i = 0; i < runs->n; i++) {
 		struct place *n = runs->v[i].lcn == IM_NTFS_HOLE ? NULL : im_vec_push(&p->list, err);
 
 		if (n)
-			*n = (struct place){ .kind = kind, .run = runs->v[i], .owner = owner };
+			*n = (struct place){ .kind = kind, .run = runs->v[i], .owner = owner, .is_new = is_new };
 		else if (runs->v[i].lcn != IM_NTFS_HOLE)
 			return -1;
 	}
@@ -57,14 +59,14 @@ static int add_stream(struct im_ntfs_places *p, enum kind kind, struct im_ntfs *
 	im_ntfs_file_close(&file);
 	if (got != IM_FOUND)
 		return got < 0 ? -1 : 0;
-	got = add_runs(p, kind, &stream.runs, owner, err);
+	got = add_runs(p, kind, &stream.runs, owner, fs == &p->new, err);
 	im_ntfs_stream_close(&stream);
 	return got;
 }
 
 static int add_side(struct im_ntfs_places *p, struct im_ntfs *fs, struct im_error *err)
 {
-	if (add_runs(p, MFT, &fs->mft, 0, err) < 0 ||
+	if (add_runs(p, MFT, &fs->mft, 0, fs == &p->new, err) < 0 ||
 	    add_stream(p, MIRROR, fs, IM_NTFS_MIRROR, IM_NTFS_DATA, 0, err) < 0 ||
 	    add_stream(p, BITMAP, fs, IM_NTFS_BITMAP, IM_NTFS_DATA, 0, err) < 0 ||
 	    add_stream(p, MFT_BITMAP, fs, IM_NTFS_MFT, IM_NTFS_BITMAP_ATTR, 0, err) < 0 ||
@@ -190,9 +192,22 @@ static int reason_of(struct im_ntfs_places *p, const struct place *at, uint64_t 
 	return 0;
 }
 
+/* The structure of the one or the other volume that has this cluster. */
+static const struct place *find(const struct im_ntfs_places *p, uint64_t lcn, bool is_new)
+{
+	for (size_t i = 0; i < p->list.n; i++) {
+		const struct place *at = &p->list.v[i];
+
+		if (at->is_new == is_new && lcn >= at->run.lcn && lcn - at->run.lcn < at->run.len)
+			return at;
+	}
+	return NULL;
+}
+
 int im_ntfs_places_reason(struct im_ntfs_places *p, uint64_t off, char *reason, size_t size, struct im_error *err)
 {
 	uint64_t cluster = p->old.g.cluster;
+	const struct place *at;
 	bool is_free;
 
 	if (off < p->old.g.sector || off - off % p->old.g.sector == p->old.g.size) {
@@ -203,9 +218,13 @@ int im_ntfs_places_reason(struct im_ntfs_places *p, uint64_t off, char *reason, 
 		snprintf(reason, size, "boot area: user data has left this place");
 		return 1;
 	}
-	for (size_t i = 0; i < p->list.n; i++)
-		if (off / cluster >= p->list.v[i].run.lcn && off / cluster - p->list.v[i].run.lcn < p->list.v[i].run.len)
-			return reason_of(p, &p->list.v[i], off, reason, size, err);
+	at = find(p, off / cluster, true);
+	if (at)
+		return reason_of(p, at, off, reason, size, err);
+	if (find(p, off / cluster, false)) {
+		snprintf(reason, size, "old place of what had to leave the boot area as well");
+		return 1;
+	}
 	if (im_ntfs_places_is_free(p, off / cluster, &is_free, err) < 0)
 		return -1;
 	snprintf(reason, size, "new place of what leaves the boot area");

@@ -37,12 +37,13 @@ static int check_area(struct im_dev *new, struct im_error *err)
 /* Structures that the repair itself edits, or resets: their content is judged by what may change in them. */
 static bool is_edited(const struct im_ntfs_owner *o)
 {
+	if (o->type == IM_NTFS_INDEX_ALLOCATION)
+		return o->record == IM_NTFS_ROOT;
 	if (o->name_len)
 		return false;
 	if (o->record == IM_NTFS_MFT)
 		return o->type == IM_NTFS_DATA || o->type == IM_NTFS_BITMAP_ATTR;
-	return (o->type == IM_NTFS_DATA && o->record <= IM_NTFS_BITMAP) || o->type == IM_NTFS_ATTRIBUTE_LIST ||
-	       (o->type == IM_NTFS_INDEX_ALLOCATION && o->record == IM_NTFS_ROOT);
+	return o->type == IM_NTFS_DATA && o->record <= IM_NTFS_BITMAP;
 }
 
 static int differs(const struct im_area_owner *o, uint64_t vcn, struct im_error *err)

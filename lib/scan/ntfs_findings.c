@@ -47,15 +47,37 @@ static int damaged_records(struct im_scan *scan, const struct im_volume *v, cons
 	return damaged(scan, v, why, err);
 }
 
-/* Can the volume be repaired at all? */
-static bool is_repairable(const struct im_volume *v, const struct im_boot_area *a)
+/* Why the volume cannot be repaired at all, a clause; NULL: it can. */
+static const char *why_not(const struct im_volume *v, const struct im_boot_area *a)
 {
-	if (v->there != v->size || v->info[0].size > v->size || a->is_elsewhere || a->damaged || a->more)
-		return false;
-	for (size_t i = 0; i < a->owners.n; i++)
-		if (a->owners.v[i].why_not || a->owners.v[i].is_cross_linked)
-			return false;
-	return true;
+	if (v->there != v->size)
+		return "the image ends before the volume does";
+	if (v->info[0].size > v->size)
+		return "the volume is larger than its partition";
+	if (a->is_elsewhere)
+		return "$Boot is not where it must begin; run chkdsk first";
+	if (a->damaged)
+		return "$MFT is damaged, so that more may lie there unseen; run chkdsk first";
+	if (a->more)
+		return "too many runs lie there";
+	for (size_t i = 0; i < a->owners.n; i++) {
+		if (a->owners.v[i].is_cross_linked)
+			return "some clusters there have two owners; run chkdsk first";
+		if (a->owners.v[i].why_not)
+			return "what lies there must not be moved";
+	}
+	return NULL;
+}
+
+/* Say whether the finding can be repaired, and if not, why. */
+static void judge(struct im_finding *f, const struct im_volume *v, const struct im_boot_area *a)
+{
+	const char *why = why_not(v, a);
+	size_t n = strlen(f->message);
+
+	f->is_fixable = !why;
+	if (why)
+		snprintf(f->message + n, sizeof(f->message) - n, "; what stands against a repair: %s", why);
 }
 
 static int boot_short(struct im_scan *scan, const struct im_volume *v, const struct im_boot_area *a, struct im_error *err)
@@ -70,17 +92,17 @@ static int boot_short(struct im_scan *scan, const struct im_volume *v, const str
 			covered < IM_RESERVED ? IM_RESERVED - covered : IM_RESERVED, v->number, err);
 	if (!f)
 		return -1;
-	f->is_fixable = is_repairable(v, a);
 	name_volume(v, name);
 	snprintf(f->owner, sizeof(f->owner), "$Boot");
 	if (a->is_elsewhere)
-		SAY(f, "$Boot of %s does not start at cluster 0: nothing keeps the boot area free; run chkdsk", name);
+		SAY(f, "$Boot of %s does not start at cluster 0: nothing keeps the boot area free", name);
 	else if (covered < IM_RESERVED)
 		SAY(f, "$Boot of %s covers %" PRIu64 " bytes, not the 8192 of the boot area: bytes %" PRIu64 " to 8191 of the"
 		    " volume are open to user data", name, covered, covered);
 	else
 		SAY(f, "$Boot of %s has the clusters of the boot area but declares a size of %" PRIu64 " bytes, not 8192", name,
 		    a->declared);
+	judge(f, v, a);
 	return 0;
 }
 
@@ -95,11 +117,11 @@ static int boot_free(struct im_scan *scan, const struct im_volume *v, const stru
 	f = im_scan_add(scan, "boot-area-free", IM_ERROR, v->start, IM_RESERVED, v->number, err);
 	if (!f)
 		return -1;
-	f->is_fixable = is_repairable(v, a);
 	name_volume(v, name);
 	snprintf(f->owner, sizeof(f->owner), "$Bitmap");
 	SAY(f, "$Bitmap of %s marks %u clusters of the boot area as free: the next file that is written may be put there", name,
 	    a->free_clusters);
+	judge(f, v, a);
 	return 0;
 }
 
@@ -109,7 +131,7 @@ static void add_troubles(struct im_finding *f, const struct im_area_owner *o)
 	size_t n = strlen(f->message);
 
 	snprintf(f->message + n, sizeof(f->message) - n, "%s%s%s%s",
-		 o->is_cross_linked ? "; somebody else owns some of these clusters as well (run chkdsk first)" : "",
+		 o->is_cross_linked ? "; somebody else owns some of these clusters as well" : "",
 		 o->is_free_in_bitmap ? "; $Bitmap marks some of these clusters as free" : "",
 		 o->why_not ? "; it cannot be moved: " : "", o->why_not ? o->why_not : "");
 }
@@ -124,7 +146,6 @@ static int one_owner(struct im_scan *scan, const struct im_volume *v, const stru
 
 	if (!f)
 		return -1;
-	f->is_fixable = is_repairable(v, a);
 	name_volume(v, name);
 	snprintf(f->owner, sizeof(f->owner), "%s", o->name);
 	im_area_owner_bytes(&o->owner, (uint32_t)cluster, &first, &len);
@@ -133,6 +154,7 @@ static int one_owner(struct im_scan *scan, const struct im_volume *v, const stru
 	    start + size - 1, name, o->name, o->what, o->owner.record, vcn, vcn + o->owner.run.len - 1, first,
 	    first + len - 1);
 	add_troubles(f, o);
+	judge(f, v, a);
 	return 0;
 }
 
@@ -148,7 +170,6 @@ static int collision(struct im_scan *scan, const struct im_volume *v, const stru
 	f = im_scan_add(scan, "volsnap-collision", IM_ERROR, v->start + IM_VSS_HEADER, IM_VSS_HEADER_SIZE, v->number, err);
 	if (!f)
 		return -1;
-	f->is_fixable = is_repairable(v, a);
 	name_volume(v, name);
 	snprintf(f->owner, sizeof(f->owner), "%s", o->name);
 	at = o->owner.run.vcn * cluster + (IM_VSS_HEADER - o->owner.run.lcn * cluster);
@@ -158,6 +179,7 @@ static int collision(struct im_scan *scan, const struct im_volume *v, const stru
 	else
 		SAY(f, "the shadow-copy header at byte 7680 of %s stands in a cluster of %s: bytes %" PRIu64 " to %" PRIu64
 		    " of it are lost already", name, o->name, at, at + IM_VSS_HEADER_SIZE - 1);
+	judge(f, v, a);
 	return 0;
 }
 
@@ -169,7 +191,7 @@ static int more_owners(struct im_scan *scan, const struct im_volume *v, const st
 		return 0;
 	f = im_scan_add(scan, "data-in-boot-area", IM_ERROR, v->start, IM_RESERVED, v->number, err);
 	if (f)
-		SAY(f, "%" PRIu64 " more runs lie in the boot area of the same volume; with so many it cannot be repaired", a->more);
+		SAY(f, "%" PRIu64 " more runs lie in the boot area of the same volume", a->more);
 	return f ? 0 : -1;
 }
 
