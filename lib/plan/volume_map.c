@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "fmt/fat.h"
 #include "plan/plan.h"
 
 /* Is this finding on this volume, and to be repaired? */
@@ -37,11 +38,19 @@ static int edits_of(struct im_plan_context *ctx, const struct im_volume *v, uint
 	const struct im_fs_info *info = &v->info[0];
 	bool moves = new_start != v->start;
 	struct im_dev *window = im_dev_window(ctx->dev, v->start, v->there, err);
+	const struct im_reserve *reserve = im_layout_reserve(ctx->layout, v->start);
 	int rc = 0;
 
 	if (!window)
 		return -1;
-	if (v->fs[0]->relocate && info->has_hidden && (moves || wanted(ctx, v, "hidden-sectors-mismatch"))) {
+	if (reserve) {
+		uint64_t hidden = info->hidden;
+
+		/* a bare volume that stays keeps what it records */
+		if (v->number || moves)
+			hidden = im_hidden_wanted(v, info, v->start, base, new_start, im_layout_moved(ctx->layout, base));
+		rc = im_fat_reserve(window, info, (uint32_t)(reserve->add / reserve->sector), hidden, edits, err);
+	} else if (v->fs[0]->relocate && info->has_hidden && (moves || wanted(ctx, v, "hidden-sectors-mismatch"))) {
 		uint64_t hidden = im_hidden_wanted(v, info, v->start, base, new_start,
 						   im_layout_moved(ctx->layout, base));
 
@@ -71,7 +80,7 @@ static int check_movable(const struct im_volume *v, struct im_error *err)
 
 static int one_volume(struct im_plan_context *ctx, const struct im_volume *v, struct im_error *err)
 {
-	uint64_t new_start = im_layout_moved(ctx->layout, v->start);
+	uint64_t new_start = im_layout_start(ctx->layout, v->start);
 	struct im_fs_edits edits = { 0 };
 	int rc;
 

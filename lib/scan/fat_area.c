@@ -55,6 +55,7 @@ int im_scan_fat_area(struct im_scan *scan, struct im_dev *dev, const struct im_v
 	if (v->number)
 		snprintf(where, sizeof(where), " (partition %d)", v->number);
 	snprintf(f->message, sizeof(f->message), "the reserved sectors of the %s%s end at its byte %" PRIu32 ": %s in its"
-		 " first 8192 bytes, which belong to the boot area", f->owner, where, g.reserved, contents(&g));
+		 " first 8192 bytes, which belong to the boot area%s", f->owner, where, g.reserved, contents(&g),
+		 g.size > v->size ? "; the volume is larger than its place" : "");
 	return 0;
 }
