@@ -278,6 +278,17 @@ VOLUMES=(1:fat12:FATONE:abs)
 mended disk.img insert
 gpt_is_good new.img
 
+# a hybrid MBR: its protective entry reaches up to the partition, and its other entry follows
+rm -f disk.img
+truncate -s $(((2048 + n + 100) * 512)) disk.img
+sgdisk -n "1:2048:+${n}s" -t 1:0700 -h 1 disk.img >sgdisk.out 2>&1 || fail "sgdisk makes no hybrid MBR: $(cat sgdisk.out)"
+check_eq "start of the mirrored entry" 2048 "$(le disk.img 470 4)"
+make_fat fat12 FATONE $n 4 2048
+place FATONE disk.img $MIB
+mended disk.img insert
+gpt_is_good new.img
+check_eq "the mirrored entry" "2048 $((n + 12))" "$(le new.img 470 4) $(le new.img 474 4)"
+
 # ---- a volume without a table
 rm -f disk.img
 make_fat fat16 FATVOL 12288 1 0
