@@ -99,7 +99,8 @@ static uint32_t place_of_backup(const uint8_t *primary, const struct im_fat_geom
 /* The backup of FAT32. One that is new, or that lay in a FAT so far, where it cannot have been, is made from the
  * primary, and so is one that is no copy. */
 static int add_backup(struct im_dev *vol, const struct im_fs_info *info, const uint8_t *primary,
-		      const struct im_fat_geometry *g, const struct counts *c, struct im_fs_edits *edits, struct im_error *err)
+		      const struct im_fat_geometry *g, const struct counts *c, struct im_fs_edits *edits,
+		      struct im_error *err)
 {
 	uint64_t off = (uint64_t)c->backup * g->sector;
 	uint8_t sector[IM_BPB_MAX_SECTOR];

@@ -123,7 +123,8 @@ static uint64_t growth_of(const struct im_plan_context *ctx, const struct im_lay
 		return 0;
 	if (!im_round_up(job->insert.add - job->slack, ctx->scan->sector_size, &grow))
 		return UINT64_MAX;
-	if (l->cylinder && !job->v->is_logical && im_round_up(end + grow, l->cylinder, &border) && border - end <= job->behind)
+	if (l->cylinder && !job->v->is_logical && im_round_up(end + grow, l->cylinder, &border) &&
+	    border - end <= job->behind)
 		return border - end;
 	return grow;
 }
@@ -213,7 +214,8 @@ static int nothing_fits(const struct job *job, const struct im_layout *l, struct
 }
 
 /* Code in the boot sector that knows sectors by number would find other ones there. */
-static int check_code(struct im_plan *plan, const struct im_plan_context *ctx, const struct im_volume *v, struct im_error *err)
+static int check_code(struct im_plan *plan, const struct im_plan_context *ctx, const struct im_volume *v,
+		      struct im_error *err)
 {
 	bool allowed = ctx->options->allow_boot_code, is_syslinux;
 	enum im_fat_code code;
@@ -232,8 +234,8 @@ static int check_code(struct im_plan *plan, const struct im_plan_context *ctx, c
 				   "SYSLINUX, which knows its next stage by sector number" :
 				   "boot code that imgmend does not know and that may address fixed sectors of the volume",
 				   is_syslinux ? "install syslinux again" : "install the boot loader again");
-	return im_plan_note(plan, err, "the boot sector of the FAT volume at byte %" PRIu64 " holds %s: %s must be installed again",
-			    v->start, is_syslinux ? "SYSLINUX, which knows its next stage by sector number" :
+	return im_plan_note(plan, err, "the boot sector of the FAT volume at byte %" PRIu64 " holds %s: %s must be installed"
+			    " again", v->start, is_syslinux ? "SYSLINUX, which knows its next stage by sector number" :
 			    "boot code that imgmend does not know", is_syslinux ? "syslinux" : "the boot loader");
 }
 
@@ -244,8 +246,8 @@ static int note_size(struct im_plan *plan, const struct im_layout *l, const stru
 
 	if (!job->v->number || size == job->size)
 		return 0;
-	return im_plan_note(plan, err, "partition %d grows from %" PRIu64 " to %" PRIu64 " bytes, to hold its longer reserved area",
-			    job->v->number, job->size, size);
+	return im_plan_note(plan, err, "partition %d grows from %" PRIu64 " to %" PRIu64 " bytes, to hold its longer"
+			    " reserved area", job->v->number, job->size, size);
 }
 
 static int one_volume(struct im_plan *plan, struct im_plan_context *ctx, struct im_layout *l, size_t volume,

@@ -64,7 +64,8 @@ static const char *looks_like(const uint8_t *p, size_t n)
 	return text > n - n / 16 ? "text" : "code or other data";
 }
 
-/* Say what lies in [start, start+size) of the old disk, which belongs to no `owner`, where the plan writes over it. */
+/* Say what lies in [start, start+size) of the old disk, which belongs to no `owner`, where the plan writes over
+ * it: of the first LOOK_MAX bytes from the first such place on. */
 static int look_at(struct im_plan_context *ctx, uint64_t start, uint64_t size, const char *owner, struct im_error *err)
 {
 	uint64_t change = first_change(ctx->map, start, size), len, first = 0, last = 0, n = 0;
