@@ -96,7 +96,7 @@ make_image() {
 		head -c 17000000 /dev/urandom > archive.bin && cp "$top/configure.ac" notes.txt &&
 
 		truncate -s $((fat_size * 512)) fat.img &&
-		mkfs.fat -F 16 -h $fat_start -n CARD fat.img &&
+		mkfs.fat -F 16 -R 16 -h $fat_start -n CARD fat.img &&
 		mcopy -i fat.img PHOTO.RAW COPYING.TXT :: &&
 
 		truncate -s $((ntfs_size * 512)) ntfs.img &&

@@ -67,7 +67,7 @@ struct imgmend_region {
 
 struct imgmend_partition {
 	int number;			/* 0: the bare volume */
-	uint64_t old_start, new_start, size;
+	uint64_t old_start, new_start, size;	/* size: the new one */
 	int extended;
 };
 
@@ -85,7 +85,7 @@ struct imgmend_segment {
 
 /* A way that was considered. */
 struct imgmend_way {
-	const char *name;		/* "push", "gap", "end", "edit" */
+	const char *name;		/* "push", "gap", "end"; "back", "insert" (of one volume); "edit" */
 	uint64_t align, bytes_moved, growth, journal_bytes;
 	int feasible, chosen;
 	uint64_t missing;		/* bytes that lack where it is not feasible; UINT64_MAX: none would help */

@@ -114,7 +114,7 @@ static bool layout_changes(const struct im_layout *l)
 	for (size_t i = 0; i < l->units.n; i++)
 		if (l->units.v[i].new_start != l->units.v[i].start)
 			return true;
-	return l->new_size != l->disk_size;
+	return l->new_size != l->disk_size || l->reserves.n;
 }
 
 /* The map of a layout. */
@@ -126,7 +126,8 @@ static int build_map(struct im_plan_context *ctx, struct im_error *err)
 
 	if (im_map_init(ctx->map, l->disk_size, l->new_size, err) < 0)
 		return -1;
-	if ((gpt && im_map_vacate_gpt(ctx, err) < 0) || im_map_moves(ctx, err) < 0 || im_map_volumes(ctx, err) < 0 ||
+	if ((gpt && im_map_vacate_gpt(ctx, err) < 0) || im_map_moves(ctx, err) < 0 ||
+	    im_map_reserves(ctx, err) < 0 || im_map_volumes(ctx, err) < 0 ||
 	    (dos && im_map_mbr(ctx, err) < 0) || (gpt && im_map_gpt(ctx, err) < 0) ||
 	    (l->add_table && im_map_new_table(ctx, err) < 0)) {
 		im_map_free(ctx->map);
@@ -185,8 +186,9 @@ static int summarise(struct im_plan *plan, const struct im_plan_context *ctx, st
 			return -1;
 		*p = (struct im_plan_partition){
 			.number = v->number ? v->number : ctx->layout->units.v[0].number,
-			.old_start = v->start, .new_start = im_layout_moved(ctx->layout, v->start),
-			.size = v->number ? v->size : ctx->layout->units.v[0].size, .is_extended = v->is_extended,
+			.old_start = v->start, .new_start = im_layout_start(ctx->layout, v->start),
+			.size = im_layout_size(ctx->layout, v->start, im_layout_old_size(ctx->layout, v)),
+			.is_extended = v->is_extended,
 		};
 	}
 	for (size_t i = 0; i < plan->map.segs.n; i++) {
@@ -206,7 +208,8 @@ static int make(struct im_plan *plan, struct im_plan_context *ctx, struct im_lay
 	if (align % ctx->scan->sector_size)
 		return im_error_set(err, IM_EUSAGE, "the alignment of %" PRIu64 " bytes is not a multiple of the %u-byte sectors",
 				    align, ctx->scan->sector_size);
-	if ((has_fault(layout) ? im_solve(plan, layout, align, cost_of, ctx, err) : only_edits(plan, ctx, err)) < 0)
+	if ((has_fault(layout) && im_solve(plan, layout, align, cost_of, ctx, err) < 0) ||
+	    im_fat_reserve_plan(plan, ctx, layout, cost_of, err) < 0 || (!plan->ways.n && only_edits(plan, ctx, err) < 0))
 		return -1;
 	ctx->plan = plan;
 	if (build_map(ctx, err) < 0)

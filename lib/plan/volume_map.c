@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "fmt/fat.h"
 #include "plan/inside.h"
 
 /* Is this finding on this volume, and to be repaired? */
@@ -39,13 +40,21 @@ static int edits_of(struct im_plan_context *ctx, const struct im_volume *v, uint
 	bool moves = new_start != v->start;
 	struct im_dev *view = im_map_view(ctx->map, ctx->dev, err);
 	struct im_dev *window = view ? im_dev_window(view, new_start, v->there, err) : NULL;
+	const struct im_reserve *reserve = im_layout_reserve(ctx->layout, v->start);
 	int rc = 0;
 
 	if (!window) {
 		im_dev_close(view);
 		return -1;
 	}
-	if (v->fs[0]->relocate && info->has_hidden && (moves || wanted(ctx, v, "hidden-sectors-mismatch"))) {
+	if (reserve) {
+		uint64_t hidden = info->hidden;
+
+		/* a bare volume that stays keeps what it records */
+		if (v->number || moves)
+			hidden = im_hidden_wanted(v, info, v->start, base, new_start, im_layout_moved(ctx->layout, base));
+		rc = im_fat_reserve(window, info, (uint32_t)(reserve->add / reserve->sector), hidden, edits, err);
+	} else if (v->fs[0]->relocate && info->has_hidden && (moves || wanted(ctx, v, "hidden-sectors-mismatch"))) {
 		uint64_t hidden = im_hidden_wanted(v, info, v->start, base, new_start,
 						   im_layout_moved(ctx->layout, base));
 
@@ -77,7 +86,7 @@ static int check_movable(const struct im_volume *v, struct im_error *err)
 static int one_volume(struct im_plan_context *ctx, size_t i, struct im_error *err)
 {
 	const struct im_volume *v = &ctx->scan->volumes.v[i];
-	uint64_t new_start = im_layout_moved(ctx->layout, v->start);
+	uint64_t new_start = im_layout_start(ctx->layout, v->start);
 	struct im_fs_edits edits = { 0 };
 	int rc;
 

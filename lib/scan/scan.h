@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 #include "dev/dev.h"
+#include "fmt/fat.h"
 #include "fmt/fs.h"
 #include "fmt/gpt.h"
 #include "fmt/mbr.h"
@@ -108,11 +109,15 @@ void im_volume_title(const struct im_volume *v, char *out, size_t len);
 uint64_t im_hidden_wanted(const struct im_volume *v, const struct im_fs_info *info, uint64_t start, uint64_t base,
 			  uint64_t new_start, uint64_t new_base);
 
+/* 1 with the geometry of a volume that is a FAT and nothing else; 0 when it is not; -1. */
+int im_scan_fat(const struct im_volume *v, struct im_dev *dev, struct im_fat_geometry *g, struct im_error *err);
+
 /* Floor-internal. */
 int im_scan_table(struct im_scan *scan, struct im_dev *dev, const struct im_scan_options *options, struct im_error *err);
 int im_scan_volumes(struct im_scan *scan, struct im_dev *dev, struct im_error *err);
 int im_scan_probe(struct im_volume *v, struct im_dev *dev, struct im_error *err);
 int im_scan_regions(struct im_scan *scan, struct im_error *err);
+int im_scan_fat_area(struct im_scan *scan, struct im_dev *dev, const struct im_volume *v, struct im_error *err);
 int im_scan_findings(struct im_scan *scan, struct im_dev *dev, struct im_error *err);
 int im_scan_ntfs(struct im_scan *scan, struct im_volume *v, struct im_dev *dev, struct im_error *err);
 struct im_finding *im_scan_add(struct im_scan *scan, const char *id, enum im_severity severity, uint64_t start,
