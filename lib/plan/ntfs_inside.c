@@ -204,8 +204,12 @@ static int add_notes(struct im_inside *inside, const struct im_ntfs_repair *r, c
 {
 	const struct im_boot_area *area = v->area;
 
-	if (note(inside, err, "the NTFS volume is marked dirty and its $LogFile reset, on purpose: Windows runs chkdsk on it when it"
-		 " next starts") < 0)
+	bool resets_log = false;
+
+	for (size_t i = 0; i < inside->map.segs.n; i++)
+		resets_log |= inside->map.segs.v[i].kind == IM_FILL;
+	if (note(inside, err, "the NTFS volume is marked dirty%s, on purpose: Windows runs chkdsk on it when it next starts",
+		 resets_log ? " and its $LogFile reset" : "") < 0)
 		return -1;
 	for (size_t i = 0; i < area->owners.n; i++)
 		if (area->owners.v[i].has_header &&
