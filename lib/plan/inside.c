@@ -24,9 +24,7 @@ static bool is_wanted(const struct im_scan *scan, const struct im_volume *v, con
 static void inside_free(struct im_inside *inside)
 {
 	im_map_free(&inside->map);
-	for (size_t i = 0; i < inside->notes.n; i++)
-		free(inside->notes.v[i]);
-	im_vec_free(&inside->notes);
+	im_notes_free(&inside->notes);
 }
 
 void im_insides_free(struct im_insides *insides)

@@ -11,7 +11,7 @@
 struct im_inside {
 	size_t volume;			/* index in scan->volumes */
 	struct im_map map;		/* of the volume; old and new size are the same */
-	IM_VEC(char *) notes;
+	im_notes notes;
 };
 
 struct im_insides {

@@ -11,9 +11,9 @@
 
 #define LOOK_MAX (1u << 20)	/* bytes of one gap that are looked at */
 
-int im_plan_note(struct im_plan *plan, struct im_error *err, const char *fmt, ...)
+int im_notes_add(im_notes *notes, struct im_error *err, const char *fmt, ...)
 {
-	char **n = im_vec_push(&plan->notes, err);
+	char **n = im_vec_push(notes, err);
 	va_list ap;
 	int rc;
 
@@ -23,10 +23,17 @@ int im_plan_note(struct im_plan *plan, struct im_error *err, const char *fmt, ..
 	rc = vasprintf(n, fmt, ap);
 	va_end(ap);
 	if (rc < 0) {
-		plan->notes.n--;
+		notes->n--;
 		return im_error_nomem(err);
 	}
 	return 0;
+}
+
+void im_notes_free(im_notes *notes)
+{
+	for (size_t i = 0; i < notes->n; i++)
+		free(notes->v[i]);
+	im_vec_free(notes);
 }
 
 /* The first byte of old [start, start+len) that the corrected image changes; UINT64_MAX: none. */

@@ -5,7 +5,6 @@
  * own reader judges the result.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,26 +16,6 @@
 
 #define REASON_SIZE 640
 #define LOG_BLOCK 4096u
-
-static int note(struct im_inside *inside, struct im_error *err, const char *fmt, ...) IM_PRINTF(3, 4);
-
-static int note(struct im_inside *inside, struct im_error *err, const char *fmt, ...)
-{
-	char **n = im_vec_push(&inside->notes, err);
-	va_list ap;
-	int rc;
-
-	if (!n)
-		return -1;
-	va_start(ap, fmt);
-	rc = vasprintf(n, fmt, ap);
-	va_end(ap);
-	if (rc < 0) {
-		inside->notes.n--;
-		return im_error_nomem(err);
-	}
-	return 0;
-}
 
 /* Snapshots that the shadow-copy header leads to. Those whose header is lost are found by their files. */
 static int check_snapshots(const struct im_boot_area *area, const struct im_plan_options *options, struct im_error *err)
@@ -199,28 +178,32 @@ static int lay_log(struct im_inside *inside, struct im_dev *view, struct im_erro
 	return rc;
 }
 
+static bool resets_log(const struct im_inside *inside)
+{
+	for (size_t i = 0; i < inside->map.segs.n; i++)
+		if (inside->map.segs.v[i].kind == IM_FILL)
+			return true;
+	return false;
+}
+
 static int add_notes(struct im_inside *inside, const struct im_ntfs_repair *r, const struct im_volume *v,
 		     const struct im_plan_options *options, struct im_error *err)
 {
 	const struct im_boot_area *area = v->area;
+	im_notes *notes = &inside->notes;
 
-	bool resets_log = false;
-
-	for (size_t i = 0; i < inside->map.segs.n; i++)
-		resets_log |= inside->map.segs.v[i].kind == IM_FILL;
-	if (note(inside, err, "the NTFS volume is marked dirty%s, on purpose: Windows runs chkdsk on it when it next starts",
-		 resets_log ? " and its $LogFile reset" : "") < 0)
+	if (im_notes_add(notes, err, "the NTFS volume is marked dirty%s, on purpose: Windows runs chkdsk on it when it next"
+			 " starts", resets_log(inside) ? " and its $LogFile reset" : "") < 0)
 		return -1;
 	for (size_t i = 0; i < area->owners.n; i++)
 		if (area->owners.v[i].has_header &&
-		    note(inside, err, "512 bytes of %s lie under the shadow-copy header and are lost already; the header stays at"
-			 " byte 7680, and the file gets zeros in their place: restore it from a backup if you have one",
-			 area->owners.v[i].name) < 0)
+		    im_notes_add(notes, err, "512 bytes of %s lie under the shadow-copy header and are lost already; the header"
+				 " stays at byte 7680, and the file gets zeros in their place: restore it from a backup if you"
+				 " have one", area->owners.v[i].name) < 0)
 			return -1;
-	if (options->allow_snapshots && (area->vss.entries || r->snapshots) &&
-	    note(inside, err, "the volume has shadow copies, which stay; in the blocks of 16 KiB that change they will show today's"
-		 " content, not that of their time") < 0)
-		return -1;
+	if (options->allow_snapshots && (area->vss.entries || r->snapshots))
+		return im_notes_add(notes, err, "the volume has shadow copies, which stay; in the blocks of 16 KiB that change they"
+				    " will show today's content, not that of their time");
 	return 0;
 }
 

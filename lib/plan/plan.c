@@ -264,9 +264,7 @@ void im_plan_free(struct im_plan *plan)
 	im_map_free(&plan->map);
 	im_vec_free(&plan->partitions);
 	im_vec_free(&plan->ways);
-	for (size_t i = 0; i < plan->notes.n; i++)
-		free(plan->notes.v[i]);
-	im_vec_free(&plan->notes);
+	im_notes_free(&plan->notes);
 	im_opinions_free(&plan->opinions);
 	im_vec_free(&plan->read);
 }

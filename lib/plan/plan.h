@@ -46,12 +46,15 @@ struct im_range {
 	uint64_t start, len;
 };
 
+/* Sentences for the admin, malloc'd. */
+typedef IM_VEC(char *) im_notes;
+
 struct im_plan {
 	struct im_map map;
 	uint32_t sector_size;
 	IM_VEC(struct im_plan_partition) partitions;
 	IM_VEC(struct im_way) ways;
-	IM_VEC(char *) notes;
+	im_notes notes;
 	struct im_opinions opinions;
 	uint64_t bytes_moved, literal_bytes;
 	/* what was read to make it, and the SHA-256 over sizes, places and bytes of that */
@@ -166,7 +169,9 @@ int im_fat_reserve_plan(struct im_plan *plan, struct im_plan_context *ctx, struc
 int im_map_reserves(struct im_plan_context *ctx, struct im_error *err);
 
 /* Notes, refusals for boot code that would break, the witnesses. */
-int im_plan_note(struct im_plan *plan, struct im_error *err, const char *fmt, ...) IM_PRINTF(3, 4);
+int im_notes_add(im_notes *notes, struct im_error *err, const char *fmt, ...) IM_PRINTF(3, 4);
+void im_notes_free(im_notes *notes);
+#define im_plan_note(plan, err, ...) im_notes_add(&(plan)->notes, err, __VA_ARGS__)
 int im_plan_notes(struct im_plan_context *ctx, struct im_error *err);
 int im_plan_witnesses(struct im_plan_context *ctx, struct im_dev *raw, struct im_error *err);
 

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "crashdev.h"
 #include "dev/dev.h"
+#include "run_suite.h"
 
 static char dir[256];
 
@@ -465,11 +466,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

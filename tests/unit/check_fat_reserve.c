@@ -7,6 +7,7 @@
 #include "crashdev.h"
 #include "fmt/fat.h"
 #include "fmt/fs_types.h"
+#include "run_suite.h"
 
 struct shape {
 	int kind;
@@ -364,11 +365,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "crashdev.h"
 #include "map/map.h"
+#include "run_suite.h"
 
 #define OLD_MAX 600
 #define NEW_MAX 900
@@ -322,11 +323,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -7,6 +7,7 @@
 #include "fmt/ntfs.h"
 #include "fmt/ntfs_runs.h"
 #include "ntfs_volume.h"
+#include "run_suite.h"
 
 #define MUTATIONS 4000
 
@@ -496,11 +497,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

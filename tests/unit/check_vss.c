@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "crashdev.h"
 #include "fmt/vss.h"
+#include "run_suite.h"
 
 #define SIZE (1u << 20)
 #define CATALOG 0x8000u
@@ -131,11 +132,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }
