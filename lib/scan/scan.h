@@ -91,8 +91,8 @@ struct im_scan_options {
 };
 
 /* Look at the disk. dev->sector_size is set to the sector size in use. IM_EREFUSED when dev is a known
- * container or compressed file; a fixed VHD can be scanned, as its data lies where a raw image has it. Memory is bounded; at most about 2 MiB are read,
- * and besides them the whole $MFT of an NTFS volume whose boot area is not all $Boot's. */
+ * container or compressed file; a fixed VHD can be scanned, as its data lies where a raw image has it. Memory is
+ * bounded; at most about 2 MiB are read, and besides them the whole $MFT of an NTFS volume whose boot area is not all $Boot's. */
 int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_options *options,
 		struct im_error *err);
 void im_scan_free(struct im_scan *scan);

@@ -8,8 +8,8 @@
  * two more cuts in there. Some of the cuts only kill the process: then everything is still in the cache, and
  * a later power cut takes it away. The end must be the planned or the old image, byte for byte. --cuts bounds
  * the cut points of one plan (spread evenly; 0 is all); --shift makes each plan one shift by BYTES to the
- * right with growth instead of a random one; with --image and --plan it is that saved plan on that image. Prints the number of crash states; exits 1 at the first loss,
- * naming the seed.
+ * right with growth instead of a random one; with --image and --plan it is that saved plan on that image. Prints
+ * the number of crash states; exits 1 at the first loss, naming the seed.
  */
 #include <getopt.h>
 #include <inttypes.h>
