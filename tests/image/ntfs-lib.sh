@@ -1,7 +1,8 @@
 # ntfs-lib.sh - what the tests of data in an NTFS volume's boot area share.
 #
 # Sourced after lib.sh. The volume under test is the file vol of $WORK, a whole image or cut out of one:
-#	ntfs_make CLUSTER		vol: healthy, full of files of every kind; ntfs_remember notes them
+#	ntfs_make CLUSTER [OPTION...]	vol: healthy, full of files of every kind (options of mkntfs);
+#					ntfs_remember notes them
 #	ntfs_spoil OPTION...		mkbadntfs on vol; the result must be bad in the eyes of ntfscluster
 #					only: every file reads as before, no checker complains
 #	ntfs_round WORD...		scan, fix, fix again and undo of vol; the messages name each WORD
@@ -9,6 +10,7 @@
 # sums the raw clusters of every stream.
 
 CLUSTER=4096
+BOOT_LEFT=4096 # bytes of $Boot that mkbadntfs leaves: data begins there
 NTFS_FILES_SIZE=$((24 * MIB))
 
 find_ntfs_helpers() {
@@ -76,10 +78,11 @@ ntfs_map() {
 }
 
 ntfs_make() {
-	ntfs_format "$1" $NTFS_FILES_SIZE -p 63 -H 255 -S 63 -L "clusters of $1"
+	ntfs_format "$1" $NTFS_FILES_SIZE -p 63 -H 255 -S 63 -L "clusters of $1" "${@:2}"
 	quiet ntfsfill vol plain /plain 100000 plain /small 300 plain /plain:extra 60000 sparse /sparse 1500000 \
 		compressed /compressed 500000 encrypted /encrypted 50000 fragmented /fragmented 40 \
-		fragmented /shattered 2000 streams /streams 40 directory /dir 300 plain /dir/inner 20000
+		fragmented /shattered 2000 streams /streams 40 directory /dir 300 plain /dir/inner 20000 \
+		plain /dir/Grüße 9000
 }
 
 ntfs_remember() {
@@ -154,7 +157,7 @@ finding() {
 	jq -r --arg id "$1" --arg f "$2" '[.findings[] | select(.id == $id)][0] | .[$f] // ""' "$WORK/scan.json"
 }
 
-# ntfs_scan IMAGE START WORD...: scan finds the short $Boot and data at START + 4096; the messages
+# ntfs_scan IMAGE START WORD...: scan finds the short $Boot and data behind it; the messages
 # on the data hold each WORD, paths with slashes of either kind.
 ntfs_scan() {
 	local img=$1 start=$2 before word
@@ -164,7 +167,7 @@ ntfs_scan() {
 	cp out scan.json
 	check_eq "severity of boot-file-short" error "$(finding boot-file-short severity)"
 	check_eq "severity of data-in-boot-area" error "$(finding data-in-boot-area severity)"
-	check_eq "first byte of the data in the boot area" $((start + 4096)) \
+	check_eq "first byte of the data in the boot area" $((start + BOOT_LEFT)) \
 		"$(jq '[.findings[] | select(.id == "data-in-boot-area") | .start] | min' scan.json)"
 	jq -r '.findings[] | select(.id == "data-in-boot-area") | .message + " " + .owner' scan.json |
 		tr '\\' / >messages

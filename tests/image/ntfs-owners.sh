@@ -42,6 +42,7 @@ every_owner() {
 	owner plain '/plain/$DATA' -o /plain
 	owner "in the midst" '/plain/$DATA' -o /plain -v 5
 	owner "in a folder" '/dir/inner/$DATA' -o /dir/inner
+	owner "a name beyond ASCII" '/dir/Grüße/$DATA' -o /dir/Grüße
 	owner sparse '/sparse/$DATA' -o /sparse
 	owner compressed '/compressed/$DATA' -o /compressed -v 1
 	owner encrypted '/encrypted/$DATA' -o /encrypted
@@ -61,15 +62,37 @@ every_owner() {
 	owner '$LogFile' '/$LogFile/$DATA' -o 2
 	owner '$Bitmap' '/$Bitmap/$DATA' -o 6
 	owner '$Secure' '/$Secure/$DATA($SDS)' -o '9:$SDS'
+	owner "past the area's end" '/plain/$DATA' -o 0 -t bitmap -l any -o /plain -n $((4096 / CLUSTER + 1))
 	[ "$CLUSTER" = 4096 ] || owner "two owners" '/dir/inner/$DATA' -o /plain -n 1 -o /dir/inner -n 1
+	[ "$CLUSTER" = 4096 ] || small_boot
+}
+
+# Only one cluster is left to $Boot, and every other one below 8192 has an owner.
+small_boot() {
+	BOOT_LEFT=$CLUSTER
+	owner "behind a single cluster" '/plain/$DATA' -s "$CLUSTER" -o /plain
+	BOOT_LEFT=4096
+}
+
+# healthy CLUSTER [MKNTFS-OPTION...]
+healthy() {
+	ntfs_make "$@"
+	ntfs_good vol
+	ntfs_remember
+	cp --sparse=always vol healthy.vol
 }
 
 [ $# -gt 0 ] || set -- 512 1024 2048 4096
 for c; do
-	ntfs_make "$c"
-	ntfs_good vol
-	ntfs_remember
-	cp --sparse=always vol healthy.vol
+	healthy "$c"
 	MFT_CLUSTERS=$((16384 / c < 16 ? 16384 / c : 16))
 	every_owner
 done
+
+# Sectors of 4096 bytes: the boot area is two of them.
+if [ "$CLUSTER" = 4096 ]; then
+	SECTOR=4096
+	healthy 4096 -s 4096
+	owner "on sectors of 4096 bytes" '/plain/$DATA' -o /plain
+	owner '$MFTMirr on sectors of 4096 bytes' '/$MFTMirr/$DATA' -o 1
+fi

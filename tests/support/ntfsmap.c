@@ -85,9 +85,9 @@ static void print_non_resident(struct view *view, ntfs_inode *ni, const ATTR_REC
 	ntfschar *copy = ntfstool_alloc((size_t)a->name_length * sizeof(ntfschar) + 1);
 	ntfs_attr *na;
 
-	/* ntfs_attr_open keeps the name, ntfs_attr_close frees it. */
+	/* The record that holds the name may be read anew. */
 	memcpy(copy, (const uint8_t *)a + le16_to_cpu(a->name_offset), a->name_length * sizeof(ntfschar));
-	na = ntfs_attr_open(ni, a->type, copy, a->name_length);
+	na = ntfs_attr_open(ni, a->type, a->name_length ? copy : AT_UNNAMED, a->name_length);
 	if (!na || ntfs_attr_map_whole_runlist(na))
 		ntfstool_die("cannot read the runlist of record %llu: %s", (unsigned long long)ni->mft_no, strerror(errno));
 	if (view->mode) {
@@ -98,6 +98,7 @@ static void print_non_resident(struct view *view, ntfs_inode *ni, const ATTR_REC
 		       (long long)na->initialized_size, sum_runs(view, na));
 	}
 	ntfs_attr_close(na);
+	free(copy);
 }
 
 static void print_resident(u64 record, const ATTR_RECORD *a, const char *name)
