@@ -174,8 +174,11 @@ ntfs_scan() {
 	for word; do
 		grep -qF -- "$word" messages || fail "the findings on data-in-boot-area do not name \"$word\": $(cat messages)"
 	done
-	run 4 scan "$img"
-	says "a scan for people" 'boot area|boot-area'
+	if [ ! -e said ]; then # once is enough
+		run 4 scan "$img"
+		says "a scan for people" 'boot area|boot-area'
+		touch said
+	fi
 	check_eq "the image after scan" "$before" "$(state_of "$img")"
 }
 

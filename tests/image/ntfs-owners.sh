@@ -3,16 +3,19 @@
 #
 #	ntfs-owners.sh [-f|-s] [CLUSTER]...
 #
-# -f makes and judges the fixtures only, -s goes on to scan and no further.
+# -f makes and judges the fixtures only, -s goes on to scan and no further, -k goes on after a failure.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$HERE/ntfs-lib.sh"
 find_ntfs_helpers
 extent=full
-while getopts fs opt; do
+keep_going=
+failed=0
+while getopts fsk opt; do
 	case $opt in
 	f) extent=fixtures ;;
 	s) extent=scan ;;
+	k) keep_going=yes ;;
 	*) exit 16 ;;
 	esac
 done
@@ -21,6 +24,18 @@ shift $((OPTIND - 1))
 # owner KIND NAME OPTION...: a volume spoiled with these options, and its round. ntfscluster must
 # give NAME clusters of the first 8 KiB, the findings must name its path and its MFT record.
 owner() {
+	note "clusters of $CLUSTER, $1"
+	if [ -n "$keep_going" ]; then
+		# In a shell of its own, without the work folder's trap; in the background, or -e would not count.
+		(trap - EXIT; try_owner "$@") &
+		wait $! || failed=$((failed + 1))
+		rm -f vol.imgmend-journal*
+	else
+		try_owner "$@"
+	fi
+}
+
+try_owner() {
 	local kind=$1 named=$2 record
 	shift 2
 	cp --sparse=always healthy.vol vol
@@ -96,3 +111,4 @@ if [ "$CLUSTER" = 4096 ]; then
 	owner "on sectors of 4096 bytes" '/plain/$DATA' -o /plain
 	owner '$MFTMirr on sectors of 4096 bytes' '/$MFTMirr/$DATA' -o 1
 fi
+[ $failed = 0 ] || fail "$failed owners"
