@@ -89,7 +89,8 @@ static void print_non_resident(struct view *view, ntfs_inode *ni, const ATTR_REC
 	memcpy(copy, (const uint8_t *)a + le16_to_cpu(a->name_offset), a->name_length * sizeof(ntfschar));
 	na = ntfs_attr_open(ni, a->type, a->name_length ? copy : AT_UNNAMED, a->name_length);
 	if (!na || ntfs_attr_map_whole_runlist(na))
-		ntfstool_die("cannot read the runlist of record %llu: %s", (unsigned long long)ni->mft_no, strerror(errno));
+		ntfstool_die("cannot read a runlist of record %llu: %s", (unsigned long long)ni->mft_no,
+			     strerror(errno));
 	if (view->mode) {
 		print_runs(view, ni->mft_no, a, name, na);
 	} else {
@@ -140,7 +141,7 @@ static void print_file(struct view *view, u64 record)
 	while (!ntfs_attrs_walk(ctx))
 		print_attribute(view, ni, ctx->attr);
 	if (errno != ENOENT)
-		ntfstool_die("cannot read the attributes of record %llu: %s", (unsigned long long)record, strerror(errno));
+		ntfstool_die("cannot read the attributes of record %s: %s", number, strerror(errno));
 	ntfs_attr_put_search_ctx(ctx);
 	if (!is_borrowed)
 		ntfs_inode_close(ni);
@@ -158,6 +159,14 @@ static void print_files(struct view *view)
 			print_file(view, (u64)i);
 	}
 	free(m);
+}
+
+static void print_ownerless(struct view *view)
+{
+	for (LCN lcn = 0; lcn < view->end; lcn++)
+		if (!view->is_owned[lcn])
+			printf("-\t-\t%s\t-\t%lld\t1\n", ntfstool_is_used(view->vol, lcn) ? "lost" : "free",
+			       (long long)lcn);
 }
 
 int main(int argc, char **argv)
@@ -181,9 +190,8 @@ int main(int argc, char **argv)
 		printf("%lld\n", (long long)view.vol->free_clusters);
 	else
 		print_files(&view);
-	for (LCN lcn = 0; view.mode == 'b' && lcn < view.end; lcn++)
-		if (!view.is_owned[lcn])
-			printf("-\t-\t%s\t-\t%lld\t1\n", ntfstool_is_used(view.vol, lcn) ? "lost" : "free", (long long)lcn);
+	if (view.mode == 'b')
+		print_ownerless(&view);
 	ntfstool_umount(view.vol);
 	return 0;
 }
