@@ -2,7 +2,8 @@
 # try.sh - builds imgmend in build/ and shows it at work.
 #
 #	try.sh			on a bad image that it makes: scan, plan and fix, the result judged by
-#				sfdisk, blkid, fsck.fat and ntfsfix, files compared, undo, SHA-256 compared
+#				sfdisk, blkid, fsck.fat, ntfscluster and ntfsfix, files compared, undo,
+#				SHA-256 compared
 #	try.sh IMAGE		on an image of yours: scan and plan, neither of which writes
 #
 # Missing Debian packages are installed first (as root, or through sudo); nothing else needs root:
@@ -32,8 +33,9 @@ build() {
 		echo "this tree was configured in place: run make distclean first"
 		return 1
 	fi
-	[ -f "$top/build/Makefile" ] && make -C "$top/build" -j"$(nproc)" && return
-	build_from_nothing
+	[ -f "$top/build/Makefile" ] && make -C "$top/build" -j"$(nproc)" || build_from_nothing || return
+	# spoils the NTFS volume of the image below
+	make -C "$top/build" tests/support/mkbadntfs
 }
 
 prepare() {
@@ -46,7 +48,7 @@ prepare() {
 		give_up "the build failed"
 	fi
 	rm -f "$log"
-	PATH=$top/build/src:$PATH:/usr/sbin:/sbin
+	PATH=$top/build/src:$top/build/tests/support:$PATH:/usr/sbin:/sbin
 }
 
 # ---- showing and comparing
@@ -85,7 +87,7 @@ sum() { sha256sum | cut -d ' ' -f 1; }
 # The little-endian 32-bit number at byte $2 of file $1.
 le32_at() { od -An -t u4 -j "$2" -N 4 "$1" | tr -d ' '; }
 
-# ---- the bad image: FAT16 in sector 1, NTFS right behind it, nothing left at the end
+# ---- the bad image: FAT16 in sector 1, NTFS right behind it with a file in its boot area, nothing left at the end
 
 fat_start=1 fat_size=49152
 ntfs_start=49153 ntfs_size=81920
@@ -96,13 +98,14 @@ make_image() {
 		head -c 17000000 /dev/urandom > archive.bin && cp "$top/configure.ac" notes.txt &&
 
 		truncate -s $((fat_size * 512)) fat.img &&
-		mkfs.fat -F 16 -h $fat_start -n CARD fat.img &&
+		mkfs.fat -F 16 -R 16 -h $fat_start -n CARD fat.img &&
 		mcopy -i fat.img PHOTO.RAW COPYING.TXT :: &&
 
 		truncate -s $((ntfs_size * 512)) ntfs.img &&
 		mkntfs -F -Q -s 512 -H 255 -S 63 -p $ntfs_start -L WORK ntfs.img &&
 		ntfscp ntfs.img archive.bin /archive.bin &&
 		ntfscp ntfs.img notes.txt /notes.txt &&
+		mkbadntfs -o /archive.bin ntfs.img &&
 
 		truncate -s $((total * 512)) disk.img &&
 		printf 'label: dos\nunit: sectors\nstart=%s, size=%s, type=6, bootable\nstart=%s, size=%s, type=7\n' \
@@ -110,7 +113,7 @@ make_image() {
 		sfdisk -q --no-reread --no-tell-kernel disk.img &&
 		dd if=fat.img of=disk.img bs=1M oflag=seek_bytes seek=$((fat_start * 512)) conv=notrunc,sparse &&
 		dd if=ntfs.img of=disk.img bs=1M oflag=seek_bytes seek=$((ntfs_start * 512)) conv=notrunc,sparse &&
-		rm fat.img ntfs.img
+		rm fat.img
 }
 
 # part NUMBER FIELD: a number of the table, as sfdisk reads it, in sectors.
@@ -130,6 +133,13 @@ judge_volume() {
 	same "hidden sectors in the boot sector of partition $1" "$(le32_at "$2" 28)" "$start"
 }
 
+# judge_boot_area FILE OWNERS: who has the first 8192 bytes of the NTFS volume, as ntfscluster says it.
+judge_boot_area() {
+	show 0 ntfscluster -f -c 0-1 "$1"
+	same "owners of the first 8192 bytes of the NTFS volume" \
+		"$(ntfscluster -f -c 0-1 "$1" 2> /dev/null | sed -n 's/^Inode //p' | sort | tr '\n' ' ')" "$2"
+}
+
 judge_files() {
 	say "Every file still has its SHA-256."
 	for file in PHOTO.RAW COPYING.TXT; do
@@ -137,8 +147,8 @@ judge_files() {
 		same "$file" "$(mcopy -i part1.img ::$file - | sum)" "$(sum < $file)"
 	done
 	for file in archive.bin notes.txt; do
-		printf '\n$ ntfscat part2.img /%s | sha256sum\n' $file
-		same "$file" "$(ntfscat part2.img /$file | sum)" "$(sum < $file)"
+		printf '\n$ ntfscat -f part2.img /%s | sha256sum\n' $file
+		same "$file" "$(ntfscat -f part2.img /$file 2> /dev/null | sum)" "$(sum < $file)"
 	done
 }
 
@@ -153,6 +163,7 @@ judge_repair() {
 	judge_volume 2 part2.img ntfs ntfsfix
 	same "hidden sectors in the NTFS backup boot sector" \
 		"$(le32_at part2.img $(((ntfs_size - 1) * 512 + 28)))" "$(part 2 start)"
+	judge_boot_area part2.img '7 /$Boot/$DATA '
 	judge_files
 }
 
@@ -180,9 +191,10 @@ on_given_image() {
 }
 
 on_own_image() {
-	say "A bad image: FAT16 in sector 1, NTFS right behind it, no room at the end."
+	say "A bad image: FAT16 in sector 1, NTFS right behind it, no room at the end, and a file where \$Boot should be."
 	make_image > make.log 2>&1 || { cat make.log; give_up "the image could not be made"; }
 	show 0 sfdisk -l disk.img
+	judge_boot_area ntfs.img '64 /archive.bin/$DATA 7 /$Boot/$DATA '
 	before=$(sum < disk.img)
 	size_before=$(stat -c %s disk.img)
 	printf '\n$ sha256sum disk.img PHOTO.RAW COPYING.TXT archive.bin notes.txt\n'

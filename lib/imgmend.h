@@ -67,11 +67,11 @@ struct imgmend_region {
 
 struct imgmend_partition {
 	int number;			/* 0: the bare volume */
-	uint64_t old_start, new_start, size;
+	uint64_t old_start, new_start, size;	/* size: the new one */
 	int extended;
 };
 
-enum imgmend_kind { IMGMEND_FROM = 1, IMGMEND_BYTES, IMGMEND_ZERO };
+enum imgmend_kind { IMGMEND_FROM = 1, IMGMEND_BYTES, IMGMEND_ZERO, IMGMEND_FILL };
 
 /* A range of the corrected image that differs from the old one. */
 struct imgmend_segment {
@@ -79,12 +79,13 @@ struct imgmend_segment {
 	enum imgmend_kind kind;
 	uint64_t from;			/* FROM: where in the old image */
 	const uint8_t *data;		/* BYTES */
+	uint8_t fill;			/* FILL: the byte that the range is filled with */
 	const char *reason;
 };
 
 /* A way that was considered. */
 struct imgmend_way {
-	const char *name;		/* "push", "gap", "end", "edit" */
+	const char *name;		/* "push", "gap", "end"; "back", "insert" (of one volume); "edit" */
 	uint64_t align, bytes_moved, growth, journal_bytes;
 	int feasible, chosen;
 	uint64_t missing;		/* bytes that lack where it is not feasible; UINT64_MAX: none would help */
@@ -97,11 +98,13 @@ enum imgmend_phase { IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY };
 struct imgmend_options {
 	const char *format;		/* "raw", or NULL: raw unless it is a known container */
 	uint32_t sector_size;		/* 512, 4096, or 0: recognise it */
+	int deep;			/* look at every file record of NTFS even where nothing is wrong */
 	uint64_t align;			/* of the partition at fault; 0: 1 MiB */
 	int no_grow;
 	const char *only;		/* finding ids, comma-separated */
 	const char *add_table;		/* "mbr" or "gpt" */
-	const char *allow;		/* comma-separated: in-use, changed, volatile-journal, unknown-boot-code */
+	const char *allow;		/* comma-separated: in-use, changed, dirty, snapshots, volatile-journal,
+					   unknown-boot-code */
 	const char *journal;		/* its path; NULL: beside a file, in /var/lib/imgmend for a block device */
 	/* Called every now and then with work done of work to do (batches moved, bytes copied); non-zero stops at the
 	 * next safe point. */

@@ -9,7 +9,7 @@
 
 enum {
 	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_SECTOR_SIZE,
-	OPT_PROGRESS, OPT_COLOR, OPT_ALLOW, OPT_HELP, OPT_VERSION,
+	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_ALLOW, OPT_HELP, OPT_VERSION,
 };
 
 static const struct option_row {
@@ -28,12 +28,13 @@ static const struct option_row {
 	{ " fix ", 0, "plan", OPT_PLAN, "FILE", N_("carry out exactly this saved plan") },
 	{ " fix ", 0, "output", OPT_OUTPUT, "NEW", N_("write the corrected image to a new file, leave this one alone") },
 	{ " fix status resume undo discard ", 0, "journal", OPT_JOURNAL, "FILE", N_("the journal's place") },
+	{ " scan plan fix ", 0, "deep", OPT_DEEP, NULL, N_("look at every file record of NTFS volumes") },
 	{ " plan fix ", 0, "align", OPT_ALIGN, "SIZE", N_("alignment of the partition at fault (default 1M)") },
 	{ " plan fix ", 0, "no-grow", OPT_NO_GROW, NULL, N_("do not make the image larger") },
 	{ " plan fix ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
 	{ " plan fix ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", N_("put a table around a volume that has none") },
 	{ " plan fix resume undo discard ", 0, "allow", OPT_ALLOW, "WHAT,...",
-	  N_("accept: in-use, changed, volatile-journal, unknown-boot-code") },
+	  N_("accept: in-use, changed, dirty, snapshots, volatile-journal, unknown-boot-code") },
 	{ "*", 'f', "format", 'f', "FMT", N_("format of the image (raw)") },
 	{ "*", 0, "sector-size", OPT_SECTOR_SIZE, "N", N_("logical sector size: 512 or 4096") },
 	{ "*", 0, "progress", OPT_PROGRESS, "MODE", N_("auto, bar, json or none") },
@@ -113,7 +114,9 @@ static int word_in(const char *value, const char *const *words)
 /* Every word of --allow must be one we know: a typing error must not silently allow nothing. */
 static bool allow_is_known(const char *list)
 {
-	static const char *const known[] = { "in-use", "changed", "volatile-journal", "unknown-boot-code", NULL };
+	static const char *const known[] = {
+		"in-use", "changed", "dirty", "snapshots", "volatile-journal", "unknown-boot-code", NULL,
+	};
 	char copy[256];
 
 	if (!*list || strlen(list) >= sizeof(copy))
@@ -156,6 +159,7 @@ static int set_value(struct settings *s, int value, const char *arg)
 		s->library.allow = arg;
 		return allow_is_known(arg) ? -1 : bad_value("allow", arg);
 	case OPT_JSON: s->json = true; return -1;
+	case OPT_DEEP: s->library.deep = 1; return -1;
 	case OPT_NO_GROW: s->library.no_grow = 1; return -1;
 	case OPT_ONLY: s->library.only = arg; return -1;
 	case OPT_ADD_TABLE: s->library.add_table = arg; return -1;

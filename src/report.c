@@ -54,7 +54,7 @@ static void print_partitions(FILE *out, const imgmend_plan *plan)
 
 static void print_segments(const struct settings *s, FILE *out, const imgmend_plan *plan)
 {
-	static const char *const kinds[] = { "", N_("move"), N_("write"), N_("zero") };
+	static const char *const kinds[] = { "", N_("move"), N_("write"), N_("zero"), N_("fill") };
 	const struct imgmend_segment *g;
 	size_t n;
 
@@ -83,7 +83,7 @@ static void print_ways(FILE *out, const imgmend_plan *plan)
 	if (n)
 		fprintf(out, _("\nWays that were considered:\n"));
 	for (size_t i = 0; i < n; i++, w++) {
-		fprintf(out, "  %c %-5s %s %-8" PRIu64, w->chosen ? '*' : ' ', w->name, _("alignment"), w->align);
+		fprintf(out, "  %c %-6s %s %-8" PRIu64, w->chosen ? '*' : ' ', w->name, _("alignment"), w->align);
 		if (w->feasible)
 			fprintf(out, _(" moves %s, grows by %s, journal %s\n"), size_text(w->bytes_moved, a),
 				size_text(w->growth, b), size_text(w->journal_bytes, c));

@@ -106,6 +106,39 @@ int im_child_read(const struct im_child *child, uint64_t off, void *buf, size_t 
 	return 0;
 }
 
+struct child_dev {
+	struct im_dev dev;
+	const struct im_child *child;
+};
+
+static int child_dev_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err)
+{
+	if (im_child_read(((struct child_dev *)dev)->child, off, buf, len) < 0)
+		return im_error_at(err, IM_EIO, off, "the parent could not read");
+	return 0;
+}
+
+static void child_dev_close(struct im_dev *dev)
+{
+	free(dev);
+}
+
+static const struct im_dev_ops child_dev_ops = {
+	.read = child_dev_read,
+	.close = child_dev_close,
+};
+
+struct im_dev *im_child_dev(const struct im_child *child, uint64_t size)
+{
+	struct child_dev *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->dev = (struct im_dev){ .ops = &child_dev_ops, .size = size, .sector_size = 512, .is_read_only = true };
+	d->child = child;
+	return &d->dev;
+}
+
 void im_child_answer(const struct im_child *child, size_t total)
 {
 	struct request rq = { .kind = ANSWER, .len = (uint32_t)total };

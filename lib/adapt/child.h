@@ -27,6 +27,9 @@ typedef void (*im_child_fn)(const struct im_child *child, const void *arg);
 /* In the child: read [off, off+len) of the parent's device. 0, or -1 when that failed. */
 int im_child_read(const struct im_child *child, uint64_t off, void *buf, size_t len);
 
+/* In the child: the parent's device of size bytes, for reading. NULL without memory. */
+struct im_dev *im_child_dev(const struct im_child *child, uint64_t size);
+
 /* In the child: give the answer, in pieces whose lengths sum up to total. The last call ends it. */
 void im_child_answer(const struct im_child *child, size_t total);
 void im_child_put(const struct im_child *child, const void *data, size_t len);

@@ -37,9 +37,9 @@ static void read_mft(ntfs_volume *vol, struct im_reading *r)
 void im_ntfs3g_read(const struct im_child *child, const void *arg)
 {
 	const struct im_question *q = arg;
-	struct im_ntfs3g_source source = { .child = child, .size = q->size };
+	struct im_ntfs3g_source source = { .dev = im_child_dev(child, q->size) };
 	struct im_reading r = { 0 };
-	ntfs_volume *vol = im_ntfs3g_mount(&source);
+	ntfs_volume *vol = source.dev ? im_ntfs3g_mount(&source) : NULL;
 
 	if (!vol) {
 		im_reading_fail(&r, IM_READING_REFUSED, "it cannot mount the volume: %s", strerror(errno));

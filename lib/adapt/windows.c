@@ -59,8 +59,8 @@ static bool is_there(ntfs_volume *vol, const char *path, bool is_directory)
 static void look_in_child(const struct im_child *child, const void *arg)
 {
 	const uint64_t *size = arg;
-	struct im_ntfs3g_source source = { .child = child, .size = *size };
-	ntfs_volume *vol = im_ntfs3g_mount(&source);
+	struct im_ntfs3g_source source = { .dev = im_child_dev(child, *size) };
+	ntfs_volume *vol = source.dev ? im_ntfs3g_mount(&source) : NULL;
 	unsigned what = 0;
 
 	if (!vol || ntfs_set_ignore_case(vol))

@@ -55,7 +55,7 @@ struct im_dev *im_api_open(const char *path, const struct imgmend_options *optio
 
 void im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out)
 {
-	*out = (struct im_scan_options){ .sector_size = options->sector_size };
+	*out = (struct im_scan_options){ .sector_size = options->sector_size, .deep = options->deep != 0 };
 }
 
 typedef IM_VEC(struct imgmend_finding) finding_vec;

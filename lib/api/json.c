@@ -42,7 +42,7 @@ static void put_partitions(struct im_json *j, const imgmend_plan *p)
 
 static void put_segments(struct im_json *j, const imgmend_plan *p)
 {
-	static const char *const kinds[] = { "keep", "from", "bytes", "zero" };
+	static const char *const kinds[] = { "keep", "from", "bytes", "zero", "fill" };
 
 	im_json_open(j, "segments", '[');
 	for (size_t i = 0; i < p->segments.n; i++) {
@@ -56,6 +56,8 @@ static void put_segments(struct im_json *j, const imgmend_plan *p)
 			im_json_uint(j, "from", s->from);
 		if (s->kind == IMGMEND_BYTES)
 			im_json_base64(j, "data", s->data, s->size);
+		if (s->kind == IMGMEND_FILL)
+			im_json_uint(j, "byte", s->fill);
 		im_json_string(j, "reason", s->reason ? s->reason : "");
 		im_json_close(j, '{');
 	}

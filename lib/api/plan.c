@@ -50,6 +50,7 @@ static int plan_options(const struct imgmend_options *o, struct im_plan_options 
 	*out = (struct im_plan_options){
 		.align = o->align, .no_grow = o->no_grow != 0, .only = o->only,
 		.allow_boot_code = im_api_allows(o, "unknown-boot-code"),
+		.allow_dirty = im_api_allows(o, "dirty"), .allow_snapshots = im_api_allows(o, "snapshots"),
 	};
 	if (!o->add_table)
 		return 0;
@@ -81,7 +82,8 @@ static int fill(imgmend_plan *p, struct im_error *err)
 		n = im_vec_push(&p->segments, err);
 		if (!n)
 			return -1;
-		*n = (struct imgmend_segment){ s->start, s->len, (enum imgmend_kind)s->kind, s->from, s->data, s->reason };
+		*n = (struct imgmend_segment){ s->start, s->len, (enum imgmend_kind)s->kind, s->from, s->data, s->fill,
+					       s->reason };
 	}
 	for (size_t i = 0; i < plan->ways.n; i++) {
 		const struct im_way *w = &plan->ways.v[i];

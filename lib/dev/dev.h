@@ -93,6 +93,17 @@ struct im_dev *im_dev_recorder(struct im_dev *next, struct im_error *err);
 /* The i-th recorded range; false past the last one. */
 bool im_dev_recorded(struct im_dev *recorder, size_t i, uint64_t *start, uint64_t *len);
 
+#define IM_OVERLAY_BLOCK 512u
+
+/* A filter that keeps in memory what is written to it, in blocks of IM_OVERLAY_BLOCK bytes, and reads it back from
+ * there; next is borrowed, never written, and must not change meanwhile. */
+struct im_dev *im_dev_overlay(struct im_dev *next, struct im_error *err);
+/* Put the blocks written so far in the order of their offsets. */
+void im_dev_overlay_sort(struct im_dev *overlay);
+/* The i-th block written (at the end of the device its rest is zero), and its offset; NULL past the last one. It
+ * is good until the next write or sort. */
+const uint8_t *im_dev_overlay_block(struct im_dev *overlay, size_t i, uint64_t *off);
+
 /* A filter that keeps the blocks read last, for many small reads of the same places; read-only.
  * next is borrowed and must not change meanwhile. */
 struct im_dev *im_dev_cache(struct im_dev *next, struct im_error *err);

@@ -178,6 +178,9 @@ static int load_op(struct im_exec *x, enum im_direction dir, const struct im_op 
 	case IM_OP_LITERAL:
 		memcpy(p, op->data, op->len);
 		return 0;
+	case IM_OP_FILL:
+		memset(p, op->fill, op->len);
+		return 0;
 	case IM_OP_ZERO:
 	case IM_OP_CUT:
 		memset(p, 0, op->len);

@@ -199,6 +199,17 @@ int im_exec_resume(struct im_exec *x, struct im_error *err)
 	return settle(x, false, &from, &seq, err) < 0 ? -1 : go_on(x, from, seq, err);
 }
 
+/* Does [off, off+n) of a segment of known content hold it? */
+static bool is_as_planned(const struct im_segment *s, uint64_t off, const uint8_t *buf, size_t n)
+{
+	if (s->kind == IM_BYTES)
+		return memcmp(buf, s->data + off, n) == 0;
+	for (size_t i = 0; s->kind == IM_FILL && i < n; i++)
+		if (buf[i] != s->fill)
+			return false;
+	return s->kind != IM_ZERO || im_is_zero(buf, n);
+}
+
 static int check_range(const struct im_exec *x, const struct im_segment *s, uint8_t *buf, size_t max,
 		       struct im_error *err)
 {
@@ -207,7 +218,7 @@ static int check_range(const struct im_exec *x, const struct im_segment *s, uint
 
 		if (im_dev_read(x->image, s->start + done, buf, n, err) < 0)
 			return -1;
-		if (s->kind == IM_ZERO ? im_is_zero(buf, n) : memcmp(buf, s->data + done, n) == 0)
+		if (is_as_planned(s, done, buf, n))
 			continue;
 		return im_error_at(err, IM_ECHANGED, s->start + done, "the image has been used since the repair: bytes"
 				   " from %" PRIu64 " (%s) are not what the repair left", s->start + done,
@@ -266,7 +277,7 @@ int im_exec_check_committed(const struct im_exec *x, struct im_error *err)
 	for (size_t i = 0; i < x->journal.map.segs.n && rc == 0; i++) {
 		const struct im_segment *s = &x->journal.map.segs.v[i];
 
-		if (s->kind == IM_ZERO || s->kind == IM_BYTES)
+		if (s->kind != IM_KEEP && s->kind != IM_FROM)
 			rc = check_range(x, s, buf, 1 << 20, err);
 	}
 	free(buf);

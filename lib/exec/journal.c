@@ -17,7 +17,7 @@
 
 static const char magic[16] = "imgmend journal\n";
 
-#define VERSION 1
+#define VERSION 2	/* 2: the plan may hold FILL segments */
 #define SECTION_MAX (8u << 20)		/* of PLAN and INDEX: held in memory */
 
 struct section {
@@ -334,8 +334,8 @@ static int get_head(struct im_journal *j, struct head *h, struct im_error *err)
 		return im_error_set(err, IM_EFORMAT, "not a journal of imgmend, or one that was never finished");
 	if (im_crc32c(0, h, sizeof(*h) - 4) != im_le32(h->crc))
 		return broken(err, "the head fails its checksum");
-	if (im_le32(h->version) != VERSION)
-		return im_error_set(err, IM_EFORMAT, "the journal has format version %u; this imgmend reads version %u",
+	if (!im_le32(h->version) || im_le32(h->version) > VERSION)
+		return im_error_set(err, IM_EFORMAT, "the journal has format version %u; this imgmend reads up to version %u",
 				    im_le32(h->version), VERSION);
 	if (im_le64(h->total) > j->dev->size)
 		return broken(err, "the file is cut off");

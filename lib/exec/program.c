@@ -29,6 +29,7 @@ static struct im_op op_of(const struct im_segment *s, uint64_t ss)
 {
 	static const enum im_op_kind kinds[] = {
 		[IM_FROM] = IM_OP_COPY, [IM_BYTES] = IM_OP_LITERAL, [IM_ZERO] = IM_OP_ZERO,
+		[IM_FILL] = IM_OP_FILL,
 	};
 	uint64_t skip = s->start < ss ? im_min(ss - s->start, s->len) : 0;
 
@@ -38,6 +39,7 @@ static struct im_op op_of(const struct im_segment *s, uint64_t ss)
 		.len = s->len - skip,
 		.src = s->kind == IM_FROM ? s->from + skip : 0,
 		.data = s->kind == IM_BYTES ? s->data + skip : NULL,
+		.fill = s->fill,
 	};
 }
 
@@ -78,7 +80,8 @@ static int collect_rest(struct im_program *prog, const struct im_map *map, const
 		if (map->segs.v[i].kind == IM_ZERO && add_op(prog, op_of(&map->segs.v[i], prog->sector_size), err) < 0)
 			return -1;
 	for (size_t i = map->segs.n; i-- > 0;)
-		if (map->segs.v[i].kind == IM_BYTES && add_op(prog, op_of(&map->segs.v[i], prog->sector_size), err) < 0)
+		if ((map->segs.v[i].kind == IM_BYTES || map->segs.v[i].kind == IM_FILL) &&
+		    add_op(prog, op_of(&map->segs.v[i], prog->sector_size), err) < 0)
 			return -1;
 	if (map->old_size > map->new_size) {
 		uint64_t start = im_max(map->new_size, prog->sector_size);

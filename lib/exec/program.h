@@ -37,6 +37,7 @@ enum im_op_kind {
 	IM_OP_ZERO,
 	IM_OP_OLD,	/* from the old bytes at `src` that the journal saved */
 	IM_OP_LITERAL,
+	IM_OP_FILL,	/* the byte `fill`, repeated */
 	IM_OP_CUT,	/* beyond the new end: nothing to do forward, restored backward */
 };
 
@@ -45,6 +46,7 @@ struct im_op {
 	uint64_t dst, len;
 	uint64_t src;		/* COPY, OLD */
 	const uint8_t *data;	/* LITERAL; borrowed from the map */
+	uint8_t fill;		/* FILL */
 };
 
 /* Consecutive batches made by one rule. */

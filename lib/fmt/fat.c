@@ -107,6 +107,7 @@ bool im_fat_decode(const struct im_bpb *bpb, struct im_fat_geometry *g)
 	if (data >= total)
 		return false;
 	clusters = (total - data) / bpb->sectors_per_cluster;
+	g->reserved = im_le16(bpb->reserved) * g->sector;
 	g->fat = (im_le16(bpb->reserved) + active_fat(bpb) * fat_size) * g->sector;
 	g->fat_size = fat_size * g->sector;
 	g->data = data * g->sector;

@@ -16,6 +16,7 @@ enum im_fat_kind { IM_FAT12 = 12, IM_FAT16 = 16, IM_FAT32 = 32 };
 struct im_fat_geometry {
 	uint32_t sector, cluster;	/* bytes */
 	uint64_t size;			/* bytes of all sectors */
+	uint32_t reserved;		/* bytes before the first FAT */
 	uint64_t fat, fat_size;		/* byte offset of the FAT that counts, bytes of one FAT */
 	uint64_t root;			/* byte offset of the root directory; of FAT32's first cluster of it */
 	uint32_t root_size;		/* bytes of the root directory; 0 on FAT32, where it is a chain … */
@@ -30,5 +31,22 @@ struct im_fat_geometry {
 /* Decode the parameter block; false when its numbers cannot be those of a FAT volume. Source: Microsoft's
  * FAT specification, "BPB" and "FAT Type Determination". */
 bool im_fat_decode(const struct im_bpb *bpb, struct im_fat_geometry *g);
+
+/* The sectors to rewrite so that the volume has `sectors` more reserved sectors, as many more sectors in
+ * all, and records `hidden` (where it records hidden sectors): FAT32's backup boot sector, which is made where
+ * there was no room for one, then the boot sector. Clusters, FATs and root directory stay what they are and
+ * begin that much later; moving them is the caller's. Offsets count from the start of the new volume.
+ * IM_EREFUSED where a field cannot hold a number. Source: Microsoft's FAT specification, "Boot Sector and BPB". */
+int im_fat_reserve(struct im_dev *vol, const struct im_fs_info *info, uint32_t sectors, uint64_t hidden,
+		   struct im_fs_edits *edits, struct im_error *err);
+
+/* What the code in a boot sector would make of a FAT that begins elsewhere. */
+enum im_fat_code {
+	IM_FAT_CODE_NONE,	/* there is none, or it only prints a message or starts another disk */
+	IM_FAT_CODE_BPB,	/* Microsoft's or FreeDOS's: finds everything through the parameter block */
+	IM_FAT_CODE_SYSLINUX,	/* knows its next stage by sector number */
+	IM_FAT_CODE_UNKNOWN,	/* may know any sector by number */
+};
+enum im_fat_code im_fat_code_of(const struct im_bpb *bpb);
 
 #endif

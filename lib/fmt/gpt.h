@@ -60,6 +60,7 @@ void im_gpt_put_entry(uint8_t *array, const struct im_gpt_copy *copy, int number
  * with new positions, and both CRCs. Nothing else of the header changes. */
 struct im_gpt_place {
 	uint64_t my_lba, other_lba, array_lba, last_usable;
+	uint64_t first_usable;	/* 0: as it is */
 };
 void im_gpt_put_header(uint8_t *sector, const struct im_gpt_copy *like, const struct im_gpt_place *place,
 		       const uint8_t *array);

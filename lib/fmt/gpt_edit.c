@@ -40,6 +40,8 @@ void im_gpt_put_header(uint8_t *sector, const struct im_gpt_copy *like, const st
 	im_put64(sector + H_OTHER_LBA, place->other_lba);
 	im_put64(sector + H_ARRAY_LBA, place->array_lba);
 	im_put64(sector + H_LAST_USABLE, place->last_usable);
+	if (place->first_usable)
+		im_put64(sector + H_FIRST_USABLE, place->first_usable);
 	im_put32(sector + H_ARRAY_CRC, im_crc32(0, array, (size_t)like->n_entries * like->entry_size));
 	im_put32(sector + H_HEADER_CRC, 0);
 	im_put32(sector + H_HEADER_CRC, im_crc32(0, sector, like->header_size));

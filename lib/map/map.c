@@ -32,7 +32,7 @@ static int append_part(struct im_map *out, const struct im_segment *s, uint64_t 
 	n = im_vec_push(&out->segs, err);
 	if (!n)
 		return -1;
-	*n = (struct im_segment){ .start = start, .len = len, .kind = s->kind };
+	*n = (struct im_segment){ .start = start, .len = len, .kind = s->kind, .fill = s->fill };
 	if (s->kind == IM_FROM)
 		n->from = s->from + skip;
 	if (s->kind == IM_BYTES) {
@@ -149,6 +149,14 @@ int im_map_zero(struct im_map *map, uint64_t start, uint64_t len, const char *re
 	return check_inside(map, start, len, err) < 0 ? -1 : paint(map, &top, err);
 }
 
+int im_map_fill(struct im_map *map, uint64_t start, uint64_t len, uint8_t byte, const char *reason,
+		struct im_error *err)
+{
+	struct im_segment top = { .start = start, .len = len, .kind = IM_FILL, .fill = byte, .reason = (char *)reason };
+
+	return check_inside(map, start, len, err) < 0 ? -1 : paint(map, &top, err);
+}
+
 size_t im_map_find(const struct im_map *map, uint64_t off)
 {
 	size_t lo = 0, hi = map->segs.n;
@@ -188,7 +196,7 @@ int im_map_check(const struct im_map *map, struct im_error *err)
 			return im_error_at(err, IM_EFORMAT, s->start, "segment %zu keeps bytes past the old end", i);
 		if (s->kind == IM_FROM && (s->from == s->start || !im_add(s->from, s->len, &end) || end > map->old_size))
 			return im_error_at(err, IM_EFORMAT, s->start, "the source of segment %zu passes the old end, or is its own place", i);
-		if (s->kind > IM_ZERO || (s->kind == IM_BYTES && !s->data))
+		if (s->kind > IM_FILL || (s->kind == IM_BYTES && !s->data))
 			return im_error_at(err, IM_EFORMAT, s->start, "segment %zu has no meaning", i);
 	}
 	if (at != map->new_size)

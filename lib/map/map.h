@@ -19,12 +19,14 @@ enum im_kind {
 	IM_FROM,	/* the byte comes from `from` of the old image */
 	IM_BYTES,	/* literal bytes */
 	IM_ZERO,	/* zeros */
+	IM_FILL,	/* one other byte, repeated */
 };
 
 struct im_segment {
 	uint64_t start, len;	/* bytes in the corrected image */
 	enum im_kind kind;
 	uint64_t from;		/* IM_FROM: byte in the old image where the segment starts */
+	uint8_t fill;		/* IM_FILL */
 	uint8_t *data;		/* IM_BYTES: len bytes, owned by the map */
 	char *reason;		/* one line for people, owned by the map; NULL for IM_KEEP */
 };
@@ -46,6 +48,8 @@ int im_map_from(struct im_map *map, uint64_t start, uint64_t len, uint64_t from,
 int im_map_bytes(struct im_map *map, uint64_t start, const void *data, uint64_t len, const char *reason,
 		 struct im_error *err);
 int im_map_zero(struct im_map *map, uint64_t start, uint64_t len, const char *reason, struct im_error *err);
+int im_map_fill(struct im_map *map, uint64_t start, uint64_t len, uint8_t byte, const char *reason,
+		struct im_error *err);
 
 /* The index of the segment that holds byte off (off < new_size). */
 size_t im_map_find(const struct im_map *map, uint64_t off);

@@ -1,7 +1,7 @@
 /* mapio.c - the file form of an image map (record PLAN of a journal).
  *
  *	old size u64, new size u64, number of segments u64, then for each segment
- *	length u64, from u64, kind u32, length of the reason u32, the reason, the data of BYTES
+ *	length u64, from u64 (FILL: the byte), kind u32, length of the reason u32, the reason, the data of BYTES
  *
  * Starts are not stored: segments lie end to end.
  */
@@ -45,7 +45,7 @@ int im_map_encode(const struct im_map *map, uint8_t **out, size_t *len, struct i
 		size_t reason = s->reason ? strlen(s->reason) : 0;
 
 		im_put64(p, s->len);
-		im_put64(p + 8, s->from);
+		im_put64(p + 8, s->kind == IM_FILL ? s->fill : s->from);
 		im_put32(p + 16, s->kind);
 		im_put32(p + 20, (uint32_t)reason);
 		p += SEG_HEAD;
@@ -80,9 +80,15 @@ static int decode_segment(struct im_map *map, uint64_t start, const uint8_t **p,
 	s->start = start;
 	s->len = im_get64(*p);
 	s->from = im_get64(*p + 8);
-	if (im_get32(*p + 16) > IM_ZERO)
+	if (im_get32(*p + 16) > IM_FILL)
 		return cut_short(err);
 	s->kind = (enum im_kind)im_get32(*p + 16);
+	if (s->kind == IM_FILL) {
+		if (s->from > UINT8_MAX)
+			return cut_short(err);
+		s->fill = (uint8_t)s->from;
+		s->from = 0;
+	}
 	reason = im_get32(*p + 20);
 	data = s->kind == IM_BYTES ? s->len : 0;
 	*p += SEG_HEAD;

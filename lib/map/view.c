@@ -27,6 +27,9 @@ static int read_segment(struct view *v, const struct im_segment *s, uint64_t off
 	case IM_ZERO:
 		memset(p, 0, len);
 		return 0;
+	case IM_FILL:
+		memset(p, s->fill, len);
+		return 0;
 	}
 	return im_error_set(err, IM_EFORMAT, "a segment of the map has no meaning");
 }

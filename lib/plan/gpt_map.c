@@ -14,7 +14,7 @@ struct gpt_job {
 	uint64_t array_size;		/* bytes, whole sectors */
 	uint8_t *array;			/* the new one, array_size bytes */
 	bool is_relocated;		/* the backup goes to a new end */
-	uint64_t backup_lba, backup_array_lba, last_usable;
+	uint64_t backup_lba, backup_array_lba, first_usable, last_usable;
 };
 
 /* Byte where the backup copy begins now, if it is where the table says. */
@@ -34,11 +34,22 @@ static void place_backup(struct gpt_job *job)
 	const struct im_gpt *g = job->gpt;
 	uint64_t end = 0, sectors = job->array_size / job->ss;
 
-	for (size_t i = 0; i < l->units.n; i++)
-		end = im_max(end, l->units.v[i].new_start + l->units.v[i].size);
+	for (size_t i = 0; i < l->units.n; i++) {
+		const struct im_unit *u = &l->units.v[i];
+
+		end = im_max(end, im_layout_start(l, u->start) + im_layout_size(l, u->start, u->size));
+	}
 	job->is_relocated = l->new_size > l->disk_size || end > old_tail(job);
 	job->backup_lba = g->primary.state == IM_FOUND ? g->primary.other_lba : g->backup.my_lba;
+	job->first_usable = job->used->first_usable;
 	job->last_usable = job->used->last_usable;
+	/* what a partition grows into must be usable; sfdisk keeps the first MiB out */
+	for (size_t i = 0; i < l->reserves.n; i++) {
+		uint64_t start = im_layout_start(l, l->reserves.v[i].start);
+
+		job->first_usable = im_min(job->first_usable, start / job->ss);
+		job->last_usable = im_max(job->last_usable, end / job->ss - 1);
+	}
 	job->backup_array_lba = old_tail(job) / job->ss;
 	if (job->is_relocated) {
 		job->backup_lba = l->new_size / job->ss - 1;
@@ -57,10 +68,11 @@ static int new_array(struct gpt_job *job, struct im_error *err)
 	memcpy(job->array, job->used->array, (size_t)job->used->n_entries * job->used->entry_size);
 	for (size_t i = 0; i < g->parts.n; i++) {
 		const struct im_gpt_part *p = &g->parts.v[i];
-		uint64_t start = im_layout_moved(job->ctx->layout, p->start);
+		uint64_t start = im_layout_start(job->ctx->layout, p->start);
+		uint64_t size = im_layout_size(job->ctx->layout, p->start, p->size);
 
-		if (start != p->start)
-			im_gpt_put_entry(job->array, job->used, p->number, start, p->size, job->ss);
+		if (start != p->start || size != p->size)
+			im_gpt_put_entry(job->array, job->used, p->number, start, size, job->ss);
 	}
 	return 0;
 }
@@ -118,14 +130,14 @@ static int put_mbr(struct gpt_job *job, struct im_error *err)
 	for (size_t i = 0; i < mbr->parts.n; i++) {
 		const struct im_mbr_part *p = &mbr->parts.v[i];
 		uint8_t *entry = sector + IM_MBR_TABLE + p->slot * IM_MBR_ENTRY;
-		uint64_t start = im_layout_moved(l, p->start);
+		uint64_t start = im_layout_start(l, p->start), size = im_layout_size(l, p->start, p->size);
 
 		if (p->type == IM_MBR_TYPE_GPT) {
 			/* one that covered the whole disk goes on doing so; 0xFFFFFFFF means that already */
 			if (p->start + p->size == l->disk_size && l->new_size != l->disk_size)
 				im_put32(entry + 12, (uint32_t)im_min(sectors - p->start / job->ss, UINT32_MAX));
-		} else if (start != p->start &&
-			   im_mbr_put_entry(sector, p->slot, start, p->size, 0, job->ss, &geo, err) < 0) {
+		} else if ((start != p->start || size != p->size) &&
+			   im_mbr_put_entry(sector, p->slot, start, size, 0, job->ss, &geo, err) < 0) {
 			return -1;
 		}
 	}
@@ -136,16 +148,18 @@ int im_map_gpt(struct im_plan_context *ctx, struct im_error *err)
 {
 	const struct im_gpt *g = &ctx->scan->gpt;
 	struct gpt_job job = job_of(ctx);
-	uint64_t primary_array = g->primary.state == IM_FOUND ? g->primary.array_lba : 2;
+	struct im_gpt_place backup = {
+		job.backup_lba, 1, job.backup_array_lba, job.last_usable, job.first_usable,
+	}, primary = {
+		1, job.backup_lba, g->primary.state == IM_FOUND ? g->primary.array_lba : 2, job.last_usable, job.first_usable,
+	};
 	int rc = -1;
 
 	if (new_array(&job, err) == 0 &&
 	    put_array(&job, job.backup_array_lba, "backup GPT: entries", err) == 0 &&
-	    put_header(&job, &g->backup, &(struct im_gpt_place){ job.backup_lba, 1, job.backup_array_lba,
-		       job.last_usable }, "backup GPT: header", err) == 0 &&
-	    put_array(&job, primary_array, "GPT: entries", err) == 0 &&
-	    put_header(&job, &g->primary, &(struct im_gpt_place){ 1, job.backup_lba, primary_array, job.last_usable },
-		       "GPT: header", err) == 0 &&
+	    put_header(&job, &g->backup, &backup, "backup GPT: header", err) == 0 &&
+	    put_array(&job, primary.array_lba, "GPT: entries", err) == 0 &&
+	    put_header(&job, &g->primary, &primary, "GPT: header", err) == 0 &&
 	    put_mbr(&job, err) == 0)
 		rc = 0;
 	free(job.array);

@@ -8,8 +8,7 @@
 
 #define KEEP_ALIGN_MAX (1u << 20)
 
-/* The alignment that a position has: its lowest set bit, up to 1 MiB. */
-static uint64_t alignment_of(uint64_t start)
+uint64_t im_alignment_of(uint64_t start)
 {
 	uint64_t bit = start & -start;
 
@@ -46,7 +45,7 @@ static void look_inside(struct im_unit *u, const struct im_scan *scan, const str
 
 		if (!v->is_logical || v->start < u->start || v->start >= u->start + u->size)
 			continue;
-		u->keep_align = im_max(u->keep_align, alignment_of(v->start));
+		u->keep_align = im_max(u->keep_align, im_alignment_of(v->start));
 		if (is_at_fault(scan, options, v->number)) {
 			u->is_fault = true;
 			first = im_min(first, v->start);
@@ -65,7 +64,7 @@ static int add_unit(struct im_layout *l, const struct im_scan *scan, const struc
 		return -1;
 	*u = (struct im_unit){
 		.number = v->number, .start = v->start, .size = v->size, .new_start = v->start,
-		.is_extended = v->is_extended, .keep_align = alignment_of(v->start),
+		.is_extended = v->is_extended, .keep_align = im_alignment_of(v->start),
 		.is_fault = is_at_fault(scan, options, v->number),
 	};
 	if (v->is_extended)
@@ -165,6 +164,7 @@ int im_layout_of(struct im_layout *l, const struct im_scan *scan, const struct i
 void im_layout_free(struct im_layout *l)
 {
 	im_vec_free(&l->units);
+	im_vec_free(&l->reserves);
 }
 
 uint64_t im_layout_moved(const struct im_layout *l, uint64_t off)

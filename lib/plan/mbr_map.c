@@ -25,11 +25,12 @@ static int primaries(struct im_plan_context *ctx, const struct im_geometry *geo,
 		return -1;
 	for (size_t i = 0; i < mbr->parts.n; i++) {
 		const struct im_mbr_part *p = &mbr->parts.v[i];
-		uint64_t start = im_layout_moved(ctx->layout, p->start);
+		uint64_t start = im_layout_start(ctx->layout, p->start);
+		uint64_t size = im_layout_size(ctx->layout, p->start, p->size);
 
-		if (p->is_logical || start == p->start)
+		if (p->is_logical || (start == p->start && size == p->size))
 			continue;
-		if (im_mbr_put_entry(sector, p->slot, start, p->size, 0, mbr->sector_size, geo, err) < 0)
+		if (im_mbr_put_entry(sector, p->slot, start, size, 0, mbr->sector_size, geo, err) < 0)
 			return -1;
 	}
 	return im_map_literal(ctx, 0, sector, sizeof(sector), "partition table: new positions", err);
@@ -43,7 +44,39 @@ static bool chs_is_true(const struct im_mbr_part *p, const struct im_geometry *g
 	return geo->heads && memcmp(&first, &p->chs_start, 3) == 0 && memcmp(&last, &p->chs_end, 3) == 0;
 }
 
-/* The entries of one EBR whose disk position changed. */
+/* An entry of a logical partition: where it comes to lie, and CHS fields that go on being true. A position that
+ * differs from its EBR's is written in any case, with saturated CHS fields where they were not true. */
+static int put_logical(struct im_plan_context *ctx, uint8_t sector[512], const struct im_mbr_part *p,
+		       const struct im_geometry *geo, struct im_error *err)
+{
+	static const struct im_geometry none = { 0 };
+	const struct im_layout *l = ctx->layout;
+	uint32_t ss = ctx->scan->mbr.sector_size;
+	bool is_true = chs_is_true(p, geo, ss);
+
+	if (!is_true && !im_layout_reserve(l, p->start))
+		return 0;
+	return im_mbr_put_entry(sector, p->slot, im_layout_start(l, p->start), im_layout_size(l, p->start, p->size),
+				im_layout_moved(l, p->base), ss, is_true ? geo : &none, err);
+}
+
+/* The link to the next EBR counts that EBR and its partition; where that has grown, so does the link. */
+static void put_link(struct im_plan_context *ctx, uint8_t sector[512], const struct im_ebr *ebr)
+{
+	const struct im_mbr *mbr = &ctx->scan->mbr;
+	uint8_t *count = sector + IM_MBR_TABLE + ebr->link_slot * IM_MBR_ENTRY + 12;
+
+	for (size_t i = 0; ebr->link_slot >= 0 && i < mbr->parts.n; i++) {
+		const struct im_mbr_part *p = &mbr->parts.v[i];
+		uint64_t end = p->start + im_layout_size(ctx->layout, p->start, p->size);
+
+		if (p->is_logical && p->base == ebr->link && im_layout_reserve(ctx->layout, p->start) && end > ebr->link &&
+		    (end - ebr->link) / mbr->sector_size <= UINT32_MAX)
+			im_put32(count, (uint32_t)im_max(im_get32(count), (end - ebr->link) / mbr->sector_size));
+	}
+}
+
+/* One EBR, at its new place. */
 static int one_ebr(struct im_plan_context *ctx, const struct im_ebr *ebr, const struct im_geometry *geo,
 		   struct im_error *err)
 {
@@ -51,20 +84,19 @@ static int one_ebr(struct im_plan_context *ctx, const struct im_ebr *ebr, const 
 	uint64_t moved = im_layout_moved(ctx->layout, ebr->off);
 	uint8_t sector[512];
 
-	if (moved == ebr->off)
+	if (moved == ebr->off && !ctx->layout->reserves.n)
 		return 0;
 	if (read_sector(ctx, ebr->off, sector, err) < 0)
 		return -1;
 	for (size_t i = 0; i < mbr->parts.n; i++) {
 		const struct im_mbr_part *p = &mbr->parts.v[i];
 
-		if (!p->is_logical || p->table_off != ebr->off || !chs_is_true(p, geo, mbr->sector_size))
-			continue;
-		if (im_mbr_put_entry(sector, p->slot, im_layout_moved(ctx->layout, p->start), p->size,
-				     im_layout_moved(ctx->layout, p->base), mbr->sector_size, geo, err) < 0)
+		if (p->is_logical && p->table_off == ebr->off && put_logical(ctx, sector, p, geo, err) < 0)
 			return -1;
 	}
-	return im_map_literal(ctx, moved, sector, sizeof(sector), "extended boot record: CHS fields", err);
+	put_link(ctx, sector, ebr);
+	return im_map_literal(ctx, moved, sector, sizeof(sector), moved == ebr->off ? "extended boot record: new position" :
+			      "extended boot record: CHS fields", err);
 }
 
 int im_map_mbr(struct im_plan_context *ctx, struct im_error *err)

@@ -84,9 +84,12 @@ static int put_gpt(struct im_plan_context *ctx, const struct im_unit *u, const u
 		return -1;
 	im_gpt_name_entry(gpt.array, 1, is_microsofts(&ctx->scan->volumes.v[0]) ? im_gpt_type_basic_data :
 			  im_gpt_type_linux, seed + 16);
-	im_gpt_put_entry(gpt.array, &gpt, 1, u->new_start, u->size, ss);
-	im_gpt_put_header(sector, &gpt, &(struct im_gpt_place){ 1, last, 2, last - sectors - 1 }, gpt.array);
-	im_gpt_put_header(backup, &gpt, &(struct im_gpt_place){ last, 1, last - sectors, last - sectors - 1 }, gpt.array);
+	im_gpt_put_entry(gpt.array, &gpt, 1, im_layout_start(ctx->layout, u->start),
+			 im_layout_size(ctx->layout, u->start, u->size), ss);
+	im_gpt_put_header(sector, &gpt, &(struct im_gpt_place){ .my_lba = 1, .other_lba = last, .array_lba = 2,
+			  .last_usable = last - sectors - 1 }, gpt.array);
+	im_gpt_put_header(backup, &gpt, &(struct im_gpt_place){ .my_lba = last, .other_lba = 1, .array_lba = last - sectors,
+			  .last_usable = last - sectors - 1 }, gpt.array);
 	if (im_map_literal(ctx, last * ss, backup, ss, "new backup GPT: header", err) == 0 &&
 	    im_map_literal(ctx, (last - sectors) * ss, gpt.array, 128 * 128, "new backup GPT: entries", err) == 0 &&
 	    im_map_literal(ctx, 2 * ss, gpt.array, 128 * 128, "new GPT: entries", err) == 0 &&
@@ -105,6 +108,6 @@ int im_map_new_table(struct im_plan_context *ctx, struct im_error *err)
 		return -1;
 	if (ctx->options->add_table == IM_ADD_GPT)
 		return put_gpt(ctx, u, seed, err);
-	return put_mbr(ctx, type_of(&ctx->scan->volumes.v[0]), u->new_start, u->size, im_get32(seed), "new partition table",
-		       err);
+	return put_mbr(ctx, type_of(&ctx->scan->volumes.v[0]), im_layout_start(ctx->layout, u->start),
+		       im_layout_size(ctx->layout, u->start, u->size), im_get32(seed), "new partition table", err);
 }

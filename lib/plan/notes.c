@@ -7,13 +7,13 @@
 
 #include "adapt/windows.h"
 #include "base/bytes.h"
-#include "plan/plan.h"
+#include "plan/inside.h"
 
 #define LOOK_MAX (1u << 20)	/* bytes of one gap that are looked at */
 
-int im_plan_note(struct im_plan *plan, struct im_error *err, const char *fmt, ...)
+int im_notes_add(im_notes *notes, struct im_error *err, const char *fmt, ...)
 {
-	char **n = im_vec_push(&plan->notes, err);
+	char **n = im_vec_push(notes, err);
 	va_list ap;
 	int rc;
 
@@ -23,24 +23,36 @@ int im_plan_note(struct im_plan *plan, struct im_error *err, const char *fmt, ..
 	rc = vasprintf(n, fmt, ap);
 	va_end(ap);
 	if (rc < 0) {
-		plan->notes.n--;
+		notes->n--;
 		return im_error_nomem(err);
 	}
 	return 0;
 }
 
-/* Does the corrected image change any byte of old [start, start+len)? */
-static bool is_changed(const struct im_map *map, uint64_t start, uint64_t len)
+void im_notes_free(im_notes *notes)
+{
+	for (size_t i = 0; i < notes->n; i++)
+		free(notes->v[i]);
+	im_vec_free(notes);
+}
+
+/* The first byte of old [start, start+len) that the corrected image changes; UINT64_MAX: none. */
+static uint64_t first_change(const struct im_map *map, uint64_t start, uint64_t len)
 {
 	for (size_t i = im_map_find(map, im_min(start, map->new_size - 1)); i < map->segs.n; i++) {
 		const struct im_segment *s = &map->segs.v[i];
 
 		if (s->start >= start + len)
-			return false;
+			break;
 		if (s->kind != IM_KEEP && im_overlaps(s->start, s->len, start, len))
-			return true;
+			return im_max(s->start, start);
 	}
-	return false;
+	return UINT64_MAX;
+}
+
+static bool is_changed(const struct im_map *map, uint64_t start, uint64_t len)
+{
+	return first_change(map, start, len) != UINT64_MAX;
 }
 
 static const char *looks_like(const uint8_t *p, size_t n)
@@ -59,35 +71,52 @@ static const char *looks_like(const uint8_t *p, size_t n)
 	return text > n - n / 16 ? "text" : "code or other data";
 }
 
-/* Say what lies in a gap of the old disk that the plan writes over. */
-static int look_at_gap(struct im_plan_context *ctx, const struct im_region *gap, struct im_error *err)
+/* Say what lies in [start, start+size) of the old disk, which belongs to no `owner`, where the plan writes over
+ * it: of the first LOOK_MAX bytes from the first such place on. */
+static int look_at(struct im_plan_context *ctx, uint64_t start, uint64_t size, const char *owner, struct im_error *err)
 {
-	uint64_t len = im_min(gap->size, LOOK_MAX), first = 0, last = 0, n = 0;
+	uint64_t change = first_change(ctx->map, start, size), len, first = 0, last = 0, n = 0;
 	uint8_t *buf;
 	int rc = 0;
 
-	if (!is_changed(ctx->map, gap->start, gap->size) || gap->start >= ctx->dev->size)
+	if (change >= ctx->dev->size)
 		return 0;
-	len = im_min(len, ctx->dev->size - gap->start);
+	len = im_min(im_min(start + size - change, LOOK_MAX), ctx->dev->size - change);
 	buf = malloc(len);
 	if (!buf)
 		return im_error_nomem(err);
-	rc = im_dev_read(ctx->dev, gap->start, buf, len, err);
+	rc = im_dev_read(ctx->dev, change, buf, len, err);
 	for (uint64_t off = 0; rc == 0 && off < len; off += 512) {
 		uint64_t piece = im_min(512, len - off);
 
-		if (im_is_zero(buf + off, piece) || !is_changed(ctx->map, gap->start + off, piece))
+		if (im_is_zero(buf + off, piece) || !is_changed(ctx->map, change + off, piece))
 			continue;
 		first = n ? first : off;
 		last = off + piece;
 		n += piece;
 	}
 	if (n)
-		rc = im_plan_note(ctx->plan, err, "%" PRIu64 " bytes between %" PRIu64 " and %" PRIu64 " belong to no partition,"
+		rc = im_plan_note(ctx->plan, err, "%" PRIu64 " bytes between %" PRIu64 " and %" PRIu64 " belong to no %s,"
 				  " are not zero (%s) and will be overwritten; undo brings them back", n,
-				  gap->start + first, gap->start + last, looks_like(buf + first, last - first));
+				  change + first, change + last, owner, looks_like(buf + first, last - first));
 	free(buf);
 	return rc;
+}
+
+/* What a longer reserved area takes of the partition behind the volume, and of the gaps among logical partitions
+ * that stand still. */
+static int look_around(struct im_plan_context *ctx, const struct im_reserve *r, struct im_error *err)
+{
+	const struct im_volume *v = &ctx->scan->volumes.v[r->volume];
+	uint64_t size = im_layout_old_size(ctx->layout, v), end = r->start + size;
+
+	if (!r->is_back && size > r->length &&
+	    look_at(ctx, r->start + r->length, im_min(size - r->length, r->add), "file system", err) < 0)
+		return -1;
+	if (!v->is_logical || im_layout_moved(ctx->layout, r->start) != r->start)
+		return 0;
+	return r->is_back ? look_at(ctx, r->start - r->add, r->add, "partition", err) :
+		r->grow ? look_at(ctx, end, r->grow, "partition", err) : 0;
 }
 
 /* GRUB 2's boot.img: its name among its messages, and at 0x5C the absolute sector of its next stage. */
@@ -151,9 +180,11 @@ static int windows(struct im_plan_context *ctx, struct im_error *err)
 
 static int tables(struct im_plan_context *ctx, struct im_error *err)
 {
-	const struct im_mbr *mbr = &ctx->scan->mbr;
-	struct im_geometry geo = im_mbr_geometry(mbr);
+	struct im_geometry geo = im_mbr_geometry(&ctx->scan->mbr);
+	bool moves = false;
 
+	for (size_t i = 0; i < ctx->layout->units.n; i++)
+		moves |= ctx->layout->units.v[i].new_start != ctx->layout->units.v[i].start;
 	if (ctx->scan->table != IM_TABLE_DOS)
 		return 0;
 	if (!geo.heads)
@@ -161,7 +192,7 @@ static int tables(struct im_plan_context *ctx, struct im_error *err)
 				    " geometry");
 	return im_plan_note(ctx->plan, err, "the CHS fields of changed entries follow the table's geometry of %u heads and %u"
 			    " sectors%s", geo.heads, geo.sectors,
-			    geo.ends_on_cylinder ? "; partitions move by whole cylinders, as their ends lie on cylinder borders" :
+			    moves && geo.ends_on_cylinder ? "; partitions move by whole cylinders, as their ends lie on cylinder borders" :
 			    "");
 }
 
@@ -170,10 +201,15 @@ int im_plan_notes(struct im_plan_context *ctx, struct im_error *err)
 	for (size_t i = 0; i < ctx->scan->regions.n; i++) {
 		const struct im_region *r = &ctx->scan->regions.v[i];
 
-		if (r->kind == IM_REGION_GAP && r->depth == 0 && look_at_gap(ctx, r, err) < 0)
+		if (r->kind == IM_REGION_GAP && r->depth == 0 && look_at(ctx, r->start, r->size, "partition", err) < 0)
 			return -1;
 	}
-	if (!ctx->plan->bytes_moved)
+	for (size_t i = 0; i < ctx->layout->reserves.n; i++)
+		if (look_around(ctx, &ctx->layout->reserves.v[i], err) < 0)
+			return -1;
+	if (im_inside_notes(ctx, err) < 0)
+		return -1;
+	if (ctx->plan->bytes_moved <= im_insides_moved(ctx->insides) && !ctx->layout->reserves.n)
 		return 0;
 	if (tables(ctx, err) < 0 || boot_code(ctx, err) < 0 || windows(ctx, err) < 0)
 		return -1;

@@ -99,6 +99,13 @@ static int parse_segment(struct im_plan *plan, struct json_object *o, uint64_t *
 		return parse_bytes(plan, o, start, len, reason, err);
 	if (strcmp(kind, "zero") == 0)
 		return im_map_zero(&plan->map, start, len, reason, err);
+	if (strcmp(kind, "fill") == 0) {
+		if (get_uint(o, "byte", &from, err) < 0)
+			return -1;
+		if (from > UINT8_MAX)
+			return malformed(err, "the byte of a segment");
+		return im_map_fill(&plan->map, start, len, (uint8_t)from, reason, err);
+	}
 	if (strcmp(kind, "from") != 0)
 		return malformed(err, "the kind of a segment");
 	if (get_uint(o, "from", &from, err) < 0)
@@ -201,7 +208,7 @@ static int parse(struct im_plan *plan, struct json_object *o, struct im_error *e
 		const struct im_segment *s = &plan->map.segs.v[i];
 
 		plan->bytes_moved += s->kind == IM_FROM ? s->len : 0;
-		plan->literal_bytes += s->kind == IM_BYTES ? s->len : 0;
+		plan->literal_bytes += s->kind == IM_BYTES || s->kind == IM_FILL ? s->len : 0;
 	}
 	return 0;
 }

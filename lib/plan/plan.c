@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "fmt/label.h"
 #include "plan/fingerprint.h"
+#include "plan/inside.h"
 
 /* Is id one of the comma-separated names in list? */
 static bool is_listed(const char *list, const char *id)
@@ -113,7 +114,7 @@ static bool layout_changes(const struct im_layout *l)
 	for (size_t i = 0; i < l->units.n; i++)
 		if (l->units.v[i].new_start != l->units.v[i].start)
 			return true;
-	return l->new_size != l->disk_size;
+	return l->new_size != l->disk_size || l->reserves.n;
 }
 
 /* The map of a layout. */
@@ -125,7 +126,8 @@ static int build_map(struct im_plan_context *ctx, struct im_error *err)
 
 	if (im_map_init(ctx->map, l->disk_size, l->new_size, err) < 0)
 		return -1;
-	if ((gpt && im_map_vacate_gpt(ctx, err) < 0) || im_map_moves(ctx, err) < 0 || im_map_volumes(ctx, err) < 0 ||
+	if ((gpt && im_map_vacate_gpt(ctx, err) < 0) || im_map_moves(ctx, err) < 0 ||
+	    im_map_reserves(ctx, err) < 0 || im_map_volumes(ctx, err) < 0 ||
 	    (dos && im_map_mbr(ctx, err) < 0) || (gpt && im_map_gpt(ctx, err) < 0) ||
 	    (l->add_table && im_map_new_table(ctx, err) < 0)) {
 		im_map_free(ctx->map);
@@ -168,7 +170,8 @@ static int only_edits(struct im_plan *plan, struct im_plan_context *ctx, struct 
 
 	if (!w)
 		return -1;
-	*w = (struct im_way){ .name = "edit", .is_feasible = true, .is_chosen = true };
+	*w = (struct im_way){ .name = "edit", .is_feasible = true, .is_chosen = true,
+			      .bytes_moved = im_insides_moved(ctx->insides) };
 	return cost_of(ctx, ctx->layout, &w->journal_bytes, err);
 }
 
@@ -183,15 +186,16 @@ static int summarise(struct im_plan *plan, const struct im_plan_context *ctx, st
 			return -1;
 		*p = (struct im_plan_partition){
 			.number = v->number ? v->number : ctx->layout->units.v[0].number,
-			.old_start = v->start, .new_start = im_layout_moved(ctx->layout, v->start),
-			.size = v->number ? v->size : ctx->layout->units.v[0].size, .is_extended = v->is_extended,
+			.old_start = v->start, .new_start = im_layout_start(ctx->layout, v->start),
+			.size = im_layout_size(ctx->layout, v->start, im_layout_old_size(ctx->layout, v)),
+			.is_extended = v->is_extended,
 		};
 	}
 	for (size_t i = 0; i < plan->map.segs.n; i++) {
 		const struct im_segment *s = &plan->map.segs.v[i];
 
 		plan->bytes_moved += s->kind == IM_FROM ? s->len : 0;
-		plan->literal_bytes += s->kind == IM_BYTES ? s->len : 0;
+		plan->literal_bytes += s->kind == IM_BYTES || s->kind == IM_FILL ? s->len : 0;
 	}
 	return 0;
 }
@@ -204,7 +208,8 @@ static int make(struct im_plan *plan, struct im_plan_context *ctx, struct im_lay
 	if (align % ctx->scan->sector_size)
 		return im_error_set(err, IM_EUSAGE, "the alignment of %" PRIu64 " bytes is not a multiple of the %u-byte sectors",
 				    align, ctx->scan->sector_size);
-	if ((has_fault(layout) ? im_solve(plan, layout, align, cost_of, ctx, err) : only_edits(plan, ctx, err)) < 0)
+	if ((has_fault(layout) && im_solve(plan, layout, align, cost_of, ctx, err) < 0) ||
+	    im_fat_reserve_plan(plan, ctx, layout, cost_of, err) < 0 || (!plan->ways.n && only_edits(plan, ctx, err) < 0))
 		return -1;
 	ctx->plan = plan;
 	if (build_map(ctx, err) < 0)
@@ -220,8 +225,10 @@ int im_plan_make(struct im_plan *plan, const struct im_scan *scan, struct im_dev
 		 const struct im_plan_options *options, struct im_error *err)
 {
 	struct im_layout layout = { 0 };
+	struct im_insides insides = { 0 };
 	struct im_plan_context ctx = {
 		.scan = scan, .options = options, .layout = &layout, .dev = recorder, .map = &plan->map,
+		.insides = &insides,
 	};
 	struct wish wish = wish_of(scan, options);
 	int rc = -1;
@@ -240,9 +247,10 @@ int im_plan_make(struct im_plan *plan, const struct im_scan *scan, struct im_dev
 	if (wish.first_unfixable)
 		im_error_at(err, IM_EREFUSED, wish.first_unfixable->start, "this cannot be repaired: %s",
 			    wish.first_unfixable->message);
-	else
+	else if (im_insides_make(&insides, scan, recorder, options, err) == 0)
 		rc = make(plan, &ctx, &layout, raw, err);
 out:
+	im_insides_free(&insides);
 	im_layout_free(&layout);
 	if (rc == 0)
 		rc = im_plan_take_fingerprint(plan, recorder, raw, err);
@@ -256,9 +264,7 @@ void im_plan_free(struct im_plan *plan)
 	im_map_free(&plan->map);
 	im_vec_free(&plan->partitions);
 	im_vec_free(&plan->ways);
-	for (size_t i = 0; i < plan->notes.n; i++)
-		free(plan->notes.v[i]);
-	im_vec_free(&plan->notes);
+	im_notes_free(&plan->notes);
 	im_opinions_free(&plan->opinions);
 	im_vec_free(&plan->read);
 }

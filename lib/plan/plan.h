@@ -20,14 +20,16 @@ struct im_plan_options {
 	enum im_add_table add_table;
 	const char *only;		/* finding ids, comma-separated; NULL: all of severity error */
 	bool allow_boot_code;		/* move what unknown boot code may need by absolute position */
+	bool allow_dirty;		/* repair inside a volume that is marked dirty */
+	bool allow_snapshots;		/* … and one with shadow copies, which do not stay intact */
 	/* Bytes of the journal that a map needs; the floor above knows. NULL: not costed. */
 	int (*cost)(void *arg, const struct im_map *map, uint64_t *journal_bytes, struct im_error *err);
 	void *cost_arg;
 };
 
-/* One way to correct the layout. */
+/* One way to correct the layout, or one volume's reserved area. */
 struct im_way {
-	const char *name;		/* "push", "gap", "end", "edit" (nothing moves) */
+	const char *name;		/* "push", "gap", "end"; "back", "insert"; "edit" (nothing moves) */
 	uint64_t align;			/* of the partition at fault, bytes */
 	bool is_feasible, is_chosen;
 	uint64_t bytes_moved, growth, journal_bytes;
@@ -36,7 +38,7 @@ struct im_way {
 
 struct im_plan_partition {
 	int number;
-	uint64_t old_start, new_start, size;	/* bytes */
+	uint64_t old_start, new_start, size;	/* bytes; size: the new one */
 	bool is_extended;
 };
 
@@ -44,12 +46,15 @@ struct im_range {
 	uint64_t start, len;
 };
 
+/* Sentences for the admin, malloc'd. */
+typedef IM_VEC(char *) im_notes;
+
 struct im_plan {
 	struct im_map map;
 	uint32_t sector_size;
 	IM_VEC(struct im_plan_partition) partitions;
 	IM_VEC(struct im_way) ways;
-	IM_VEC(char *) notes;
+	im_notes notes;
 	struct im_opinions opinions;
 	uint64_t bytes_moved, literal_bytes;
 	/* what was read to make it, and the SHA-256 over sizes, places and bytes of that */
@@ -86,8 +91,21 @@ struct im_unit {
 	bool is_fault, is_extended;
 };
 
+/* A FAT volume that gets a longer reserved area, beside what the layout moves. All in bytes. */
+struct im_reserve {
+	size_t volume;			/* index in the scan's volumes */
+	uint64_t start;			/* where the volume lies in the old image */
+	uint64_t head;			/* of its reserved area, as it is */
+	uint64_t length;		/* of the whole volume as its boot sector counts, as it is */
+	uint64_t add;			/* by which the reserved area grows */
+	uint32_t sector;		/* of the volume */
+	bool is_back;			/* it begins that much sooner; else what lies behind the reserved area moves */
+	uint64_t grow;			/* by which the end of the partition moves; 0 when is_back */
+};
+
 struct im_layout {
 	IM_VEC(struct im_unit) units;	/* sorted by start */
+	IM_VEC(struct im_reserve) reserves;	/* in the room that the units' new positions leave */
 	uint64_t floor;			/* nothing may start below */
 	uint64_t tail;			/* bytes that the backup GPT takes at the end */
 	uint64_t disk_size;		/* old */
@@ -101,10 +119,16 @@ int im_layout_of(struct im_layout *layout, const struct im_scan *scan, const str
 		 bool can_grow, struct im_error *err);
 void im_layout_free(struct im_layout *layout);
 
+/* The alignment that a position has: its lowest set bit, up to 1 MiB. */
+uint64_t im_alignment_of(uint64_t start);
+
+typedef int im_cost_fn(void *arg, const struct im_layout *layout, uint64_t *journal_bytes, struct im_error *err);
+
 /* Find new positions; fills plan->ways. Every way is offered to `cost` with the layout that it gives. */
-int im_solve(struct im_plan *plan, struct im_layout *layout, uint64_t align,
-	     int (*cost)(void *arg, const struct im_layout *layout, uint64_t *journal_bytes, struct im_error *err),
-	     void *arg, struct im_error *err);
+int im_solve(struct im_plan *plan, struct im_layout *layout, uint64_t align, im_cost_fn *cost, void *arg,
+	     struct im_error *err);
+
+struct im_insides;
 
 struct im_plan_context {
 	const struct im_scan *scan;
@@ -113,6 +137,7 @@ struct im_plan_context {
 	struct im_dev *dev;		/* the recorder */
 	struct im_map *map;
 	struct im_plan *plan;		/* NULL while a way is only costed */
+	const struct im_insides *insides;	/* repairs inside volumes (inside.h) */
 };
 
 /* Lay into ctx->map: what the old backup GPT leaves, the layout's moves, tables, the volumes' own records. */
@@ -128,9 +153,25 @@ int im_map_literal(struct im_plan_context *ctx, uint64_t off, const uint8_t *dat
 
 /* New start of byte range [off, …) of the old disk, as the layout moves it. */
 uint64_t im_layout_moved(const struct im_layout *layout, uint64_t off);
+/* New start and size of the partition or volume that began at byte `start` and had `size` bytes: as the layout
+ * moves it, and with what its reserved area gets. */
+uint64_t im_layout_start(const struct im_layout *layout, uint64_t start);
+uint64_t im_layout_size(const struct im_layout *layout, uint64_t start, uint64_t size);
+/* What the reserved area of the volume that began at byte `start` gets; NULL: nothing. */
+const struct im_reserve *im_layout_reserve(const struct im_layout *layout, uint64_t start);
+/* The size that this volume has so far: a bare one may be cut to its own length before it gets a table. */
+uint64_t im_layout_old_size(const struct im_layout *layout, const struct im_volume *v);
+
+/* Find room for the longer reserved area of every volume whose fat-reserved-short is to be repaired: adds to
+ * layout->reserves, plan->ways and plan->notes. IM_EREFUSED where there is none, or boot code would break. */
+int im_fat_reserve_plan(struct im_plan *plan, struct im_plan_context *ctx, struct im_layout *layout, im_cost_fn *cost,
+			struct im_error *err);
+int im_map_reserves(struct im_plan_context *ctx, struct im_error *err);
 
 /* Notes, refusals for boot code that would break, the witnesses. */
-int im_plan_note(struct im_plan *plan, struct im_error *err, const char *fmt, ...) IM_PRINTF(3, 4);
+int im_notes_add(im_notes *notes, struct im_error *err, const char *fmt, ...) IM_PRINTF(3, 4);
+void im_notes_free(im_notes *notes);
+#define im_plan_note(plan, err, ...) im_notes_add(&(plan)->notes, err, __VA_ARGS__)
 int im_plan_notes(struct im_plan_context *ctx, struct im_error *err);
 int im_plan_witnesses(struct im_plan_context *ctx, struct im_dev *raw, struct im_error *err);
 

@@ -137,12 +137,10 @@ static bool try_gap(struct im_layout *l, uint64_t align, bool at_end)
 	return true;
 }
 
-typedef int cost_fn(void *arg, const struct im_layout *layout, uint64_t *journal_bytes, struct im_error *err);
-
 struct search {
 	struct im_plan *plan;
 	struct im_layout *layout;
-	cost_fn *cost;
+	im_cost_fn *cost;
 	void *arg;
 };
 
@@ -222,7 +220,7 @@ static int nothing_fits(const struct im_plan *plan, const struct im_layout *l, s
 			    l->may_grow ? "" : ", and it may not grow");
 }
 
-int im_solve(struct im_plan *plan, struct im_layout *layout, uint64_t align, cost_fn *cost, void *arg,
+int im_solve(struct im_plan *plan, struct im_layout *layout, uint64_t align, im_cost_fn *cost, void *arg,
 	     struct im_error *err)
 {
 	struct search s = { plan, layout, cost, arg };

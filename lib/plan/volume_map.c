@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "plan/plan.h"
+#include "fmt/fat.h"
+#include "plan/inside.h"
 
 /* Is this finding on this volume, and to be repaired? */
 static bool wanted(const struct im_plan_context *ctx, const struct im_volume *v, const char *id)
@@ -29,19 +30,31 @@ static int put_edits(struct im_plan_context *ctx, const struct im_fs_edits *edit
 	return 0;
 }
 
-/* The edits of one volume that moves, or that is repaired where it is. */
+/* The edits of one volume that moves, or that is repaired where it is; they come on top of what the map gives
+ * at its new place already. */
 static int edits_of(struct im_plan_context *ctx, const struct im_volume *v, uint64_t new_start,
 		    struct im_fs_edits *edits, struct im_error *err)
 {
 	uint64_t base = v->is_logical ? ctx->scan->mbr.parts.v[v->entry].base : 0;
 	const struct im_fs_info *info = &v->info[0];
 	bool moves = new_start != v->start;
-	struct im_dev *window = im_dev_window(ctx->dev, v->start, v->there, err);
+	struct im_dev *view = im_map_view(ctx->map, ctx->dev, err);
+	struct im_dev *window = view ? im_dev_window(view, new_start, v->there, err) : NULL;
+	const struct im_reserve *reserve = im_layout_reserve(ctx->layout, v->start);
 	int rc = 0;
 
-	if (!window)
+	if (!window) {
+		im_dev_close(view);
 		return -1;
-	if (v->fs[0]->relocate && info->has_hidden && (moves || wanted(ctx, v, "hidden-sectors-mismatch"))) {
+	}
+	if (reserve) {
+		uint64_t hidden = info->hidden;
+
+		/* a bare volume that stays keeps what it records */
+		if (v->number || moves)
+			hidden = im_hidden_wanted(v, info, v->start, base, new_start, im_layout_moved(ctx->layout, base));
+		rc = im_fat_reserve(window, info, (uint32_t)(reserve->add / reserve->sector), hidden, edits, err);
+	} else if (v->fs[0]->relocate && info->has_hidden && (moves || wanted(ctx, v, "hidden-sectors-mismatch"))) {
 		uint64_t hidden = im_hidden_wanted(v, info, v->start, base, new_start,
 						   im_layout_moved(ctx->layout, base));
 
@@ -50,6 +63,7 @@ static int edits_of(struct im_plan_context *ctx, const struct im_volume *v, uint
 		rc = v->fs[0]->refresh_backup(window, info, edits, err);
 	}
 	im_dev_close(window);
+	im_dev_close(view);
 	return rc;
 }
 
@@ -69,9 +83,10 @@ static int check_movable(const struct im_volume *v, struct im_error *err)
 	return 0;
 }
 
-static int one_volume(struct im_plan_context *ctx, const struct im_volume *v, struct im_error *err)
+static int one_volume(struct im_plan_context *ctx, size_t i, struct im_error *err)
 {
-	uint64_t new_start = im_layout_moved(ctx->layout, v->start);
+	const struct im_volume *v = &ctx->scan->volumes.v[i];
+	uint64_t new_start = im_layout_start(ctx->layout, v->start);
 	struct im_fs_edits edits = { 0 };
 	int rc;
 
@@ -85,7 +100,9 @@ static int one_volume(struct im_plan_context *ctx, const struct im_volume *v, st
 		return im_plan_note(ctx->plan, err, "the %s file system of partition %d is damaged: it moves as it is, its"
 				    " boot sector is not edited", v->info[0].name, v->number);
 	}
-	rc = edits_of(ctx, v, new_start, &edits, err);
+	rc = im_inside_lay(ctx, i, new_start, err);
+	if (rc == 0)
+		rc = edits_of(ctx, v, new_start, &edits, err);
 	if (rc == 0)
 		rc = put_edits(ctx, &edits, new_start, err);
 	im_fs_edits_free(&edits);
@@ -95,7 +112,7 @@ static int one_volume(struct im_plan_context *ctx, const struct im_volume *v, st
 int im_map_volumes(struct im_plan_context *ctx, struct im_error *err)
 {
 	for (size_t i = 0; i < ctx->scan->volumes.n; i++)
-		if (one_volume(ctx, &ctx->scan->volumes.v[i], err) < 0)
+		if (one_volume(ctx, i, err) < 0)
 			return -1;
 	return 0;
 }

@@ -13,7 +13,7 @@ static int claim_of(struct im_claim *c, const struct im_plan_context *ctx, bool 
 	if (scan->table == IM_TABLE_NONE && scan->volumes.n) {
 		const struct im_volume *v = &scan->volumes.v[0];
 
-		c->volume_start = after ? l->units.v[0].new_start : v->start;
+		c->volume_start = after ? im_layout_start(l, v->start) : v->start;
 		c->volume_fs = v->n_formats == 1 && v->state == IM_FOUND ? v->info[0].name : NULL;
 		if (after && l->add_table)
 			c->table = l->add_table == IM_ADD_GPT ? "gpt" : "dos";
@@ -28,8 +28,10 @@ static int claim_of(struct im_claim *c, const struct im_plan_context *ctx, bool 
 		if (!p)
 			return -1;
 		p->number = v->number ? v->number : l->units.v[0].number;
-		p->start = after ? im_layout_moved(l, v->start) : v->start;
-		p->size = v->number ? v->size : l->units.v[0].size;
+		p->start = after ? im_layout_start(l, v->start) : v->start;
+		p->size = im_layout_old_size(l, v);
+		if (after)
+			p->size = im_layout_size(l, v->start, p->size);
 		p->is_extended = v->is_extended;
 		p->fs = v->n_formats == 1 && v->state == IM_FOUND ? v->info[0].name : NULL;
 	}

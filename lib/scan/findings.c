@@ -13,8 +13,9 @@
 
 const char *const im_finding_ids[] = {
 	"partition-in-reserved-area", "volume-in-reserved-area", "hidden-sectors-mismatch", "backup-boot-stale",
-	"gpt-primary-damaged", "gpt-backup-damaged", "partition-past-end", "ebr-chain-damaged", "ambivalent-volume",
-	"ambivalent-disk", "other-sector-size", "repair-in-progress", NULL,
+	"fat-reserved-short", "gpt-primary-damaged", "gpt-backup-damaged", "partition-past-end", "ebr-chain-damaged",
+	"ambivalent-volume", "ambivalent-disk", "other-sector-size", "repair-in-progress", "boot-file-short",
+	"boot-area-free", "data-in-boot-area", "volsnap-collision", "ntfs-damaged", NULL,
 };
 
 struct im_finding *im_scan_add(struct im_scan *scan, const char *id, enum im_severity severity, uint64_t start,
@@ -221,15 +222,16 @@ static int disk_findings(struct im_scan *scan, struct im_error *err)
 
 int im_scan_findings(struct im_scan *scan, struct im_dev *dev, struct im_error *err)
 {
-	(void)dev;
 	if (scan->is_fenced)
 		return fenced(scan, err);
 	for (size_t i = 0; i < scan->volumes.n; i++) {
-		const struct im_volume *v = &scan->volumes.v[i];
+		struct im_volume *v = &scan->volumes.v[i];
 
 		if (partition_in_reserved(scan, v, err) < 0 || volume_in_reserved(scan, v, err) < 0 ||
+		    im_scan_ntfs(scan, v, dev, err) < 0 ||
 		    past_end(scan, v, err) < 0 || hidden_mismatch(scan, v, err) < 0 ||
-		    backup_stale(scan, v, err) < 0 || ambivalent(scan, v, err) < 0)
+		    backup_stale(scan, v, err) < 0 || im_scan_fat_area(scan, dev, v, err) < 0 ||
+		    ambivalent(scan, v, err) < 0)
 			return -1;
 	}
 	return disk_findings(scan, err);

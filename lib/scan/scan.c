@@ -1,7 +1,10 @@
 /* scan.c - the order of looking: container? table, volumes, findings, layout. */
 #include "scan/scan.h"
 
+#include <stdlib.h>
+
 #include "fmt/label.h"
+#include "scan/ntfs_area.h"
 
 static int refuse_container(struct im_scan *scan, struct im_dev *dev, struct im_error *err)
 {
@@ -27,7 +30,7 @@ int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_o
 	struct im_dev *cached;
 	int rc = -1;
 
-	*scan = (struct im_scan){ 0 };
+	*scan = (struct im_scan){ .is_deep = options->deep };
 	if (!err)
 		err = &local;
 	if (refuse_container(scan, dev, err) < 0)
@@ -50,6 +53,10 @@ void im_scan_free(struct im_scan *scan)
 {
 	im_mbr_free(&scan->mbr);
 	im_gpt_free(&scan->gpt);
+	for (size_t i = 0; i < scan->volumes.n; i++) {
+		im_boot_area_free(scan->volumes.v[i].area);
+		free(scan->volumes.v[i].area);
+	}
 	im_vec_free(&scan->volumes);
 	im_vec_free(&scan->regions);
 	im_vec_free(&scan->findings);

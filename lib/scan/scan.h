@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 #include "dev/dev.h"
+#include "fmt/fat.h"
 #include "fmt/fs.h"
 #include "fmt/gpt.h"
 #include "fmt/mbr.h"
@@ -27,8 +28,8 @@ struct im_finding {
 	enum im_severity severity;
 	uint64_t start, size;		/* bytes of the disk that it is about */
 	int partition;			/* number, 0: none */
-	char owner[160];		/* what lies there: "FAT16 volume \"DATA\"", … */
-	char message[400];		/* one sentence */
+	char owner[480];		/* what lies there: "FAT16 volume \"DATA\"", a path … */
+	char message[1400];		/* one sentence */
 	bool is_fixable;
 };
 
@@ -46,6 +47,8 @@ struct im_region {
 	int depth;			/* 0; 1 inside an extended partition, right behind it in the list */
 };
 
+struct im_boot_area;
+
 #define IM_VOLUME_FORMATS 4
 
 /* A partition, or the bare volume of a disk without a table. */
@@ -59,11 +62,13 @@ struct im_volume {
 	struct im_fs_info info[IM_VOLUME_FORMATS];
 	const struct im_fs_type *fs[IM_VOLUME_FORMATS];
 	enum im_probe state;		/* of info[0] */
+	struct im_boot_area *area;	/* of NTFS (ntfs_area.h); NULL: not looked at. Owned by the scan's list */
 };
 
 struct im_scan {
 	uint64_t size;
 	uint32_t sector_size;
+	bool is_deep;
 	enum im_table table;
 	const char *label;		/* IM_TABLE_OTHER: "sun" …; else NULL */
 	const char *container;		/* "vpc": a fixed VHD, whose data lies as in a raw image; else NULL */
@@ -82,10 +87,12 @@ struct im_scan {
 
 struct im_scan_options {
 	uint32_t sector_size;		/* 0: recognise it */
+	bool deep;			/* look at every file record of NTFS even where nothing is wrong */
 };
 
 /* Look at the disk. dev->sector_size is set to the sector size in use. IM_EREFUSED when dev is a known
- * container or compressed file; a fixed VHD can be scanned, as its data lies where a raw image has it. Memory is bounded; at most about 2 MiB are read. */
+ * container or compressed file; a fixed VHD can be scanned, as its data lies where a raw image has it. Memory is bounded; at most about 2 MiB are read,
+ * and besides them the whole $MFT of an NTFS volume whose boot area is not all $Boot's. */
 int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_options *options,
 		struct im_error *err);
 void im_scan_free(struct im_scan *scan);
@@ -102,12 +109,17 @@ void im_volume_title(const struct im_volume *v, char *out, size_t len);
 uint64_t im_hidden_wanted(const struct im_volume *v, const struct im_fs_info *info, uint64_t start, uint64_t base,
 			  uint64_t new_start, uint64_t new_base);
 
+/* 1 with the geometry of a volume that is a FAT and nothing else; 0 when it is not; -1. */
+int im_scan_fat(const struct im_volume *v, struct im_dev *dev, struct im_fat_geometry *g, struct im_error *err);
+
 /* Floor-internal. */
 int im_scan_table(struct im_scan *scan, struct im_dev *dev, const struct im_scan_options *options, struct im_error *err);
 int im_scan_volumes(struct im_scan *scan, struct im_dev *dev, struct im_error *err);
 int im_scan_probe(struct im_volume *v, struct im_dev *dev, struct im_error *err);
 int im_scan_regions(struct im_scan *scan, struct im_error *err);
+int im_scan_fat_area(struct im_scan *scan, struct im_dev *dev, const struct im_volume *v, struct im_error *err);
 int im_scan_findings(struct im_scan *scan, struct im_dev *dev, struct im_error *err);
+int im_scan_ntfs(struct im_scan *scan, struct im_volume *v, struct im_dev *dev, struct im_error *err);
 struct im_finding *im_scan_add(struct im_scan *scan, const char *id, enum im_severity severity, uint64_t start,
 			       uint64_t size, int partition, struct im_error *err);
 

@@ -1,13 +1,14 @@
 /* campaign.c - the crash campaign: random plans, power cut at every operation, then resume or undo.
  *
  *	campaign [--plans N] [--seed S] [--cuts N] [--shift BYTES]
+ *	campaign [--seed S] [--cuts N] --image FILE --plan FILE
  *
  * For each plan the repair is run once to count its operations. Then, for each cut point and each way
  * in which unflushed writes can survive: run until the cut, and go on with resume or undo, with up to
  * two more cuts in there. Some of the cuts only kill the process: then everything is still in the cache, and
  * a later power cut takes it away. The end must be the planned or the old image, byte for byte. --cuts bounds
  * the cut points of one plan (spread evenly; 0 is all); --shift makes each plan one shift by BYTES to the
- * right with growth instead of a random one. Prints the number of crash states; exits 1 at the first loss,
+ * right with growth instead of a random one; with --image and --plan it is that saved plan on that image. Prints the number of crash states; exits 1 at the first loss,
  * naming the seed.
  */
 #include <getopt.h>
@@ -78,15 +79,13 @@ static uint64_t count_operations(struct scene *s)
 	return n;
 }
 
-static bool one_plan(uint64_t seed, uint64_t cuts, uint64_t shift)
+/* Cut the power in the scene's plan, and free the scene. */
+static bool one_plan(struct scene s, uint64_t seed, uint64_t cuts)
 {
-	struct scene s;
-	uint64_t n, step;
+	uint64_t n = count_operations(&s), step;
 	bool ok = true;
 	char why[800];
 
-	scene_make(&s, seed, shift);
-	n = count_operations(&s);
 	step = cuts && n > cuts ? n / cuts : 1;
 	for (uint64_t cut = step > 1 ? seed % step : 0; cut <= n && ok; cut += step)
 		for (int mode = 0; mode < IM_CUT_MODES && ok; mode++)
@@ -104,8 +103,10 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "plans", 1, NULL, 'p' }, { "seed", 1, NULL, 's' }, { "cuts", 1, NULL, 'c' },
-		{ "shift", 1, NULL, 'd' }, { 0 },
+		{ "shift", 1, NULL, 'd' }, { "image", 1, NULL, 'i' }, { "plan", 1, NULL, 'f' }, { 0 },
 	};
+	const char *image = NULL, *plan = NULL;
+	struct scene s;
 	uint64_t plans = 20, seed = 1, cuts = 0, shift = 0;
 	int c;
 
@@ -115,14 +116,20 @@ int main(int argc, char **argv)
 		case 's': seed = strtoull(optarg, NULL, 0); break;
 		case 'c': cuts = strtoull(optarg, NULL, 0); break;
 		case 'd': shift = strtoull(optarg, NULL, 0); break;
+		case 'i': image = optarg; break;
+		case 'f': plan = optarg; break;
 		default: return 2;
 		}
 	}
-	for (uint64_t i = 0; i < plans; i++)
-		if (!one_plan(seed + i, cuts, shift)) {
-			lost++;
-			break;
-		}
+	if (!image != !plan)
+		return 2;
+	for (uint64_t i = 0; i < (image ? 1 : plans) && !lost; i++) {
+		if (image)
+			scene_load(&s, image, plan);
+		else
+			scene_make(&s, seed + i, shift);
+		lost += !one_plan(s, seed + i, cuts);
+	}
 	printf("crash states: %" PRIu64 ", lost: %" PRIu64 "\n", states, lost);
 	return lost ? 1 : 0;
 }

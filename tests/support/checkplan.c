@@ -21,11 +21,11 @@
 
 #define CHUNK (1u << 20)
 
-enum kind { KEEP, FROM, BYTES, ZERO };
+enum kind { KEEP, FROM, BYTES, ZERO, FILL };
 
 struct segment {
 	enum kind kind;
-	uint64_t start, size, from;
+	uint64_t start, size, from, fill;
 	const char *base64;
 };
 
@@ -35,7 +35,7 @@ struct images {
 	uint8_t *expected, *found;	/* CHUNK each */
 };
 
-static const char *const kind_names[] = { "kept", "moved", "literal", "zeroed" };
+static const char *const kind_names[] = { "kept", "moved", "literal", "zeroed", "filled" };
 
 __attribute__((noreturn)) static void die(int status, const char *what)
 {
@@ -113,6 +113,8 @@ static void expect(struct images *im, const struct segment *s, uint64_t off, con
 
 	if (s->kind == ZERO)
 		memset(im->expected, 0, len);
+	else if (s->kind == FILL)
+		memset(im->expected, (int)s->fill, len);
 	else if (s->kind == BYTES)
 		memcpy(im->expected, literal + in, len);
 	else
@@ -172,6 +174,9 @@ static struct segment parse(struct json_object *o)
 	} else if (!strcmp(kind, "bytes")) {
 		s.kind = BYTES;
 		s.base64 = string(o, "data");
+	} else if (!strcmp(kind, "fill")) {
+		s.kind = FILL;
+		s.fill = number(o, "byte");
 	} else if (!strcmp(kind, "zero")) {
 		s.kind = ZERO;
 	} else if (!strcmp(kind, "keep")) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "plan/plan.h"
 
 void die(const char *what, const struct im_error *err)
 {
@@ -43,7 +44,11 @@ static void random_map(struct scene *s, uint64_t old_size, uint64_t *seed)
 
 		len = im_min(len, im_min(old_size - from, new_size > to ? new_size - to : 0));
 		fill(data, sizeof(data), seed);
-		switch (im_random(seed) % 6) {
+		switch (im_random(seed) % 7) {
+		case 6:
+			if (im_map_fill(&s->map, im_min(to, new_size), len, 0xff, "fill", &err) < 0)
+				die("map", &err);
+			break;
 		case 0:
 			if (im_map_zero(&s->map, im_min(to, new_size), len, "zero", &err) < 0)
 				die("map", &err);
@@ -110,6 +115,42 @@ void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 		shift_map(s, size, shift, &seed);
 	else
 		random_map(s, size, &seed);
+	render_new(s);
+}
+
+/* All of a file; its length goes into *len. */
+static uint8_t *read_file(const char *path, uint64_t *len)
+{
+	struct im_error err = { 0 };
+	struct im_dev *dev = im_dev_file(path, false, 512, &err);
+	uint8_t *bytes = dev ? malloc(dev->size + 1) : NULL;
+
+	if (!bytes || im_dev_read(dev, 0, bytes, dev->size, &err) < 0)
+		die(path, &err);
+	*len = dev->size;
+	im_dev_close(dev);
+	return bytes;
+}
+
+void scene_load(struct scene *s, const char *image, const char *plan)
+{
+	struct im_error err = { 0 };
+	struct im_plan parsed;
+	uint64_t len, text_len;
+	uint8_t *text = read_file(plan, &text_len);
+
+	memset(s, 0, sizeof(*s));
+	if (im_plan_parse(&parsed, (const char *)text, text_len, &err) < 0)
+		die("plan", &err);
+	s->sector_size = parsed.sector_size;
+	s->params = (struct im_exec_params){ .buffer = 64 << 10, .direct_min = 128 << 10 };
+	s->old = read_file(image, &len);
+	if (len != parsed.map.old_size)
+		die("the plan is not for this image", NULL);
+	s->map = parsed.map;
+	parsed.map = (struct im_map){ 0 };
+	im_plan_free(&parsed);
+	free(text);
 	render_new(s);
 }
 

@@ -1,4 +1,4 @@
-/* scene.h - a random plan on an image in memory, and the devices to try its repair on. */
+/* scene.h - a plan, random or from a file, on an image in memory, and the devices to try its repair on. */
 #ifndef IM_TESTS_SCENE_H
 #define IM_TESTS_SCENE_H
 
@@ -16,6 +16,8 @@ struct scene {
 
 /* A plan from a seed; with shift, one move to the right by that many bytes with growth. */
 void scene_make(struct scene *s, uint64_t seed, uint64_t shift);
+/* The image and the saved plan (`imgmend plan -o`) of these files. */
+void scene_load(struct scene *s, const char *image, const char *plan);
 void scene_free(struct scene *s);
 
 /* Fresh devices with the old image and an empty journal, the power on and never cut. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/crc.h"
+#include "run_suite.h"
 
 #define MOST 320		/* longest piece */
 #define SHIFTS 16		/* alignments */
@@ -114,11 +115,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "crashdev.h"
 #include "dev/dev.h"
+#include "run_suite.h"
 
 static char dir[256];
 
@@ -189,6 +190,54 @@ START_TEST(recorder)
 END_TEST
 
 /* ---- cache ---- */
+
+/* Random writes and reads beside a plain copy; the device below never changes, the blocks come sorted. */
+START_TEST(overlay)
+{
+	uint64_t seed = 70 + (uint64_t)_i, size = 40 * 512 + (uint64_t)_i * 37, off, last = 0;
+	struct im_dev *m = noise(size, seed), *o = im_dev_overlay(m, NULL);
+	uint8_t *want = malloc(size), *below = malloc(size), buf[2000];
+	const uint8_t *block;
+	size_t n_blocks = 0;
+
+	memcpy(want, im_dev_mem_bytes(m), size);
+	memcpy(below, want, size);
+	for (int i = 0; i < 60; i++) {
+		uint64_t n = im_random(&seed) % sizeof(buf);
+
+		off = im_random(&seed) % size;
+		n = im_min(n, size - off);
+		if (im_random(&seed) % 2) {
+			memset(buf, (int)im_random(&seed), n);
+			memcpy(want + off, buf, n);
+			ck_assert_int_eq(im_dev_write(o, off, buf, n, NULL), 0);
+		} else {
+			ck_assert_int_eq(im_dev_read(o, off, buf, n, NULL), 0);
+			ck_assert(!n || memcmp(buf, want + off, n) == 0);
+		}
+		if (i == 30)
+			im_dev_overlay_sort(o);
+	}
+	im_dev_overlay_sort(o);
+	for (; (block = im_dev_overlay_block(o, n_blocks, &off)); n_blocks++) {
+		ck_assert(off % IM_OVERLAY_BLOCK == 0 && off < size && (!n_blocks || off > last));
+		ck_assert_mem_eq(block, want + off, im_min(IM_OVERLAY_BLOCK, size - off));
+		memcpy(below + off, block, im_min(IM_OVERLAY_BLOCK, size - off));
+		last = off;
+	}
+	ck_assert_uint_gt(n_blocks, 0);
+	/* what is no block is as below, and below is as it was */
+	ck_assert_mem_eq(below, want, size);
+	ck_assert_int_eq(im_dev_write(o, size - 1, buf, 2, NULL), -1);
+	im_dev_close(o);
+	o = noise(size, 70 + (uint64_t)_i);
+	ck_assert_mem_eq(im_dev_mem_bytes(o), im_dev_mem_bytes(m), size);
+	im_dev_close(o);
+	im_dev_close(m);
+	free(want);
+	free(below);
+}
+END_TEST
 
 START_TEST(cache)
 {
@@ -400,6 +449,7 @@ static Suite *suite(void)
 	tcase_add_test(c, window);
 	tcase_add_loop_test(c, recorder, 0, 200);
 	tcase_add_loop_test(c, cache, 0, 4);
+	tcase_add_loop_test(c, overlay, 0, 20);
 	tcase_add_test(c, cache_after_a_fault);
 	tcase_add_test(c, zero_without_help);
 	suite_add_tcase(s, c);
@@ -416,11 +466,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -4,6 +4,7 @@
 
 #include "fmt/fs_types.h"
 #include "fs_volumes.h"
+#include "run_suite.h"
 
 #define MAX_HITS 16
 #define MAX_HARM 3
@@ -506,11 +507,5 @@ static Suite *fs_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(fs_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(fs_suite());
 }

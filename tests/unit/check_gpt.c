@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "fmt/gpt.h"
+#include "run_suite.h"
 
 /* Offsets in a header and in an entry: UEFI specification 2.10, tables 5.5 and 5.6. */
 enum {
@@ -452,7 +453,8 @@ END_TEST
 START_TEST(puts_a_header)
 {
 	struct table t = usual();
-	struct im_gpt_place place = { .my_lba = 1, .other_lba = 9000, .array_lba = 40, .last_usable = 8900 };
+	struct im_gpt_place place = { .my_lba = 1, .other_lba = 9000, .array_lba = 40, .last_usable = 8900,
+				      .first_usable = 35 };
 	uint8_t sector[512] = { 0 }, want[512];
 	struct im_gpt gpt;
 
@@ -470,6 +472,7 @@ START_TEST(puts_a_header)
 	im_put64(want + H_OTHER, 9000);
 	im_put64(want + H_ARRAY, 40);
 	im_put64(want + H_LAST, 8900);
+	im_put64(want + H_FIRST, 35);
 	im_put32(want + H_ARRAY_CRC, im_crc32(0, gpt.primary.array, 128 * 128));
 	im_put32(want + H_CRC, 0);
 	im_put32(want + H_CRC, im_crc32(0, want, 120));
@@ -487,7 +490,7 @@ START_TEST(puts_the_same_header)
 	read_table(&t, &gpt);
 	for (int i = 0; i < 2; i++) {
 		const struct im_gpt_copy *c = i ? &gpt.backup : &gpt.primary;
-		struct im_gpt_place same = { c->my_lba, c->other_lba, c->array_lba, c->last_usable };
+		struct im_gpt_place same = { c->my_lba, c->other_lba, c->array_lba, c->last_usable, 0 };
 		uint8_t sector[512] = { 0 };
 
 		im_gpt_put_header(sector, c, &same, c->array);
@@ -511,9 +514,9 @@ START_TEST(makes_a_new_table)
 	ck_assert_int_eq(im_gpt_new(&copy, dev->size, ss, seed, NULL), 0);
 	im_gpt_name_entry(copy.array, 2, im_gpt_type_basic_data, seed + 16);
 	im_gpt_put_entry(copy.array, &copy, 2, 64 * ss, 100 * ss, ss);
-	im_gpt_put_header(b + ss, &copy, &(struct im_gpt_place){ 1, copy.other_lba, 2, copy.last_usable }, copy.array);
+	im_gpt_put_header(b + ss, &copy, &(struct im_gpt_place){ 1, copy.other_lba, 2, copy.last_usable, 0 }, copy.array);
 	im_gpt_put_header(b + (sectors - 1) * ss, &copy, &(struct im_gpt_place){ copy.other_lba, 1,
-			  copy.other_lba - array, copy.last_usable }, copy.array);
+			  copy.other_lba - array, copy.last_usable, 0 }, copy.array);
 	memcpy(b + 2 * ss, copy.array, 128 * 128);
 	memcpy(b + (sectors - 1 - array) * ss, copy.array, 128 * 128);
 	free(copy.array);
@@ -580,11 +583,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "run_suite.h"
 
 /* Parse strictly; NULL when it is not one JSON value. */
 static struct json_object *parse(const char *text)
@@ -195,11 +196,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

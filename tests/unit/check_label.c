@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "fmt/label.h"
+#include "run_suite.h"
 
 #define SIZE (64u << 10)
 
@@ -295,11 +296,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

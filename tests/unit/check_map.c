@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "crashdev.h"
 #include "map/map.h"
+#include "run_suite.h"
 
 #define OLD_MAX 600
 #define NEW_MAX 900
@@ -50,7 +51,11 @@ static void paint_once(struct pair *p, uint64_t *seed)
 
 	if (im_random(seed) % 2)
 		len = im_min(len, 1 + below(seed, 40));
-	switch (im_random(seed) % 4) {
+	switch (im_random(seed) % 5) {
+	case 4:
+		memset(p->want + start, 0xa5, len);
+		ck_assert_int_eq(im_map_fill(&p->map, start, len, 0xa5, "fill", NULL), 0);
+		break;
 	case 0:
 		memset(p->want + start, 0, len);
 		ck_assert_int_eq(im_map_zero(&p->map, start, len, "zero", NULL), 0);
@@ -115,6 +120,7 @@ static void check_same(const struct im_map *a, const struct im_map *b)
 
 		ck_assert(s->start == t->start && s->len == t->len && s->kind == t->kind);
 		ck_assert(s->kind != IM_FROM || s->from == t->from);
+		ck_assert(s->fill == t->fill);
 		ck_assert(s->kind != IM_BYTES || memcmp(s->data, t->data, s->len) == 0);
 		/* no reason and an empty one are the same in a file */
 		ck_assert_str_eq(s->reason ? s->reason : "", t->reason ? t->reason : "");
@@ -198,6 +204,7 @@ START_TEST(out_of_range)
 		if (i >= 6)
 			continue;
 		ck_assert_int_eq(im_map_zero(&map, bad[i].start, bad[i].len, "x", &err), -1);
+		ck_assert_int_eq(im_map_fill(&map, bad[i].start, bad[i].len, 0xff, "x", &err), -1);
 		ck_assert_int_eq(im_map_bytes(&map, bad[i].start, data, bad[i].len, "x", &err), -1);
 	}
 	check_same(&before, &map);
@@ -316,11 +323,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "fmt/mbr.h"
+#include "run_suite.h"
 
 #define SECTORS 4096u
 #define GEOMETRY(h, s) (&(struct im_geometry){ .heads = (h), .sectors = (s) })
@@ -553,11 +554,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -9,6 +9,7 @@
 #include "crashdev.h"
 #include "imgmend.h"
 #include "plan/plan.h"
+#include "run_suite.h"
 
 static char path[256];
 static char *text;		/* of a plan for the image at path */
@@ -274,11 +275,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "crashdev.h"
 #include "exec/program.h"
+#include "run_suite.h"
 
 #define FENCE 0xfe
 
@@ -49,7 +50,10 @@ static void random_map(struct scene *s, uint64_t *seed)
 		if (im_random(seed) % 3 == 0)		/* a short shift */
 			to = im_min(from + unit * (1 + below(seed, 5)), new_size);
 		len = im_min(len, im_min(old_size - from, new_size - to));
-		switch (im_random(seed) % 6) {
+		switch (im_random(seed) % 7) {
+		case 6:
+			ck_assert_int_eq(im_map_fill(&s->map, to, len, 0xff, "fill", NULL), 0);
+			break;
 		case 0:
 			ck_assert_int_eq(im_map_zero(&s->map, to, len, "zero", NULL), 0);
 			break;
@@ -169,6 +173,8 @@ static uint8_t forward_byte(const struct scene *s, const struct im_op *op, uint6
 		return s->old[op->src + i];
 	case IM_OP_LITERAL:
 		return op->data[i];
+	case IM_OP_FILL:
+		return op->fill;
 	default:
 		return 0;
 	}
@@ -372,11 +378,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

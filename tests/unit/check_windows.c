@@ -16,6 +16,7 @@
 #include "adapt/windows.h"
 #include "dev/dev.h"
 #include "fmt/fatdir.h"
+#include "run_suite.h"
 
 #ifdef HAVE_LIBNTFS_3G
 #include <ntfs-3g/types.h>
@@ -511,9 +512,7 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner;
 	char path[4096];
-	int failed;
 
 	snprintf(path, sizeof(path), "%s:/usr/sbin:/sbin", getenv("PATH") ? getenv("PATH") : "/bin:/usr/bin");
 	setenv("PATH", path, 1);
@@ -522,9 +521,5 @@ int main(void)
 		puts("SKIP: needs mkfs.fat, mtools and mkntfs");
 		return 77;
 	}
-	runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -17,6 +17,7 @@
 #include "adapt/witness.h"
 #include "base/bytes.h"
 #include "dev/dev.h"
+#include "run_suite.h"
 
 #define MIB (1ull << 20)
 
@@ -542,9 +543,7 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner;
 	char path[4096];
-	int failed;
 
 	snprintf(path, sizeof(path), "%s:/usr/sbin:/sbin", getenv("PATH") ? getenv("PATH") : "/bin:/usr/bin");
 	setenv("PATH", path, 1);
@@ -552,9 +551,5 @@ int main(void)
 		puts("SKIP: needs fdisk, mkfs.ntfs and mke2fs");
 		return 77;
 	}
-	runner = srunner_create(suite());
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

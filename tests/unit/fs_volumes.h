@@ -73,6 +73,8 @@ static struct im_dev *make_ntfs_of(uint16_t sector, uint64_t total, uint32_t hid
 	im_put16(record + 510, 7);
 	im_put16(record + 1022, 7);
 	im_put16(record + 0x14, 0x38);
+	im_put16(record + 0x16, 1);	/* in use */
+	im_put32(record + 0x18, 0x60);
 	im_put32(record + 0x38, 0x60);
 	im_put32(record + 0x3c, 32);
 	im_put32(record + 0x48, 6);

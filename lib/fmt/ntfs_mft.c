@@ -1,0 +1,127 @@
+/* ntfs_mft.c - finding records through $MFT's own runlist, and that runlist.
+ *
+ * $MFT's first extent is in record 0. Where it has more, record 0's attribute list names the records that hold
+ * them; each must lie in the part of the MFT that the extents before it map.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fmt/fs_util.h"
+#include "fmt/ntfs_list.h"
+#include "fmt/ntfs_runs.h"
+
+static const uint8_t no_name[1];
+
+/* Append the extents of $MFT's data that this record holds and that follow what is known. Counts them. */
+static int add_extents(struct im_ntfs *fs, const uint8_t *record, unsigned *n, struct im_error *err)
+{
+	struct im_ntfs_attr attr;
+	uint32_t pos = 0;
+	int got;
+
+	while ((got = im_ntfs_attr_next(record, &pos, &attr)) == 1) {
+		if (!im_ntfs_attr_is(&attr, IM_NTFS_DATA, no_name, 0) || attr.is_resident ||
+		    attr.first_vcn != im_ntfs_runs_end(&fs->mft))
+			continue;
+		if (!attr.first_vcn)
+			fs->records = attr.initialized / fs->g.record;
+		got = im_ntfs_runs_add(&fs->mft, &attr, &fs->g, err);
+		if (got != IM_FOUND)
+			return got;
+		(*n)++;
+	}
+	return got < 0 ? IM_DAMAGED : IM_FOUND;
+}
+
+static int read_extension(struct im_ntfs *fs, uint64_t number, uint8_t *buf, struct im_error *err)
+{
+	int got = im_ntfs_record(fs, number, buf, err);
+
+	if (got == IM_FOUND && im_ntfs_record_base(buf) != IM_NTFS_MFT)
+		return IM_DAMAGED;
+	return got == IM_ABSENT ? IM_DAMAGED : got;
+}
+
+/* The extents of $MFT that its attribute list names, in the list's order, which is that of their VCNs. */
+static int add_listed(struct im_ntfs *fs, const uint8_t *base, struct im_error *err)
+{
+	uint8_t *buf = malloc(fs->g.record);
+	im_ntfs_list list = { 0 };
+	unsigned n = 0;
+	int got = buf ? im_ntfs_list_read(fs, base, &list, err) : im_error_nomem(err);
+
+	for (size_t i = 0; got == IM_FOUND && i < list.n; i++) {
+		const struct im_ntfs_list_entry *e = &list.v[i];
+
+		if (e->type != IM_NTFS_DATA || e->name_len || e->record == IM_NTFS_MFT)
+			continue;
+		got = read_extension(fs, e->record, buf, err);
+		if (got == IM_FOUND)
+			got = add_extents(fs, buf, &n, err);
+	}
+	free(buf);
+	im_vec_free(&list);
+	return got == IM_ABSENT ? IM_FOUND : got;
+}
+
+/* No holes, no more bytes than the volume has, and all records that it claims to have. */
+static bool is_sound(const struct im_ntfs *fs)
+{
+	uint64_t end = im_ntfs_runs_end(&fs->mft), bytes;
+
+	for (size_t i = 0; i < fs->mft.n; i++)
+		if (fs->mft.v[i].lcn == IM_NTFS_HOLE)
+			return false;
+	return end && end <= fs->g.clusters && im_mul(end, fs->g.cluster, &bytes) &&
+	       fs->records > IM_NTFS_BOOT && fs->records <= bytes / fs->g.record;
+}
+
+static int read_base(struct im_ntfs *fs, uint8_t *buf, struct im_error *err)
+{
+	int got = fs->g.mft == UINT64_MAX ? 0 : im_fs_peek(fs->vol, fs->g.mft, buf, fs->g.record, err);
+
+	if (got < 0)
+		return -1;
+	return got && im_ntfs_record_open(buf, fs->g.record) == IM_FOUND ? IM_FOUND : IM_DAMAGED;
+}
+
+int im_ntfs_open(struct im_ntfs *fs, struct im_dev *vol, const char **why, struct im_error *err)
+{
+	uint8_t record[IM_NTFS_MAX_RECORD];
+	struct im_bpb bpb;
+	unsigned n = 0;
+	int got;
+
+	*fs = (struct im_ntfs){ .vol = vol };
+	*why = "its boot sector makes no sense";
+	got = im_bpb_read(vol, &bpb, err);
+	if (got <= 0 || im_bpb_owner(&bpb) != IM_BPB_NTFS || !im_ntfs_decode(&bpb, &fs->g))
+		return got < 0 ? -1 : IM_DAMAGED;
+	*why = "the first record of $MFT is damaged";
+	got = read_base(fs, record, err);
+	if (got != IM_FOUND)
+		return got;
+	*why = "the runlist of $MFT is damaged";
+	got = add_extents(fs, record, &n, err);
+	if (got == IM_FOUND && n)
+		got = add_listed(fs, record, err);
+	if (got != IM_FOUND)
+		return got;
+	return is_sound(fs) ? IM_FOUND : IM_DAMAGED;
+}
+
+void im_ntfs_close(struct im_ntfs *fs)
+{
+	im_vec_free(&fs->mft);
+}
+
+int im_ntfs_record(struct im_ntfs *fs, uint64_t n, uint8_t *buf, struct im_error *err)
+{
+	uint64_t off;
+	int got;
+
+	if (n >= fs->records || !im_mul(n, fs->g.record, &off))
+		return IM_ABSENT;
+	got = im_ntfs_read_runs(fs, &fs->mft, off, buf, fs->g.record, err);
+	return got == IM_FOUND ? im_ntfs_record_open(buf, fs->g.record) : got;
+}
