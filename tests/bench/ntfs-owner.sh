@@ -56,7 +56,8 @@ measure() {
 	cache=$1
 	: >r.peer
 	: >r.read
-	printf '%4s %12s %14s %14s %18s %14s\n' turn 'imgmend us' 'ntfscluster us' 'MFT read us' imgmend/ntfscluster imgmend/read
+	printf '%4s %12s %14s %14s %18s %14s\n' \
+		turn 'imgmend us' 'ntfscluster us' 'MFT read us' imgmend/ntfscluster imgmend/read
 	for turn in $(seq "$turns"); do
 		timed ours
 		a=$took
@@ -84,7 +85,8 @@ cp --sparse=always vol old
 rc=0
 "$IMGMEND" fix --yes -q vol >out 2>&1 || rc=$?
 if [ $rc = 1 ]; then
-	cmp -l old vol | awk '{ n[int(($1 - 1) / 512)] } END { printf "a repair of one cluster changes %d sectors\n", length(n) }'
+	changed=$(cmp -l old vol | awk '{ n[int(($1 - 1) / 512)] } END { print length(n) }')
+	echo "a repair of one cluster changes $changed sectors"
 else
 	echo "no repair (exit status $rc): $(tail -n 1 out)"
 fi

@@ -3,16 +3,19 @@
 #
 #	ntfs-owners.sh [-f|-s] [CLUSTER]...
 #
-# -f makes and judges the fixtures only, -s goes on to scan and no further.
+# -f makes and judges the fixtures only, -s goes on to scan and no further, -k goes on after a failure.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$HERE/ntfs-lib.sh"
 find_ntfs_helpers
 extent=full
-while getopts fs opt; do
+keep_going=
+failed=0
+while getopts fsk opt; do
 	case $opt in
 	f) extent=fixtures ;;
 	s) extent=scan ;;
+	k) keep_going=yes ;;
 	*) exit 16 ;;
 	esac
 done
@@ -21,6 +24,18 @@ shift $((OPTIND - 1))
 # owner KIND NAME OPTION...: a volume spoiled with these options, and its round. ntfscluster must
 # give NAME clusters of the first 8 KiB, the findings must name its path and its MFT record.
 owner() {
+	note "clusters of $CLUSTER, $1"
+	if [ -n "$keep_going" ]; then
+		# In a shell of its own, without the work folder's trap; in the background, or -e would not count.
+		(trap - EXIT; try_owner "$@") &
+		wait $! || failed=$((failed + 1))
+		rm -f vol.imgmend-journal*
+	else
+		try_owner "$@"
+	fi
+}
+
+try_owner() {
 	local kind=$1 named=$2 record
 	shift 2
 	cp --sparse=always healthy.vol vol
@@ -42,6 +57,7 @@ every_owner() {
 	owner plain '/plain/$DATA' -o /plain
 	owner "in the midst" '/plain/$DATA' -o /plain -v 5
 	owner "in a folder" '/dir/inner/$DATA' -o /dir/inner
+	owner "a name beyond ASCII" '/dir/Grüße/$DATA' -o /dir/Grüße
 	owner sparse '/sparse/$DATA' -o /sparse
 	owner compressed '/compressed/$DATA' -o /compressed -v 1
 	owner encrypted '/encrypted/$DATA' -o /encrypted
@@ -61,15 +77,38 @@ every_owner() {
 	owner '$LogFile' '/$LogFile/$DATA' -o 2
 	owner '$Bitmap' '/$Bitmap/$DATA' -o 6
 	owner '$Secure' '/$Secure/$DATA($SDS)' -o '9:$SDS'
+	owner "past the area's end" '/plain/$DATA' -o 0 -t bitmap -l any -o /plain -n $((4096 / CLUSTER + 1))
 	[ "$CLUSTER" = 4096 ] || owner "two owners" '/dir/inner/$DATA' -o /plain -n 1 -o /dir/inner -n 1
+	[ "$CLUSTER" = 4096 ] || small_boot
+}
+
+# Only one cluster is left to $Boot, and every other one below 8192 has an owner.
+small_boot() {
+	BOOT_LEFT=$CLUSTER
+	owner "behind a single cluster" '/plain/$DATA' -s "$CLUSTER" -o /plain
+	BOOT_LEFT=4096
+}
+
+# healthy CLUSTER [MKNTFS-OPTION...]
+healthy() {
+	ntfs_make "$@"
+	ntfs_good vol
+	ntfs_remember
+	cp --sparse=always vol healthy.vol
 }
 
 [ $# -gt 0 ] || set -- 512 1024 2048 4096
 for c; do
-	ntfs_make "$c"
-	ntfs_good vol
-	ntfs_remember
-	cp --sparse=always vol healthy.vol
+	healthy "$c"
 	MFT_CLUSTERS=$((16384 / c < 16 ? 16384 / c : 16))
 	every_owner
 done
+
+# Sectors of 4096 bytes: the boot area is two of them.
+if [ "$CLUSTER" = 4096 ]; then
+	SECTOR=4096
+	healthy 4096 -s 4096
+	owner "on sectors of 4096 bytes" '/plain/$DATA' -o /plain
+	owner '$MFTMirr on sectors of 4096 bytes' '/$MFTMirr/$DATA' -o 1
+fi
+[ $failed = 0 ] || fail "$failed owners"

@@ -46,6 +46,13 @@ bad 512
 full 5
 ntfs_refused "a volume with too few free clusters" 'cluster'
 says "too few free clusters: how many are missing" '\b3 (more |free )*cluster|1536 bytes'
+# One more would have been enough.
+bad 4096
+full 1
+ntfs_round plain
+bad 512
+full 8
+ntfs_round plain
 
 # ---- two owners of one cluster: which of them is right, nobody knows
 bad 4096

@@ -110,7 +110,8 @@ static void spoil_boot(ntfs_volume *vol, struct job *job)
 		move_boot(vol, &boot);
 	} else {
 		if (job->left % vol->cluster_size || !job->left || job->next >= job->end)
-			ntfstool_die("$Boot cannot be cut to %lld bytes of clusters of %u", (long long)job->left, vol->cluster_size);
+			ntfstool_die("$Boot cannot be cut to %lld bytes of clusters of %u", (long long)job->left,
+				     vol->cluster_size);
 		if (ntfs_attr_truncate(boot.na, job->left))
 			ntfstool_die("cannot cut $Boot short: %s", strerror(errno));
 		/* Until the owners have theirs, libntfs-3g must not hand them out. */
@@ -277,7 +278,9 @@ static void parse_owner(struct job *job, int opt, const char *arg)
 	if (opt == 'o') {
 		if (job->n == MAX_OWNERS)
 			ntfstool_die("too many owners");
-		job->owners[job->n++] = (struct owner){ .name = arg, .type = AT_DATA, .vcn = -1, .count = -1, .lcn = -1 };
+		job->owners[job->n++] = (struct owner){
+			.name = arg, .type = AT_DATA, .vcn = -1, .count = -1, .lcn = -1,
+		};
 	} else if (opt == 't') {
 		last_owner(job)->type = ntfstool_type(arg);
 	} else if (opt == 'v') {

@@ -149,6 +149,8 @@ static void make_plain(const struct target *t)
 	na = open_data(ni, name, len);
 	write_noise(na, 0, t->n);
 	done(ni, na);
+	if (colon)
+		free(name);
 	free((char *)file.path);
 }
 

@@ -85,11 +85,12 @@ static void print_non_resident(struct view *view, ntfs_inode *ni, const ATTR_REC
 	ntfschar *copy = ntfstool_alloc((size_t)a->name_length * sizeof(ntfschar) + 1);
 	ntfs_attr *na;
 
-	/* ntfs_attr_open keeps the name, ntfs_attr_close frees it. */
+	/* The record that holds the name may be read anew. */
 	memcpy(copy, (const uint8_t *)a + le16_to_cpu(a->name_offset), a->name_length * sizeof(ntfschar));
-	na = ntfs_attr_open(ni, a->type, copy, a->name_length);
+	na = ntfs_attr_open(ni, a->type, a->name_length ? copy : AT_UNNAMED, a->name_length);
 	if (!na || ntfs_attr_map_whole_runlist(na))
-		ntfstool_die("cannot read the runlist of record %llu: %s", (unsigned long long)ni->mft_no, strerror(errno));
+		ntfstool_die("cannot read a runlist of record %llu: %s", (unsigned long long)ni->mft_no,
+			     strerror(errno));
 	if (view->mode) {
 		print_runs(view, ni->mft_no, a, name, na);
 	} else {
@@ -98,6 +99,7 @@ static void print_non_resident(struct view *view, ntfs_inode *ni, const ATTR_REC
 		       (long long)na->initialized_size, sum_runs(view, na));
 	}
 	ntfs_attr_close(na);
+	free(copy);
 }
 
 static void print_resident(u64 record, const ATTR_RECORD *a, const char *name)
@@ -139,7 +141,7 @@ static void print_file(struct view *view, u64 record)
 	while (!ntfs_attrs_walk(ctx))
 		print_attribute(view, ni, ctx->attr);
 	if (errno != ENOENT)
-		ntfstool_die("cannot read the attributes of record %llu: %s", (unsigned long long)record, strerror(errno));
+		ntfstool_die("cannot read the attributes of record %s: %s", number, strerror(errno));
 	ntfs_attr_put_search_ctx(ctx);
 	if (!is_borrowed)
 		ntfs_inode_close(ni);
@@ -157,6 +159,14 @@ static void print_files(struct view *view)
 			print_file(view, (u64)i);
 	}
 	free(m);
+}
+
+static void print_ownerless(struct view *view)
+{
+	for (LCN lcn = 0; lcn < view->end; lcn++)
+		if (!view->is_owned[lcn])
+			printf("-\t-\t%s\t-\t%lld\t1\n", ntfstool_is_used(view->vol, lcn) ? "lost" : "free",
+			       (long long)lcn);
 }
 
 int main(int argc, char **argv)
@@ -180,9 +190,8 @@ int main(int argc, char **argv)
 		printf("%lld\n", (long long)view.vol->free_clusters);
 	else
 		print_files(&view);
-	for (LCN lcn = 0; view.mode == 'b' && lcn < view.end; lcn++)
-		if (!view.is_owned[lcn])
-			printf("-\t-\t%s\t-\t%lld\t1\n", ntfstool_is_used(view.vol, lcn) ? "lost" : "free", (long long)lcn);
+	if (view.mode == 'b')
+		print_ownerless(&view);
 	ntfstool_umount(view.vol);
 	return 0;
 }

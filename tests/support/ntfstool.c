@@ -123,32 +123,27 @@ static ntfs_attr *lent_attr(ntfs_volume *vol, const ntfs_inode *ni, ATTR_TYPES t
 	return NULL;
 }
 
-/* A directory's index and its bitmap are called $I30; what is open keeps the name, so that it leaks here. */
-static ntfschar *stream_name(const struct stream *s, ATTR_TYPES type, const char *word, u32 *len)
+/* A directory's index and its bitmap are called $I30. */
+static ntfs_attr *open_attr(ntfs_inode *ni, ATTR_TYPES type, const char *word)
 {
+	bool is_index = ni->mrec->flags & MFT_RECORD_IS_DIRECTORY && (type == AT_INDEX_ALLOCATION || type == AT_BITMAP);
 	ntfschar *name = NULL;
+	ntfs_attr *na;
 	int n;
 
-	if (!*word && s->ni->mrec->flags & MFT_RECORD_IS_DIRECTORY &&
-	    (type == AT_INDEX_ALLOCATION || type == AT_BITMAP)) {
-		*len = 4;
-		return NTFS_INDEX_I30;
-	}
-	*len = 0;
 	if (!*word)
-		return AT_UNNAMED;
+		return is_index ? ntfs_attr_open(ni, type, NTFS_INDEX_I30, 4) : ntfs_attr_open(ni, type, AT_UNNAMED, 0);
 	n = ntfs_mbstoucs(word, &name);
 	if (n < 0)
 		ntfstool_die("\"%s\" cannot be the name of a stream", word);
-	*len = (u32)n;
-	return name;
+	na = ntfs_attr_open(ni, type, name, (u32)n);
+	free(name);
+	return na;
 }
 
 void ntfstool_open(ntfs_volume *vol, const char *owner, ATTR_TYPES type, struct stream *s)
 {
 	char *file = strdup(owner), *colon = file ? strchr(file, ':') : NULL;
-	ntfschar *name;
-	u32 len;
 
 	if (!file)
 		ntfstool_die("out of memory");
@@ -157,10 +152,8 @@ void ntfstool_open(ntfs_volume *vol, const char *owner, ATTR_TYPES type, struct 
 	s->ni = ntfstool_inode(vol, file, &s->is_inode_borrowed);
 	s->na = colon ? NULL : lent_attr(vol, s->ni, type);
 	s->is_borrowed = s->na;
-	if (!s->na) {
-		name = stream_name(s, type, colon ? colon : "", &len);
-		s->na = ntfs_attr_open(s->ni, type, name, len);
-	}
+	if (!s->na)
+		s->na = open_attr(s->ni, type, colon ? colon : "");
 	if (!s->na)
 		ntfstool_die("\"%s\" has no such attribute: %s", owner, strerror(errno));
 	if (NAttrNonResident(s->na) && ntfs_attr_map_whole_runlist(s->na))
