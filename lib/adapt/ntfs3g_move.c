@@ -20,6 +20,7 @@
 #define HEADER 0x1e00		/* of the shadow copies */
 #define HEADER_SIZE 512
 #define FIRST_RECORDS 16	/* that must lie in the first extent of $MFT */
+#define RUNLIST_GRAIN 4096	/* bytes: the library takes every runlist to be allocated in these */
 
 /* An opened stream; what the library itself has open is borrowed. */
 struct stream {
@@ -219,7 +220,8 @@ static size_t count(const runlist_element *rl)
 /* The runlist with the piece at its new place. malloc'd, ended as the library ends its own. */
 static runlist_element *replace(const runlist_element *old, const runlist_element *to, const struct piece *p)
 {
-	runlist_element *list = calloc(count(old) + count(to) + 4, sizeof(*list));
+	size_t bytes = (count(old) + count(to) + 4) * sizeof(*old);
+	runlist_element *list = calloc(1, (bytes + RUNLIST_GRAIN - 1) / RUNLIST_GRAIN * RUNLIST_GRAIN);
 	VCN end = p->vcn + p->len, last = 0;
 	size_t n = 0;
 
@@ -246,6 +248,9 @@ static int move_piece(struct im_ntfs_work *w, ntfs_attr *na, const struct piece 
 {
 	runlist_element *to = ntfs_cluster_alloc(w->vol, p->vcn, p->len, -1, DATA_ZONE), *list;
 
+	/* it may call a zone full while single clusters of it are free */
+	if (!to && errno == ENOSPC)
+		to = ntfs_cluster_alloc(w->vol, p->vcn, p->len, -1, MFT_ZONE);
 	if (!to)
 		return im_ntfs_work_fail(w, "the NTFS volume has no %lld free clusters: %s", (long long)p->len, strerror(errno));
 	if (p->in_one && to->length != p->len)
