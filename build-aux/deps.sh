@@ -9,7 +9,7 @@ set -u
 
 build="autoconf automake libtool autopoint gettext pkg-config gcc libc6-dev make xz-utils
 	libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-c-dev check
-	ntfs-3g-dev libext2fs-dev"
+	ntfs-3g-dev libext2fs-dev libseccomp-dev"
 test="fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
 	jq mandoc patch util-linux mount"
 long="qemu-system-x86"

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "adapt/sandbox.h"
 #include "base/bytes.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -43,6 +44,7 @@
 #define MAX_ANSWER (1u << 20)
 #define CHILD_FD 3
 #define CHILD_SOCK 4
+#define NO_SANDBOX 4	/* exit status of a child that the system gives no sandbox */
 
 enum { READ = 1, ANSWER = 2 };
 
@@ -193,7 +195,8 @@ static void arrange_descriptors(int fd, int sock)
 	close_range(CHILD_SOCK + 1, ~0u, 0);
 }
 
-static _Noreturn void be_child(im_child_fn fn, const void *arg, int fd, int sock, pid_t parent)
+static _Noreturn void be_child(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, int sock,
+			       pid_t parent)
 {
 	struct im_child child = { .fd = fd >= 0 ? CHILD_FD : -1, .sock = CHILD_SOCK };
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTERM, SIGXCPU };
@@ -213,7 +216,12 @@ static _Noreturn void be_child(im_child_fn fn, const void *arg, int fd, int sock
 	arrange_descriptors(fd, sock);
 	limit(RLIMIT_CORE, 1);	/* 1, not 0: that silences a core_pattern with a pipe as well */
 	limit(RLIMIT_CPU, CPU_SECONDS);
+	if (needs && needs->prepare)
+		needs->prepare();
 	limit_memory();
+	/* a sanitizer needs more of the system than the sandbox leaves */
+	if (!SANITIZED && im_sandbox_enter(needs && needs->opens_proc) < 0)
+		_exit(NO_SANDBOX);
 	fn(&child, arg);
 	_exit(0);
 }
@@ -307,8 +315,8 @@ static bool reap(pid_t pid, bool hung_up, int *status)
 	return true;
 }
 
-int im_child_run(im_child_fn fn, const void *arg, int fd, struct im_dev *dev, struct im_answer *out,
-		 struct im_error *err)
+int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, struct im_dev *dev,
+		 struct im_answer *out, struct im_error *err)
 {
 	pid_t pid, self = getpid();
 	int pair[2], rc, status = 0;
@@ -323,7 +331,7 @@ int im_child_run(im_child_fn fn, const void *arg, int fd, struct im_dev *dev, st
 	}
 	pid = fork();
 	if (!pid)
-		be_child(fn, arg, fd, pair[1], self);
+		be_child(fn, needs, arg, fd, pair[1], self);
 	rc = pid < 0 ? errno : 0;
 	close(pair[1]);
 	if (pid < 0) {
@@ -346,6 +354,8 @@ int im_child_run(im_child_fn fn, const void *arg, int fd, struct im_dev *dev, st
 	else if (WIFSIGNALED(status))
 		snprintf(out->why, sizeof(out->why), "its process died of signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) == NO_SANDBOX)
+		snprintf(out->why, sizeof(out->why), "the system gives its process no sandbox (seccomp)");
 	else
 		snprintf(out->why, sizeof(out->why), "its process ended without an answer (status %d)",
 			 WEXITSTATUS(status));

@@ -1,7 +1,7 @@
 /* child.h - a function that reads hostile bytes runs in a process of its own.
  *
- * The child has limits on memory, processor and wall-clock time, no standard streams, and no
- * descriptor but the one it is handed. What it wants from a device it asks of its parent, so that a
+ * The child has limits on memory, processor and wall-clock time, no standard streams, no
+ * descriptor but the one it is handed, and a sandbox around it (sandbox.h). What it wants from a device it asks of its parent, so that a
  * device with a connection behind it (NBD) is never used by two processes. Its answer comes
  * back as one block of bytes; whatever happens to the child, the parent goes on.
  */
@@ -41,9 +41,15 @@ struct im_answer {
 	char why[IM_WHY_MAX];	/* why there is none, a clause: "its process died of signal 11" */
 };
 
+/* What a child needs beyond its descriptors; NULL stands for nothing. */
+struct im_child_needs {
+	void (*prepare)(void);	/* called before the sandbox closes: loads a library, looks at no image. May be NULL */
+	bool opens_proc;	/* it opens its descriptor again through /proc */
+};
+
 /* Run fn(child, arg) in a child. fd (or -1) is handed over; dev (or NULL) is what im_child_read
  * reads; both are borrowed. Returns 0, with or without an answer; -1 when no child could be had. */
-int im_child_run(im_child_fn fn, const void *arg, int fd, struct im_dev *dev, struct im_answer *out,
-		 struct im_error *err);
+int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, struct im_dev *dev,
+		 struct im_answer *out, struct im_error *err);
 
 #endif

@@ -83,7 +83,7 @@ int im_ntfs_repair(struct im_dev *vol, const struct im_ntfs_wish *wish, struct i
 	int rc;
 
 	*out = (struct im_ntfs_repair){ 0 };
-	if (im_child_run(im_ntfs3g_repair, &job, -1, vol, &answer, err) < 0)
+	if (im_child_run(im_ntfs3g_repair, NULL, &job, -1, vol, &answer, err) < 0)
 		return -1;
 	rc = take(vol, wish, &answer, out, err);
 	free(answer.data);

@@ -33,14 +33,17 @@ static struct {
 
 static char complaint[IM_WHY_MAX];	/* the first one; a child has one question to answer */
 
-static bool load(void)
+/* Before the sandbox closes, which lets nothing be loaded. */
+static bool is_loaded;
+
+static void load(void)
 {
 	void *lib;
 
 	setenv("PARTED_GPT_APPLE", "0", 1);
 	lib = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
 #define LOAD(name) (ped.name = (__typeof__(ped.name))dlsym(lib, "ped_" #name))
-	return lib && LOAD(exception_set_handler) && LOAD(device_get) && LOAD(device_open) && LOAD(disk_probe) &&
+	is_loaded = lib && LOAD(exception_set_handler) && LOAD(device_get) && LOAD(device_open) && LOAD(disk_probe) &&
 	       LOAD(disk_new) && LOAD(disk_next_partition) && LOAD(partition_is_active);
 #undef LOAD
 }
@@ -113,6 +116,8 @@ static void open_disk(const struct im_child *child, const struct im_question *q,
 		take_disk(disk, r);
 }
 
+const struct im_child_needs im_parted_needs = { .prepare = load, .opens_proc = true };
+
 void im_parted_read(const struct im_child *child, const void *arg)
 {
 	const struct im_question *q = arg;
@@ -120,7 +125,7 @@ void im_parted_read(const struct im_child *child, const void *arg)
 
 	if (!strcmp(q->claim->table, "none") && q->claim->volume_start)
 		im_reading_fail(&r, IM_READING_NONE, "it knows volumes without a table only at the start of a disk");
-	else if (!load())
+	else if (!is_loaded)
 		im_reading_fail(&r, IM_READING_NONE, "%s cannot be loaded", SONAME);
 	else
 		open_disk(child, q, &r);

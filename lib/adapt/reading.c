@@ -75,14 +75,14 @@ static int decode(const struct im_answer *a, struct im_reading *r, struct im_err
 	return 0;
 }
 
-int im_reading_ask(im_child_fn fn, const struct im_question *q, int fd, struct im_dev *dev,
+int im_reading_ask(im_child_fn fn, const struct im_child_needs *needs, const struct im_question *q, int fd, struct im_dev *dev,
 		   struct im_reading *r, struct im_error *err)
 {
 	struct im_answer answer;
 	int rc = 0;
 
 	memset(r, 0, sizeof(*r));
-	if (im_child_run(fn, q, fd, dev, &answer, err))
+	if (im_child_run(fn, needs, q, fd, dev, &answer, err))
 		return -1;
 	if (answer.data)
 		rc = decode(&answer, r, err);

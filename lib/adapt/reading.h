@@ -58,7 +58,7 @@ struct im_reading_partition *im_reading_add(struct im_reading *r);
 void im_reading_send(const struct im_child *child, struct im_reading *r);
 
 /* In the parent: run fn in a child and take its reading; without one the state is IM_READING_NONE. */
-int im_reading_ask(im_child_fn fn, const struct im_question *q, int fd, struct im_dev *dev,
+int im_reading_ask(im_child_fn fn, const struct im_child_needs *needs, const struct im_question *q, int fd, struct im_dev *dev,
 		   struct im_reading *r, struct im_error *err);
 
 /* Does the reading say what the claim says about the table, or about the bare volume? Else why not. */
@@ -72,6 +72,7 @@ bool im_fs_is_ext(const char *ours);
 /* The children's functions; arg is a struct im_question. The first three read fd, the others dev. */
 void im_fdisk_read(const struct im_child *child, const void *arg);
 void im_parted_read(const struct im_child *child, const void *arg);
+extern const struct im_child_needs im_parted_needs;
 void im_blkid_read(const struct im_child *child, const void *arg);
 void im_ntfs3g_read(const struct im_child *child, const void *arg);
 void im_ext2fs_read(const struct im_child *child, const void *arg);

@@ -76,7 +76,7 @@ static int look_ntfs(struct im_dev *vol, unsigned *what, struct im_error *err)
 {
 	struct im_answer answer;
 
-	if (im_child_run(look_in_child, &vol->size, -1, vol, &answer, err))
+	if (im_child_run(look_in_child, NULL, &vol->size, -1, vol, &answer, err))
 		return -1;
 	/* a child that went astray may have sent anything */
 	if (answer.data && answer.len == sizeof(*what)) {

@@ -20,10 +20,11 @@ enum { FDISK, PARTED, BLKID, N_TABLE };
 static const struct {
 	const char *name;
 	im_child_fn read;
+	const struct im_child_needs *needs;
 } table_witnesses[N_TABLE] = {
-	[FDISK] = { "libfdisk", im_fdisk_read },
-	[PARTED] = { "libparted", im_parted_read },
-	[BLKID] = { "libblkid", im_blkid_read },
+	[FDISK] = { "libfdisk", im_fdisk_read, NULL },
+	[PARTED] = { "libparted", im_parted_read, &im_parted_needs },
+	[BLKID] = { "libblkid", im_blkid_read, NULL },
 };
 
 void im_opinions_free(struct im_opinions *ops)
@@ -55,7 +56,7 @@ static int read_side(struct im_dev *dev, const struct im_claim *claim, struct im
 		return -1;
 	for (int i = 0; i < N_TABLE && !rc; i++) {
 		side[i].claim = claim;
-		rc = im_reading_ask(table_witnesses[i].read, &q, fd, NULL, &side[i].reading, err);
+		rc = im_reading_ask(table_witnesses[i].read, table_witnesses[i].needs, &q, fd, NULL, &side[i].reading, err);
 	}
 	close(fd);
 	return rc;
@@ -121,7 +122,7 @@ static int read_volume(struct im_dev *dev, uint64_t start, uint64_t size, im_chi
 	if (!window)
 		return -1;
 	q.size = window->size;
-	rc = im_reading_ask(read, &q, -1, window, r, err);
+	rc = im_reading_ask(read, NULL, &q, -1, window, r, err);
 	im_dev_close(window);
 	return rc;
 }

@@ -5,7 +5,6 @@
 #include <config.h>
 
 #include <check.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -453,71 +452,6 @@ START_TEST(same_names)
 }
 END_TEST
 
-/* ---- the child ---- */
-
-static void die(const struct im_child *child, const void *arg)
-{
-	(void)child, (void)arg;
-	raise(SIGKILL);
-}
-
-static void hang_up(const struct im_child *child, const void *arg)
-{
-	(void)child, (void)arg;
-	_exit(5);
-}
-
-static void cut_short(const struct im_child *child, const void *arg)
-{
-	(void)arg;
-	im_child_answer(child, 1000);
-	im_child_put(child, "only this", 9);
-}
-
-/* Copies the device, and finds that there is nothing behind it. */
-static void copy(const struct im_child *child, const void *arg)
-{
-	const uint64_t *size = arg;
-	uint8_t *buf = malloc(*size), past;
-
-	if (!buf || im_child_read(child, 0, buf, *size) || !im_child_read(child, *size, &past, 1))
-		_exit(9);
-	im_child_answer(child, 65536);
-	im_child_put(child, buf, 65536);
-	free(buf);
-}
-
-START_TEST(child_dies)
-{
-	struct im_answer a;
-
-	ck_assert_int_eq(im_child_run(die, NULL, -1, NULL, &a, NULL), 0);
-	ck_assert_ptr_null(a.data);
-	ck_assert_ptr_nonnull(strstr(a.why, "signal 9"));
-	ck_assert_int_eq(im_child_run(hang_up, NULL, -1, NULL, &a, NULL), 0);
-	ck_assert_ptr_null(a.data);
-	ck_assert_ptr_nonnull(strstr(a.why, "status 5"));
-	ck_assert_int_eq(im_child_run(cut_short, NULL, -1, NULL, &a, NULL), 0);
-	ck_assert_ptr_null(a.data);
-}
-END_TEST
-
-START_TEST(child_reads)
-{
-	uint64_t size = 3 * MIB + 512;
-	struct im_dev *dev = im_dev_mem(size, 512, NULL);
-	struct im_answer a;
-
-	memset(im_dev_mem_bytes(dev), 0xa5, size);
-	ck_assert_int_eq(im_child_run(copy, &size, -1, dev, &a, NULL), 0);
-	ck_assert_msg(a.data != NULL, "%s", a.why);
-	ck_assert_uint_eq(a.len, 65536);
-	ck_assert_mem_eq(a.data, im_dev_mem_bytes(dev), 65536);
-	free(a.data);
-	im_dev_close(dev);
-}
-END_TEST
-
 static Suite *suite(void)
 {
 	Suite *s = suite_create("witness");
@@ -535,8 +469,6 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, volume_in_partition, 0, 2);
 	tcase_add_loop_test(t, blkid_name, 0, 2);
 	tcase_add_test(t, same_names);
-	tcase_add_test(t, child_dies);
-	tcase_add_test(t, child_reads);
 	suite_add_tcase(s, t);
 	return s;
 }

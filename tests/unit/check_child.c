@@ -1,0 +1,158 @@
+/* check_child.c - children that die, hang up or read, and the sandbox around them. */
+#include <config.h>
+
+#include <check.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "adapt/child.h"
+#include "base/bytes.h"
+#include "dev/dev.h"
+#include "run_suite.h"
+
+#define MIB (1ull << 20)
+
+static void die(const struct im_child *child, const void *arg)
+{
+	(void)child, (void)arg;
+	raise(SIGKILL);
+}
+
+static void hang_up(const struct im_child *child, const void *arg)
+{
+	(void)child, (void)arg;
+	_exit(5);
+}
+
+static void cut_short(const struct im_child *child, const void *arg)
+{
+	(void)arg;
+	im_child_answer(child, 1000);
+	im_child_put(child, "only this", 9);
+}
+
+/* Copies the device, and finds that there is nothing behind it. */
+static void copy(const struct im_child *child, const void *arg)
+{
+	const uint64_t *size = arg;
+	uint8_t *buf = malloc(*size), past;
+
+	if (!buf || im_child_read(child, 0, buf, *size) || !im_child_read(child, *size, &past, 1))
+		_exit(9);
+	im_child_answer(child, 65536);
+	im_child_put(child, buf, 65536);
+	free(buf);
+}
+
+START_TEST(child_dies)
+{
+	struct im_answer a;
+
+	ck_assert_int_eq(im_child_run(die, NULL, NULL, -1, NULL, &a, NULL), 0);
+	ck_assert_ptr_null(a.data);
+	ck_assert_ptr_nonnull(strstr(a.why, "signal 9"));
+	ck_assert_int_eq(im_child_run(hang_up, NULL, NULL, -1, NULL, &a, NULL), 0);
+	ck_assert_ptr_null(a.data);
+	ck_assert_ptr_nonnull(strstr(a.why, "status 5"));
+	ck_assert_int_eq(im_child_run(cut_short, NULL, NULL, -1, NULL, &a, NULL), 0);
+	ck_assert_ptr_null(a.data);
+}
+END_TEST
+
+START_TEST(child_reads)
+{
+	uint64_t size = 3 * MIB + 512;
+	struct im_dev *dev = im_dev_mem(size, 512, NULL);
+	struct im_answer a;
+
+	memset(im_dev_mem_bytes(dev), 0xa5, size);
+	ck_assert_int_eq(im_child_run(copy, NULL, &size, -1, dev, &a, NULL), 0);
+	ck_assert_msg(a.data != NULL, "%s", a.why);
+	ck_assert_uint_eq(a.len, 65536);
+	ck_assert_mem_eq(a.data, im_dev_mem_bytes(dev), 65536);
+	free(a.data);
+	im_dev_close(dev);
+}
+END_TEST
+
+#if !defined(__SANITIZE_ADDRESS__)	/* a sanitizer has no sandbox around it */
+
+/* What a child that went astray might try; a bit for each that works. */
+static void try_everything(const struct im_child *child, const void *arg)
+{
+	static char *const argv[] = { (char *)"true", NULL };
+	uint32_t done = 0;
+	pid_t pid;
+
+	(void)arg;
+	done |= open("/etc/passwd", O_RDONLY) >= 0 ? 1 : 0;
+	done |= open("/tmp/imgmend-sandbox", O_WRONLY | O_CREAT, 0600) >= 0 ? 2 : 0;
+	done |= socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 4 : 0;
+	done |= kill(getppid(), 0) == 0 ? 8 : 0;
+	done |= unlink("/tmp/imgmend-sandbox") == 0 ? 16 : 0;
+	done |= chdir("/") == 0 ? 32 : 0;
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	done |= pid > 0 ? 64 : 0;
+	execv("/bin/true", argv);
+	done |= child->fd >= 0 && open("/proc/self/fd/3", O_RDONLY) >= 0 ? 128 : 0;
+	im_child_answer(child, sizeof(done));
+	im_child_put(child, &done, sizeof(done));
+}
+
+static uint32_t tried(const struct im_child_needs *needs, int fd)
+{
+	struct im_answer a;
+	uint32_t done;
+
+	ck_assert_int_eq(im_child_run(try_everything, needs, NULL, fd, NULL, &a, NULL), 0);
+	ck_assert_msg(a.data && a.len == sizeof(done), "%s", a.why);
+	memcpy(&done, a.data, sizeof(done));
+	free(a.data);
+	return done;
+}
+
+START_TEST(child_is_confined)
+{
+	static const struct im_child_needs proc = { .opens_proc = true };
+	int fd = memfd_create("disk", MFD_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_eq(tried(NULL, fd), 0);
+	/* the one thing that libparted must be able to do; where there is no Landlock it can open files as well */
+	ck_assert_uint_eq(tried(&proc, fd) & ~3u, 128);
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0)
+		ck_assert_uint_eq(tried(&proc, fd), 128);
+	close(fd);
+	unlink("/tmp/imgmend-sandbox");
+}
+END_TEST
+
+#endif
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("child");
+	TCase *t = tcase_create("child");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, child_dies);
+	tcase_add_test(t, child_reads);
+#if !defined(__SANITIZE_ADDRESS__)
+	tcase_add_test(t, child_is_confined);
+#endif
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	return run_suite(suite());
+}
