@@ -105,6 +105,9 @@ struct imgmend_options {
 	const char *add_table;		/* "mbr" or "gpt" */
 	const char *allow;		/* comma-separated: in-use, changed, dirty, snapshots, volatile-journal,
 					   unknown-boot-code */
+	int manifest;			/* hash the image and what changes, before and after, into the journal; this
+					   reads the image twice */
+	int verify;			/* … and read the image back after the repair and compare */
 	const char *journal;		/* its path; NULL: beside a file, in /var/lib/imgmend for a block device */
 	/* Called every now and then with work done of work to do (batches moved, bytes copied); non-zero stops at the
 	 * next safe point. */
@@ -177,7 +180,8 @@ int imgmend_copy(const char *path, const imgmend_plan *plan, const char *output,
 /* Carry out exactly this plan. The image must be as it was when the plan was made (IMGMEND_ECHANGED), used by
  * nobody (IMGMEND_EBUSY), without an unfinished repair (IMGMEND_EREFUSED). On return 0 the repair is durable
  * and its journal stays for undo. On failure after the first write the image is fenced: resume or undo.
- * journal gets the journal's path when it is not NULL and one was made; the caller frees it. */
+ * journal gets the journal's path when it is not NULL and one was made; the caller frees it. With options->verify
+ * IMGMEND_EIO also says that the repair is complete but does not read back as planned: undo it. */
 int imgmend_fix(const char *path, const imgmend_plan *plan, const struct imgmend_options *options, char **journal,
 		struct imgmend_error *err);
 
@@ -212,6 +216,12 @@ int imgmend_undo(const char *path, const struct imgmend_options *options, enum i
 		 struct imgmend_error *err);
 /* Remove the journal of a finished repair; undo is not possible afterwards. */
 int imgmend_discard(const char *path, const struct imgmend_options *options, struct imgmend_error *err);
+
+/* What the journal of this image, or the journal at path itself, proves: the SHA-256 of the image before and after,
+ * and of every range that changes. One JSON document (schema imgmend.manifest/1), the caller's to free. IMGMEND_EREFUSED
+ * when there is no journal, or none with a manifest. */
+int imgmend_manifest_json(const char *path, const struct imgmend_options *options, char **json,
+			  struct imgmend_error *err);
 
 const char *imgmend_state_name(enum imgmend_state state);	/* stable, for scripts: "repaired" … */
 char *imgmend_status_json(const struct imgmend_status *status, const char *path);

@@ -26,6 +26,14 @@ static int write_new(struct settings *s, const imgmend_plan *plan)
 	return EXIT_CORRECTED;
 }
 
+/* Did the repair come to its end, and only its verification fail? */
+static bool is_repaired(const struct settings *s)
+{
+	struct imgmend_status st;
+
+	return imgmend_status(s->images[0], &s->library, &st, NULL) == 0 && st.state == IMGMEND_STATE_REPAIRED;
+}
+
 static int repair(struct settings *s, const imgmend_plan *plan)
 {
 	struct imgmend_error err;
@@ -37,7 +45,10 @@ static int repair(struct settings *s, const imgmend_plan *plan)
 	progress_end();
 	if (rc < 0) {
 		status = report_error(&err);
-		if (journal)
+		if (journal && err.code == IMGMEND_EIO && s->library.verify && is_repaired(s))
+			fprintf(stderr, _("imgmend: the repair is complete, its journal is %s; take it back with `imgmend"
+				" undo %s`\n"), journal, s->images[0]);
+		else if (journal)
 			fprintf(stderr, _("imgmend: the journal is %s; finish the repair with `imgmend resume %s` or take it"
 				" back with `imgmend undo %s`\n"), journal, s->images[0], s->images[0]);
 		/* a repair that had begun and stopped is more than a refusal */
@@ -50,7 +61,7 @@ static int repair(struct settings *s, const imgmend_plan *plan)
 		fprintf(stderr, _("imgmend: %s is repaired; `imgmend undo %s` takes it back, `imgmend discard %s` drops the"
 			" journal %s\n"), s->images[0], s->images[0], s->images[0], journal ? journal : "");
 	free(journal);
-	return EXIT_CORRECTED;
+	return save_manifest(s) == EXIT_FINE ? EXIT_CORRECTED : EXIT_FAILED;
 }
 
 int verb_fix(const struct settings *settings)

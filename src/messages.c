@@ -1,5 +1,6 @@
 /* messages.c - errors, questions and sizes, as a person reads them. */
 #include <config.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,4 +65,31 @@ bool use_color(const struct settings *s, FILE *out)
 	if (s->color != COLOR_AUTO)
 		return s->color == COLOR_ALWAYS;
 	return !(no && *no) && isatty(fileno(out));
+}
+
+int save_text(const char *text, const char *file, const char *what)
+{
+	FILE *f = text ? fopen(file, "we") : NULL;
+	bool ok = f && fprintf(f, "%s\n", text) > 0;
+
+	if (f && fclose(f) != 0)
+		ok = false;
+	if (!ok)
+		fprintf(stderr, _("imgmend: %s: cannot save %s: %s\n"), file, what, strerror(errno));
+	return ok ? 0 : -1;
+}
+
+int save_manifest(const struct settings *s)
+{
+	struct imgmend_error err;
+	char *json = NULL;
+	int rc;
+
+	if (!s->manifest)
+		return EXIT_FINE;
+	if (imgmend_manifest_json(s->images[0], &s->library, &json, &err) < 0)
+		return report_error(&err);
+	rc = save_text(json, s->manifest, _("the manifest"));
+	free(json);
+	return rc < 0 ? EXIT_FAILED : EXIT_FINE;
 }

@@ -9,7 +9,7 @@
 
 enum {
 	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_SECTOR_SIZE,
-	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_ALLOW, OPT_HELP, OPT_VERSION,
+	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_VERIFY, OPT_MANIFEST, OPT_ALLOW, OPT_HELP, OPT_VERSION,
 };
 
 static const struct option_row {
@@ -27,6 +27,8 @@ static const struct option_row {
 	{ " fix ", 'n', "dry-run", 'n', NULL, N_("only show the plan") },
 	{ " fix ", 0, "plan", OPT_PLAN, "FILE", N_("carry out exactly this saved plan") },
 	{ " fix ", 0, "output", OPT_OUTPUT, "NEW", N_("write the corrected image to a new file, leave this one alone") },
+	{ " fix resume ", 0, "verify", OPT_VERIFY, NULL, N_("read everything back and compare SHA-256 with the plan") },
+	{ " fix status ", 0, "manifest", OPT_MANIFEST, "FILE", N_("write SHA-256 of what changed, before and after, to FILE") },
 	{ " fix status resume undo discard ", 0, "journal", OPT_JOURNAL, "FILE", N_("the journal's place") },
 	{ " scan plan fix ", 0, "deep", OPT_DEEP, NULL, N_("look at every file record of NTFS volumes") },
 	{ " plan fix ", 0, "align", OPT_ALIGN, "SIZE", N_("alignment of the partition at fault (default 1M)") },
@@ -160,6 +162,8 @@ static int set_value(struct settings *s, int value, const char *arg)
 		return allow_is_known(arg) ? -1 : bad_value("allow", arg);
 	case OPT_JSON: s->json = true; return -1;
 	case OPT_DEEP: s->library.deep = 1; return -1;
+	case OPT_VERIFY: s->library.verify = 1; return -1;
+	case OPT_MANIFEST: s->manifest = arg; s->library.manifest = 1; return -1;
 	case OPT_NO_GROW: s->library.no_grow = 1; return -1;
 	case OPT_ONLY: s->library.only = arg; return -1;
 	case OPT_ADD_TABLE: s->library.add_table = arg; return -1;
@@ -255,6 +259,11 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct setting
 	if (s->plan_file && (s->library.align || s->library.no_grow || s->library.only || s->library.add_table)) {
 		fprintf(stderr, _("imgmend fix: a saved plan says all; --align, --no-grow, --only and --add-table cannot"
 				  " change it\n"));
+		return EXIT_USAGE;
+	}
+	if (s->new_image && (s->library.verify || s->manifest)) {
+		fprintf(stderr, _("imgmend fix: --verify and --manifest are for a repair in place, --output writes a new"
+				  " file\n"));
 		return EXIT_USAGE;
 	}
 	return check_images(verb, s);

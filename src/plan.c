@@ -1,24 +1,16 @@
 /* plan.c - `imgmend plan`: shows what a repair would change. */
 #include <config.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "program.h"
 
-/* Write the plan to a file of its own; complain when that fails. */
 static int save(const imgmend_plan *plan, const char *file)
 {
 	char *json = imgmend_plan_json(plan);
-	FILE *f = json ? fopen(file, "we") : NULL;
-	bool ok = f && fprintf(f, "%s\n", json) > 0;
+	int rc = save_text(json, file, _("the plan"));
 
-	if (f && fclose(f) != 0)
-		ok = false;
-	if (!ok)
-		fprintf(stderr, _("imgmend: %s: cannot save the plan: %s\n"), file, strerror(errno));
 	free(json);
-	return ok ? 0 : -1;
+	return rc;
 }
 
 int verb_plan(const struct settings *s)

@@ -31,6 +31,7 @@ struct settings {
 	const char *output;	/* -o FILE of plan */
 	const char *new_image;	/* --output NEW of fix */
 	const char *plan_file;
+	const char *manifest;	/* --manifest FILE */
 	enum progress_mode progress;
 	enum color_mode color;
 	char **images;
@@ -66,6 +67,9 @@ int ask(const struct settings *s, const char *question);	/* -1: go on; else the 
 /* "1048576 bytes (1.0 MiB)" into buf. */
 const char *size_text(uint64_t size, char buf[64]);
 bool use_color(const struct settings *s, FILE *out);
+
+int save_text(const char *text, const char *file, const char *what);	/* to a file of its own; -1: complained */
+int save_manifest(const struct settings *s);	/* the exit status */
 
 /* report.c */
 void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n);

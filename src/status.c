@@ -46,11 +46,11 @@ int verb_status(const struct settings *s)
 		return report_error(&err);
 	if (!s->json) {
 		print_status(&st, s->images[0]);
-		return EXIT_FINE;
+		return save_manifest(s);
 	}
 	json = imgmend_status_json(&st, s->images[0]);
 	if (json)
 		puts(json);
 	free(json);
-	return EXIT_FINE;
+	return save_manifest(s);
 }

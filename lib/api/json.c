@@ -40,10 +40,15 @@ static void put_partitions(struct im_json *j, const imgmend_plan *p)
 	im_json_close(j, '[');
 }
 
+const char *im_api_kind_name(enum imgmend_kind kind)
+{
+	static const char *const names[] = { "keep", "from", "bytes", "zero", "fill" };
+
+	return names[kind];
+}
+
 static void put_segments(struct im_json *j, const imgmend_plan *p)
 {
-	static const char *const kinds[] = { "keep", "from", "bytes", "zero", "fill" };
-
 	im_json_open(j, "segments", '[');
 	for (size_t i = 0; i < p->segments.n; i++) {
 		const struct imgmend_segment *s = &p->segments.v[i];
@@ -51,7 +56,7 @@ static void put_segments(struct im_json *j, const imgmend_plan *p)
 		im_json_open(j, NULL, '{');
 		im_json_uint(j, "start", s->start);
 		im_json_uint(j, "size", s->size);
-		im_json_string(j, "kind", kinds[s->kind]);
+		im_json_string(j, "kind", im_api_kind_name(s->kind));
 		if (s->kind == IMGMEND_FROM)
 			im_json_uint(j, "from", s->from);
 		if (s->kind == IMGMEND_BYTES)

@@ -8,4 +8,7 @@
 /* The key "findings" and its array. */
 void im_api_put_findings(struct im_json *j, const struct imgmend_finding *f, size_t n);
 
+/* "from", "bytes", "zero", "fill"; "keep" for what stays. */
+const char *im_api_kind_name(enum imgmend_kind kind);
+
 #endif

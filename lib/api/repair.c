@@ -58,7 +58,10 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 
 static int create_journal(struct im_session *s, const struct im_map *map, struct im_error *err)
 {
+	struct im_exec_params params = im_exec_defaults;
 	char real[PATH_MAX];
+
+	params.manifest = s->options->manifest || s->options->verify;
 
 	s->journal_path = im_place_path(&s->place, (unsigned)(im_place_newest(&s->place) + 1));
 	if (!s->journal_path)
@@ -67,7 +70,7 @@ static int create_journal(struct im_session *s, const struct im_map *map, struct
 	if (!s->journal)
 		return -1;
 	if (im_inuse_lock(s->journal, s->journal_path, err) < 0 ||
-	    im_exec_prepare(&s->exec, s->image, s->journal, map, &im_exec_defaults,
+	    im_exec_prepare(&s->exec, s->image, s->journal, map, &params,
 			    realpath(s->path, real) ? real : s->path, err) < 0) {
 		unlink(s->journal_path);
 		return -1;
@@ -98,9 +101,20 @@ static int with_partitions_away(struct im_session *s, int (*work)(struct im_sess
 	return rc;
 }
 
+/* Read the repaired image back, from the storage and not from the cache. */
+static int verify(struct im_session *s, struct im_error *err)
+{
+	const struct im_journal *j = &s->exec.journal;
+
+	if (!s->options->verify || s->exec.state != IM_STATE_REPAIRED)
+		return 0;
+	im_dev_file_forget(s->image);
+	return im_manifest_check(j->manifest, &j->map, s->image, err);
+}
+
 static int do_resume(struct im_session *s, struct im_error *err)
 {
-	return im_exec_resume(&s->exec, err) < 0 ? im_error_prefix(err, "%s", s->path) : 0;
+	return im_exec_resume(&s->exec, err) < 0 || verify(s, err) < 0 ? im_error_prefix(err, "%s", s->path) : 0;
 }
 
 static int do_undo(struct im_session *s, struct im_error *err)
@@ -157,6 +171,9 @@ static int resume(struct im_session *s, bool unfinished, struct im_error *err)
 	if (unfinished || s->exec.state == IM_STATE_NOT_STARTED)
 		return im_error_set(err, IM_EREFUSED, "%s: nothing was written to the image yet, so there is nothing to resume;"
 				    " run `imgmend fix` again", s->path);
+	if (s->options->verify && !s->exec.journal.manifest)
+		return im_error_set(err, IM_EREFUSED, "%s: there is nothing to verify by, as the repair was begun without --verify"
+				    " and --manifest; resume it without --verify", s->path);
 	if (with_partitions_away(s, do_resume, err) < 0)
 		return -1;
 	return s->exec.state == IM_STATE_UNDONE ? im_session_remove_journal(s, err) : 0;

@@ -172,3 +172,26 @@ enum imgmend_state im_session_public_state(enum im_exec_state state)
 
 	return states[state];
 }
+
+/* Is the file at path itself a journal? */
+static bool is_journal(const char *path)
+{
+	struct im_dev *dev = im_dev_file(path, false, 0, NULL);
+	bool yes = dev && dev->size && im_journal_kind_of(dev) != IM_JOURNAL_NOT;
+
+	im_dev_close(dev);
+	return yes;
+}
+
+int im_session_find(struct im_session *s, struct im_error *err)
+{
+	if (is_journal(s->path)) {
+		s->journal_path = strdup(s->path);
+		return s->journal_path ? 0 : im_error_nomem(err);
+	}
+	s->image = im_api_open(s->path, s->options, false, err);
+	if (!s->image || im_place_of(s->path, s->options, &s->place, err) < 0)
+		return -1;
+	s->journal_path = im_session_find_journal(&s->place, s->image);
+	return 0;
+}

@@ -1,4 +1,4 @@
-/* session.h - an image opened for repair, with its journal and the executor. Used by repair.c and status.c. */
+/* session.h - an image opened for repair, with its journal and the executor. Used by repair.c, status.c and manifest.c. */
 #ifndef IM_API_SESSION_H
 #define IM_API_SESSION_H
 
@@ -29,6 +29,10 @@ int im_session_open(struct im_session *s, const char *path, const struct imgmend
 
 /* The path of the journal that counts: the one that the fence names, else the newest; malloc'd, NULL: none. */
 char *im_session_find_journal(const struct im_place *place, struct im_dev *image);
+
+/* For reading only: s->path is an image, whose journal is looked for, or a journal itself. Sets journal_path (NULL:
+ * there is none) and, in the first case, image. */
+int im_session_find(struct im_session *s, struct im_error *err);
 
 /* Take the sector size from the journal's head, without judging anything else: the executor wants it. */
 void im_session_adopt_sector_size(struct im_session *s);

@@ -57,26 +57,10 @@ static int status_of(struct im_session *s, struct imgmend_status *st, struct im_
 	return 0;
 }
 
-/* Is the file at path itself a journal? */
-static bool is_journal(const char *path)
-{
-	struct im_dev *dev = im_dev_file(path, false, 0, NULL);
-	bool yes = dev && dev->size && im_journal_kind_of(dev) != IM_JOURNAL_NOT;
-
-	im_dev_close(dev);
-	return yes;
-}
-
 static int status(struct im_session *s, struct imgmend_status *st, struct im_error *err)
 {
-	if (is_journal(s->path)) {
-		s->journal_path = strdup(s->path);
-	} else {
-		s->image = im_api_open(s->path, s->options, false, err);
-		if (!s->image || im_place_of(s->path, s->options, &s->place, err) < 0)
-			return -1;
-		s->journal_path = im_session_find_journal(&s->place, s->image);
-	}
+	if (im_session_find(s, err) < 0)
+		return -1;
 	return s->journal_path ? status_of(s, st, err) : 0;
 }
 

@@ -84,6 +84,10 @@ struct im_dev *im_dev_file_create(const char *path, uint64_t size, uint32_t sect
 /* The descriptor of a file device, -1 for every other kind. It stays the device's. */
 int im_dev_file_fd(const struct im_dev *dev);
 
+/* Drop what the system keeps of a file device's content, so that the next read comes from the storage. As far as
+ * it lets itself be told: what is not durable stays. */
+void im_dev_file_forget(struct im_dev *dev);
+
 /* Is the file at path the one that this device has open? */
 bool im_dev_file_is(const struct im_dev *dev, const char *path);
 

@@ -274,3 +274,11 @@ bool im_dev_file_is(const struct im_dev *dev, const char *path)
 
 	return fstat(im_dev_file_fd(dev), &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
+
+void im_dev_file_forget(struct im_dev *dev)
+{
+	int fd = im_dev_file_fd(dev);
+
+	if (fd >= 0)
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}

@@ -17,7 +17,7 @@
 
 static const char magic[16] = "imgmend journal\n";
 
-#define VERSION 2	/* 2: the plan may hold FILL segments */
+#define VERSION 2	/* 2: the plan may hold FILL segments, and there may be a manifest */
 #define SECTION_MAX (8u << 20)		/* of PLAN and INDEX: held in memory */
 
 struct section {
@@ -41,7 +41,8 @@ struct head {
 	le64 buffer, direct_min;	/* 176, 184 */
 	le64 total;			/* 192: least size of the file */
 	le64 created;			/* 200 */
-	uint8_t zero[816];		/* 208 */
+	struct section manifest;	/* 208: of length 0 where there is none */
+	uint8_t zero[792];		/* 232 */
 	char image[1024];		/* 1024 */
 	uint8_t zero2[2044];		/* 2048 */
 	le32 crc;			/* 4092: of the 4092 bytes before it */
@@ -49,6 +50,7 @@ struct head {
 
 _Static_assert(sizeof(struct head) == IM_JOURNAL_BLOCK, "the head fills one block");
 _Static_assert(__builtin_offsetof(struct head, log_off) == 152, "head layout");
+_Static_assert(__builtin_offsetof(struct head, manifest) == 208, "head layout");
 _Static_assert(__builtin_offsetof(struct head, image) == 1024, "head layout");
 _Static_assert(__builtin_offsetof(struct head, crc) == 4092, "head layout");
 
@@ -120,6 +122,22 @@ static int put_saved(struct im_journal *j, struct im_dev *image, uint64_t *at, s
 	return rc;
 }
 
+static int put_manifest(struct im_journal *j, struct im_dev *image, uint64_t *at, struct section *s, struct im_error *err)
+{
+	uint8_t *p = NULL;
+	size_t len = 0;
+	int rc;
+
+	if (!j->prog.params.manifest)
+		return 0;
+	j->manifest = im_manifest_make(&j->map, image, err);
+	if (!j->manifest || im_manifest_encode(j->manifest, &p, &len, err) < 0)
+		return -1;
+	rc = put_section(j->dev, at, p, len, s, err);
+	free(p);
+	return rc;
+}
+
 static uint64_t slot_size_of(const struct im_program *prog)
 {
 	return IM_JOURNAL_BLOCK + (prog->has_journalled ? blocks(prog->params.buffer) : IM_JOURNAL_BLOCK);
@@ -186,7 +204,8 @@ int im_journal_create(struct im_journal *j, struct im_dev *dev, struct im_dev *i
 	    im_dev_resize(dev, at, err) < 0 || im_dev_write(dev, 0, magic, sizeof(magic), err) < 0 ||
 	    im_dev_flush(dev, err) < 0 ||
 	    put_plan(j, &at, &h.plan, err) < 0 || put_sectors(j, image, &at, &h.sectors, err) < 0 ||
-	    put_saved(j, image, &at, &h, err) < 0 || put_head(j, at, &h, err) < 0) {
+	    put_saved(j, image, &at, &h, err) < 0 || put_manifest(j, image, &at, &h.manifest, err) < 0 ||
+	    put_head(j, at, &h, err) < 0) {
 		im_journal_free(j);
 		return im_error_prefix(err, "journal");
 	}
@@ -199,6 +218,8 @@ void im_journal_free(struct im_journal *j)
 	im_map_free(&j->map);
 	im_vec_free(&j->saved);
 	im_vec_free(&j->log);
+	im_manifest_free(j->manifest);
+	j->manifest = NULL;
 	free(j->io);
 	j->io = NULL;
 }
@@ -259,7 +280,7 @@ static int check_saved(struct im_dev *dev, const struct section *s, struct im_er
 
 static int get_map(struct im_journal *j, const struct head *h, struct im_error *err)
 {
-	struct im_exec_params params = { im_le64(h->buffer), im_le64(h->direct_min) };
+	struct im_exec_params params = { im_le64(h->buffer), im_le64(h->direct_min), im_le64(h->manifest.len) != 0 };
 	uint32_t ss = im_le32(h->sector_size);
 	uint8_t *p;
 	size_t len;
@@ -306,6 +327,20 @@ static int get_index(struct im_journal *j, const struct head *h, struct im_error
 	rc = im_saved_decode(j, p, len, im_le64(h->saved.off), im_le64(h->saved.len), err);
 	free(p);
 	return rc;
+}
+
+static int get_manifest(struct im_journal *j, const struct head *h, struct im_error *err)
+{
+	uint8_t *p;
+	size_t len;
+
+	if (!im_le64(h->manifest.len))
+		return 0;
+	if (get_section(j->dev, &h->manifest, &p, &len, "the manifest", err) < 0)
+		return -1;
+	j->manifest = im_manifest_decode(p, len, &j->map, err);
+	free(p);
+	return j->manifest ? 0 : -1;
 }
 
 enum im_journal_kind im_journal_kind_of(struct im_dev *dev)
@@ -361,7 +396,7 @@ int im_journal_load(struct im_journal *j, struct im_dev *dev, struct im_error *e
 	if (!j->io)
 		return im_error_nomem(err);
 	if (get_head(j, &h, err) == 0 && get_map(j, &h, err) == 0 && get_sectors(j, &h, err) == 0 &&
-	    get_index(j, &h, err) == 0 && im_log_load(j, err) == 0) {
+	    get_index(j, &h, err) == 0 && get_manifest(j, &h, err) == 0 && im_log_load(j, err) == 0) {
 		if (j->slot_size == slot_size_of(&j->prog))
 			return 0;
 		broken(err, "the slots");

@@ -2,7 +2,7 @@
  *
  *	block 0		the head: what image, which sections, their checksums
  *	sections	PLAN (the image map), SECTORS (sector 0 old and new), SAVED (old bytes), INDEX (where
- *			the saved bytes belong); written and flushed before the head
+ *			the saved bytes belong), perhaps MANIFEST (hashes); written and flushed before the head
  *	log		phase records, one block each, appended and never rewritten
  *	slots		two, used in turn: what the next batch is, and its bytes where it is journalled
  *
@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 #include "dev/dev.h"
+#include "exec/manifest.h"
 #include "exec/program.h"
 #include "map/map.h"
 
@@ -76,6 +77,7 @@ struct im_journal {
 	IM_VEC(struct im_phase_record) log;
 	uint64_t log_off, slots_off, slot_size;
 	uint64_t saved_bytes;		/* bytes kept in SAVED */
+	struct im_manifest *manifest;	/* NULL: there is none */
 	uint8_t *io;			/* one block */
 };
 

@@ -28,6 +28,7 @@
 struct im_exec_params {
 	uint64_t buffer;	/* most bytes of a batch; also the size of a journal buffer */
 	uint64_t direct_min;	/* shifts of at least this many bytes need no data journal */
+	bool manifest;		/* hash the image and what changes before the first write */
 };
 
 extern const struct im_exec_params im_exec_defaults;
