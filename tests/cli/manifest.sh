@@ -43,10 +43,11 @@ cmp -l old.img disk.img 2>/dev/null | awk 'NR == FNR { s[NR] = $1; e[NR] = $1 + 
 	fail "a byte changed that is in no range"
 
 # the journal keeps it
-run 0 status --manifest again.json disk.img
-cmp m.json again.json
-run 0 status --manifest again.json disk.img.imgmend-journal
-cmp m.json again.json
+jq -S 'del(.journal)' m.json >want.json
+for named in disk.img disk.img.imgmend-journal; do
+	run 0 status --manifest again.json $named
+	jq -S 'del(.journal)' again.json | cmp want.json - || fail "the journal, by $named, holds another manifest"
+done
 run 0 undo --yes disk.img
 cmp old.img disk.img || fail "undo of a repair with a manifest"
 
