@@ -108,7 +108,7 @@ static int verify(struct im_session *s, struct im_error *err)
 
 	if (!s->options->verify || s->exec.state != IM_STATE_REPAIRED)
 		return 0;
-	im_dev_file_forget(s->image);
+	im_dev_forget(s->image);
 	return im_manifest_check(j->manifest, &j->map, s->image, err);
 }
 
