@@ -5,7 +5,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 skipped=
 for fs in ext4 xfs btrfs; do
 	rc=0
-	bash "$here/powercut.sh" $fs "${CUTS:-25}" || rc=$?
+	bash "$here/powercut.sh" $fs "${CUTS:-25}" && bash "$here/powercut-clones.sh" $fs 25 || rc=$?
 	case $rc in
 	0) ;;
 	77) skipped="$skipped $fs" ;;
