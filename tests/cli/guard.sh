@@ -59,9 +59,9 @@ refused "primary partitions over each other" 'overlap'
 
 # An entry of a hybrid MBR that the GPT does not have, right behind the partition that would grow.
 new_disk 16384
-sgdisk -o -n 1:2048:+4095 -t 1:0700 -h 1 disk.img >/dev/null 2>&1
-fat 2048 4095
-printf '\0\0\0\0\203\0\0\0\0\030\0\0\320\007\0\0' | dd of=disk.img bs=1 seek=$((446 + 32)) conv=notrunc status=none
-dd if=/dev/urandom of=disk.img bs=512 seek=6144 count=2000 conv=notrunc status=none
+sgdisk -o -n 1:2048:+4080 -t 1:0700 -h 1 disk.img >/dev/null 2>&1
+fat 2048 4080
+printf '\0\0\0\0\203\0\0\0\360\027\0\0\320\007\0\0' | dd of=disk.img bs=1 seek=$((446 + 32)) conv=notrunc status=none
+dd if=/dev/urandom of=disk.img bs=512 seek=6128 count=2000 conv=notrunc status=none
 dd if=/dev/urandom of=disk.img bs=512 seek=40 count=2000 conv=notrunc status=none
 refused "an entry that only the MBR has" 'entry 3 of the MBR' --only fat-reserved-short
