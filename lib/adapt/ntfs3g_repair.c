@@ -196,7 +196,7 @@ void im_ntfs3g_repair(const struct im_child *child, const void *arg)
 	head.is_done = repair(w, &source, &stores) == 0;
 	head.snapshots = stores;
 	memcpy(head.why, w->why, sizeof(head.why));
-	im_dev_overlay_sort(source.dev);
+	im_dev_overlay_settle(source.dev);
 	answer(child, w, source.dev, &head);
 }
 

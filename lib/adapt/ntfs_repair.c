@@ -47,7 +47,7 @@ static int take_blocks(struct im_dev *vol, const uint8_t *p, uint32_t n, struct 
 		if (im_dev_write(out->overlay, off, p + 8, (size_t)im_min(IM_OVERLAY_BLOCK, vol->size - off), err) < 0)
 			return -1;
 	}
-	im_dev_overlay_sort(out->overlay);
+	im_dev_overlay_settle(out->overlay);
 	return 0;
 }
 

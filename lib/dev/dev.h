@@ -102,10 +102,10 @@ bool im_dev_recorded(struct im_dev *recorder, size_t i, uint64_t *start, uint64_
 /* A filter that keeps in memory what is written to it, in blocks of IM_OVERLAY_BLOCK bytes, and reads it back from
  * there; next is borrowed, never written, and must not change meanwhile. */
 struct im_dev *im_dev_overlay(struct im_dev *next, struct im_error *err);
-/* Put the blocks written so far in the order of their offsets. */
-void im_dev_overlay_sort(struct im_dev *overlay);
+/* Forget the blocks that were written but say what next says, and put the others in the order of their offsets. */
+void im_dev_overlay_settle(struct im_dev *overlay);
 /* The i-th block written (at the end of the device its rest is zero), and its offset; NULL past the last one. It
- * is good until the next write or sort. */
+ * is good until the next write or settling. */
 const uint8_t *im_dev_overlay_block(struct im_dev *overlay, size_t i, uint64_t *off);
 
 /* A filter that keeps the blocks read last, for many small reads of the same places; read-only.

@@ -135,10 +135,24 @@ static int by_number(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-void im_dev_overlay_sort(struct im_dev *overlay)
+/* Does the block say what the device below says anyway? */
+static bool is_as_below(struct overlay *o, const struct block *b)
+{
+	uint8_t bytes[IM_OVERLAY_BLOCK];
+	size_t len = block_len(o, b->number);
+
+	return im_dev_read(o->next, b->number * IM_OVERLAY_BLOCK, bytes, len, NULL) == 0 && memcmp(bytes, b->bytes, len) == 0;
+}
+
+void im_dev_overlay_settle(struct im_dev *overlay)
 {
 	struct overlay *o = (struct overlay *)overlay;
+	size_t kept = 0;
 
+	for (size_t i = 0; i < o->blocks.n; i++)
+		if (!is_as_below(o, &o->blocks.v[i]))
+			o->blocks.v[kept++] = o->blocks.v[i];
+	o->blocks.n = kept;
 	if (o->blocks.n)
 		qsort(o->blocks.v, o->blocks.n, sizeof(*o->blocks.v), by_number);
 	memset(o->buckets, 0, sizeof(o->buckets));

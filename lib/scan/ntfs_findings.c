@@ -134,8 +134,8 @@ static int boot_free(struct im_scan *scan, const struct im_volume *v, const stru
 		return -1;
 	name_volume(v, name);
 	snprintf(f->owner, sizeof(f->owner), "$Bitmap");
-	SAY(f, "$Bitmap of %s marks %u clusters of the boot area as free: the next file that is written may be put there", name,
-	    a->free_clusters);
+	SAY(f, "$Bitmap of %s marks %u cluster%s of the boot area as free: the next file that is written may be put there",
+	    name, a->free_clusters, a->free_clusters == 1 ? "" : "s");
 	judge(f, v, a);
 	return 0;
 }

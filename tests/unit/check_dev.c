@@ -216,9 +216,9 @@ START_TEST(overlay)
 			ck_assert(!n || memcmp(buf, want + off, n) == 0);
 		}
 		if (i == 30)
-			im_dev_overlay_sort(o);
+			im_dev_overlay_settle(o);
 	}
-	im_dev_overlay_sort(o);
+	im_dev_overlay_settle(o);
 	for (; (block = im_dev_overlay_block(o, n_blocks, &off)); n_blocks++) {
 		ck_assert(off % IM_OVERLAY_BLOCK == 0 && off < size && (!n_blocks || off > last));
 		ck_assert_mem_eq(block, want + off, im_min(IM_OVERLAY_BLOCK, size - off));
@@ -226,6 +226,13 @@ START_TEST(overlay)
 		last = off;
 	}
 	ck_assert_uint_gt(n_blocks, 0);
+	/* what is written as it was is no change */
+	ck_assert_int_eq(im_dev_read(m, 0, buf, 512, NULL), 0);
+	ck_assert_int_eq(im_dev_write(o, 0, buf, 512, NULL), 0);
+	im_dev_overlay_settle(o);
+	ck_assert(!im_dev_overlay_block(o, 0, &off) || off);
+	memcpy(want, buf, 512);
+	memcpy(below, buf, 512);
 	/* what is no block is as below, and below is as it was */
 	ck_assert_mem_eq(below, want, size);
 	ck_assert_int_eq(im_dev_write(o, size - 1, buf, 2, NULL), -1);
