@@ -349,8 +349,14 @@ enum im_journal_kind im_journal_kind_of(struct im_dev *dev)
 
 	if (!dev->size)
 		return IM_JOURNAL_UNFINISHED;
-	if (dev->size < sizeof(block) || im_dev_read(dev, 0, block, sizeof(block), NULL) < 0 ||
-	    memcmp(block, magic, sizeof(magic)) != 0)
+	if (dev->size < sizeof(block))
+		return IM_JOURNAL_NOT;
+	if (im_dev_read(dev, 0, block, sizeof(block), NULL) < 0)
+		return IM_JOURNAL_UNREADABLE;
+	/* stopped between its first size and its first byte */
+	if (dev->size == sizeof(block) && im_is_zero(block, sizeof(block)))
+		return IM_JOURNAL_UNFINISHED;
+	if (memcmp(block, magic, sizeof(magic)) != 0)
 		return IM_JOURNAL_NOT;
 	return im_is_zero(block + sizeof(magic), sizeof(block) - sizeof(magic)) ? IM_JOURNAL_UNFINISHED :
 										  IM_JOURNAL_WHOLE;
