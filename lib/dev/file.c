@@ -83,7 +83,8 @@ static int file_write(struct im_dev *dev, uint64_t off, const void *buf, size_t 
 		off += (uint64_t)n;
 		len -= (size_t)n;
 	}
-	return 0;
+	/* truncated just before, it has been grown again by this, and has a hole that nobody knows of */
+	return check_size(f, err);
 }
 
 static int file_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
@@ -128,6 +129,16 @@ static int file_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 	return 0;
 }
 
+/* What could not be reserved in whole may have grown in part, which ext4 does. */
+static void take_back_growth(struct file *f)
+{
+	struct stat st;
+
+	if (fstat(f->fd, &st) == 0 && (uint64_t)st.st_size > f->dev.size &&
+	    TEMP_FAILURE_RETRY(ftruncate(f->fd, (off_t)f->dev.size)) < 0)
+		f->dev.size = (uint64_t)st.st_size;
+}
+
 static int file_reserve(struct im_dev *dev, uint64_t size, struct im_error *err)
 {
 	struct file *f = (struct file *)dev;
@@ -136,6 +147,8 @@ static int file_reserve(struct im_dev *dev, uint64_t size, struct im_error *err)
 	do
 		rc = size > INT64_MAX ? EFBIG : posix_fallocate(f->fd, 0, (off_t)size);
 	while (rc == EINTR);
+	if (rc)
+		take_back_growth(f);
 	if (rc)
 		return im_error_sys(err, rc, "%s: cannot reserve %" PRIu64 " bytes of disk space", f->path, size);
 	dev->size = im_max(dev->size, size);
