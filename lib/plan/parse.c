@@ -228,12 +228,13 @@ int im_plan_parse(struct im_plan *plan, const char *text, size_t len, struct im_
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
 	errno = 0;
 	o = json_tokener_parse_ex(tok, text, (int)len);
-	/* without memory the parser only says "success" */
-	if (o)
-		rc = parse(plan, o, err);
+	/* without memory the parser says "success", and may leave things out */
+	if (errno == ENOMEM)
+		im_error_nomem(err);
+	else if (!o)
+		malformed(err, json_tokener_error_desc(json_tokener_get_error(tok)));
 	else
-		rc = errno == ENOMEM ? im_error_nomem(err) :
-				       malformed(err, json_tokener_error_desc(json_tokener_get_error(tok)));
+		rc = parse(plan, o, err);
 out:
 	if (!tok)
 		im_error_nomem(err);
