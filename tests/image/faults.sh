@@ -166,7 +166,7 @@ said_so() {
 		says "$POINT" "memory"
 	else
 		says "$POINT" "$DISK|journal|$T"
-		says "$POINT" "input/output error|no space left|permission denied|too many open files|invalid argument|not supported|cannot read"
+		says "$POINT" "input/output error|no space left|permission denied|too many open files|invalid argument|not supported"
 	fi
 }
 
