@@ -11,7 +11,7 @@ build="autoconf automake libtool autopoint gettext pkg-config gcc libc6-dev make
 	libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-c-dev check
 	ntfs-3g-dev libext2fs-dev libseccomp-dev"
 test="fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
-	jq mandoc patch util-linux mount"
+	jq mandoc patch util-linux mount xfsprogs btrfs-progs strace"
 long="qemu-system-x86"
 
 [ $# -gt 0 ] || set -- build test

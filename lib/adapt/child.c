@@ -44,6 +44,7 @@
 #define MAX_ANSWER (1u << 20)
 #define CHILD_FD 3
 #define CHILD_SOCK 4
+#define TOO_LONG 3	/* exit status of a child whose answer is longer than MAX_ANSWER */
 #define NO_SANDBOX 4	/* exit status of a child that the system gives no sandbox */
 
 enum { READ = 1, ANSWER = 2 };
@@ -146,7 +147,7 @@ void im_child_answer(const struct im_child *child, size_t total)
 	struct request rq = { .kind = ANSWER, .len = (uint32_t)total };
 
 	if (total > MAX_ANSWER)
-		_exit(3);
+		_exit(TOO_LONG);
 	send_all(child->sock, &rq, sizeof(rq));
 }
 
@@ -354,6 +355,8 @@ int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void 
 	else if (WIFSIGNALED(status))
 		snprintf(out->why, sizeof(out->why), "its process died of signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) == TOO_LONG)
+		snprintf(out->why, sizeof(out->why), "what it would answer is longer than %u bytes", MAX_ANSWER);
 	else if (WEXITSTATUS(status) == NO_SANDBOX)
 		snprintf(out->why, sizeof(out->why), "the system gives its process no sandbox (seccomp)");
 	else

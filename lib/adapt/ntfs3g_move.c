@@ -244,6 +244,37 @@ static runlist_element *replace(const runlist_element *old, const runlist_elemen
 	return list;
 }
 
+/* The library takes the sparse attribute from a stream that has no hole, though Windows leaves it there. While the
+ * compressed bit is set as well it does not look. */
+static int pretend_compressed(struct im_ntfs_work *w, ntfs_attr *na, bool on)
+{
+	ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(na->ni, NULL);
+
+	if (!ctx || ntfs_attr_lookup(na->type, na->name, na->name_len, CASE_SENSITIVE, 0, NULL, 0, ctx))
+		return im_ntfs_work_fail(w, "libntfs-3g cannot find an attribute that it just had: %s", strerror(errno));
+	if (on)
+		ctx->attr->flags |= ATTR_IS_COMPRESSED;
+	else
+		ctx->attr->flags &= ~ATTR_IS_COMPRESSED;
+	ntfs_inode_mark_dirty(ctx->ntfs_ino);
+	ntfs_attr_put_search_ctx(ctx);
+	return 0;
+}
+
+/* Write the runlist into the records. */
+static int record_runs(struct im_ntfs_work *w, ntfs_attr *na, size_t stream)
+{
+	bool is_sparse = (na->data_flags & ATTR_IS_SPARSE) && !(na->data_flags & ATTR_IS_COMPRESSED);
+
+	if (is_sparse && pretend_compressed(w, na, true) < 0)
+		return -1;
+	if (ntfs_attr_update_mapping_pairs(na, 0))
+		return im_ntfs_work_fail(w, "libntfs-3g cannot record the new place of attribute 0x%x of MFT record %llu: %s",
+					 w->wish->streams[stream].type,
+					 (unsigned long long)w->wish->streams[stream].record, strerror(errno));
+	return is_sparse ? pretend_compressed(w, na, false) : 0;
+}
+
 static int move_piece(struct im_ntfs_work *w, ntfs_attr *na, const struct piece *p, size_t stream)
 {
 	runlist_element *to = ntfs_cluster_alloc(w->vol, p->vcn, p->len, -1, DATA_ZONE), *list;
@@ -268,11 +299,7 @@ static int move_piece(struct im_ntfs_work *w, ntfs_attr *na, const struct piece 
 		w->vol->mft_lcn = na->rl->lcn;
 	if (na == w->vol->mftmirr_na)
 		w->vol->mftmirr_lcn = na->rl->lcn;
-	if (ntfs_attr_update_mapping_pairs(na, 0))
-		return im_ntfs_work_fail(w, "libntfs-3g cannot record the new place of attribute 0x%x of MFT record %llu: %s",
-					 w->wish->streams[stream].type,
-					 (unsigned long long)w->wish->streams[stream].record, strerror(errno));
-	return 0;
+	return record_runs(w, na, stream);
 }
 
 int64_t im_ntfs3g_need(struct im_ntfs_work *w, size_t i)

@@ -39,6 +39,16 @@ int im_ntfs_work_fail(struct im_ntfs_work *w, const char *fmt, ...)
 	return -1;
 }
 
+static uint32_t count_blocks(struct im_dev *overlay)
+{
+	uint32_t n = 0;
+	uint64_t off;
+
+	while (im_dev_overlay_block(overlay, n, &off))
+		n++;
+	return n;
+}
+
 static int mount_it(struct im_ntfs_work *w, struct im_ntfs3g_source *source)
 {
 	w->vol = im_ntfs3g_mount_rw(source);
@@ -48,8 +58,13 @@ static int mount_it(struct im_ntfs_work *w, struct im_ntfs3g_source *source)
 	if (!w->vol && errno == EOPNOTSUPP)
 		return im_ntfs_work_fail(w, "the NTFS volume was not cleanly unmounted: $LogFile holds changes that Windows must"
 					 " bring in first; start Windows or run chkdsk, then try again");
+	if (!w->vol && errno == ENOENT)
+		return im_ntfs_work_fail(w, "libntfs-3g cannot mount the NTFS volume: its root directory cannot be read; run chkdsk");
 	if (!w->vol)
 		return im_ntfs_work_fail(w, "libntfs-3g cannot mount the NTFS volume (%s); run chkdsk", strerror(errno));
+	if (count_blocks(source->dev))
+		return im_ntfs_work_fail(w, "libntfs-3g changes the NTFS volume by merely mounting it ($TXF_DATA of its root"
+					 " directory): start Windows once, or run chkdsk");
 	if ((w->vol->flags & VOLUME_IS_DIRTY) && !w->wish->allow_dirty)
 		return im_ntfs_work_fail(w, "the NTFS volume is marked dirty: Windows would check it first; run chkdsk, or allow it"
 					 " with --allow=dirty");
@@ -140,16 +155,6 @@ static int repair(struct im_ntfs_work *w, struct im_ntfs3g_source *source, unsig
 	if (ntfs_umount(w->vol, FALSE))
 		return im_ntfs_work_fail(w, "libntfs-3g cannot unmount the volume: %s", strerror(errno));
 	return 0;
-}
-
-static uint32_t count_blocks(struct im_dev *overlay)
-{
-	uint32_t n = 0;
-	uint64_t off;
-
-	while (im_dev_overlay_block(overlay, n, &off))
-		n++;
-	return n;
 }
 
 static void answer(const struct im_child *child, const struct im_ntfs_work *w, struct im_dev *overlay,

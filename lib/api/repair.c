@@ -28,7 +28,7 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 		free(path);
 		return -1;
 	}
-	if (im_journal_kind_of(journal) == IM_JOURNAL_UNFINISHED) {
+	if (im_session_is_unfinished(s->image, journal)) {
 		state = IM_STATE_NOT_STARTED;
 	} else if (im_exec_open(&x, s->image, journal, err) == 0) {
 		state = x.state;
@@ -113,7 +113,7 @@ static int verify(struct im_session *s, struct im_error *err)
 
 	if (!s->options->verify || s->exec.state != IM_STATE_REPAIRED)
 		return 0;
-	im_dev_file_forget(s->image);
+	im_dev_forget(s->image);
 	return im_manifest_check(j->manifest, &j->map, s->image, err);
 }
 

@@ -105,6 +105,17 @@ static int look_at_uuid(const char *path, const uint8_t uuid[16], struct im_erro
 	return rc;
 }
 
+bool im_session_is_unfinished(struct im_dev *image, struct im_dev *journal)
+{
+	uint8_t sector[512], uuid[16];
+
+	if (im_journal_kind_of(journal) != IM_JOURNAL_UNFINISHED)
+		return false;
+	/* a fence, and the journal that it names: that one was whole once */
+	return !image || image->size < sizeof(sector) || im_dev_read(image, 0, sector, sizeof(sector), NULL) < 0 ||
+	       !im_fence_is(sector, uuid);
+}
+
 static bool has_uuid(const char *path, const uint8_t uuid[16])
 {
 	return look_at_uuid(path, uuid, NULL) > 0;
@@ -191,7 +202,7 @@ int im_session_open(struct im_session *s, const char *path, const struct imgmend
 	if (!s->journal)
 		return -1;
 	kind = im_journal_kind_of(s->journal);
-	*unfinished = kind == IM_JOURNAL_UNFINISHED;
+	*unfinished = im_session_is_unfinished(s->image, s->journal);
 	if (*unfinished)
 		return 0;
 	if (kind == IM_JOURNAL_NOT)

@@ -27,6 +27,9 @@ int im_session_open_image(struct im_session *s, const char *path, const struct i
 int im_session_open(struct im_session *s, const char *path, const struct imgmend_options *options, bool *unfinished,
 		    struct im_error *err);
 
+/* Was the making of this journal interrupted? Never where sector 0 of the image (NULL: not known) holds a fence. */
+bool im_session_is_unfinished(struct im_dev *image, struct im_dev *journal);
+
 /* The path of the journal that counts: the one that the fence names, else the newest; malloc'd into *path, NULL: none.
  * -1 where that cannot be told. */
 int im_session_find_journal(const struct im_place *place, struct im_dev *image, char **path, struct im_error *err);

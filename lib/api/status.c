@@ -27,7 +27,7 @@ static int status_of(struct im_session *s, struct imgmend_status *st, struct im_
 	if (!s->journal)
 		return -1;
 	st->journal_size = s->journal->size;
-	if (im_journal_kind_of(s->journal) == IM_JOURNAL_UNFINISHED) {
+	if (im_session_is_unfinished(s->image, s->journal)) {
 		st->state = IMGMEND_STATE_NOT_STARTED;
 		return 0;
 	}

@@ -84,6 +84,12 @@ int im_dev_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 	return dev->ops->resize(dev, size, err);
 }
 
+void im_dev_forget(struct im_dev *dev)
+{
+	if (dev->ops->forget)
+		dev->ops->forget(dev);
+}
+
 void im_dev_prefetch(struct im_dev *dev, uint64_t off, uint64_t len)
 {
 	if (dev->ops->prefetch && check_range(dev, off, len, "prefetch", NULL) == 0)

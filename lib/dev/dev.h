@@ -36,6 +36,9 @@ struct im_dev_ops {
 	int (*reserve)(struct im_dev *dev, uint64_t size, struct im_error *err);
 	/* This range will be read soon. NULL: nothing to be done about it. */
 	void (*prefetch)(struct im_dev *dev, uint64_t off, uint64_t len);
+	/* Drop what is kept of the content beside the storage, so that the next read comes from there; what is not
+	 * durable may stay. NULL: nothing is kept. */
+	void (*forget)(struct im_dev *dev);
 	/* The extent at off, at most len long. NULL: everything may hold data. */
 	int (*extent)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);
 	void (*close)(struct im_dev *dev);
@@ -56,6 +59,7 @@ int im_dev_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error 
 int im_dev_flush(struct im_dev *dev, struct im_error *err);
 int im_dev_resize(struct im_dev *dev, uint64_t size, struct im_error *err);
 void im_dev_prefetch(struct im_dev *dev, uint64_t off, uint64_t len);
+void im_dev_forget(struct im_dev *dev);
 int im_dev_reserve(struct im_dev *dev, uint64_t size, struct im_error *err);
 int im_dev_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);
 bool im_dev_can_resize(const struct im_dev *dev);
@@ -83,10 +87,6 @@ struct im_dev *im_dev_file_create(const char *path, uint64_t size, uint32_t sect
 
 /* The descriptor of a file device, -1 for every other kind. It stays the device's. */
 int im_dev_file_fd(const struct im_dev *dev);
-
-/* Drop what the system keeps of a file device's content, so that the next read comes from the storage. As far as
- * it lets itself be told: what is not durable stays. */
-void im_dev_file_forget(struct im_dev *dev);
 
 /* Is the file at path the one that this device has open? */
 bool im_dev_file_is(const struct im_dev *dev, const char *path);

@@ -194,6 +194,11 @@ static void file_close(struct im_dev *dev)
 	free(f);
 }
 
+static void file_forget(struct im_dev *dev)
+{
+	posix_fadvise(((struct file *)dev)->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 static const struct im_dev_ops file_ops = {
 	.read = file_read,
 	.write = file_write,
@@ -202,6 +207,7 @@ static const struct im_dev_ops file_ops = {
 	.resize = file_resize,
 	.reserve = file_reserve,
 	.prefetch = file_prefetch,
+	.forget = file_forget,
 	.extent = file_extent,
 	.close = file_close,
 };
@@ -311,12 +317,4 @@ bool im_dev_file_is(const struct im_dev *dev, const char *path)
 	struct stat a, b;
 
 	return fstat(im_dev_file_fd(dev), &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-void im_dev_file_forget(struct im_dev *dev)
-{
-	int fd = im_dev_file_fd(dev);
-
-	if (fd >= 0)
-		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }

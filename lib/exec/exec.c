@@ -37,10 +37,15 @@ int im_exec_open(struct im_exec *x, struct im_dev *image, struct im_dev *journal
 {
 	memset(x, 0, sizeof(*x));
 	x->image = image;
-	/* what a killed process wrote may be in the page cache alone: nothing is believed before it is durable */
+	/* what a killed process wrote may be in the page cache alone: nothing is believed before it is durable. After a
+	 * flush that failed, the next one reports success over pages that never reached the storage: so they are dropped,
+	 * and what is believed is what the storage has. */
 	if ((!image->is_read_only && im_dev_flush(image, err) < 0) ||
-	    (!journal->is_read_only && im_dev_flush(journal, err) < 0) ||
-	    im_journal_load(&x->journal, journal, err) < 0)
+	    (!journal->is_read_only && im_dev_flush(journal, err) < 0))
+		return -1;
+	im_dev_forget(image);
+	im_dev_forget(journal);
+	if (im_journal_load(&x->journal, journal, err) < 0)
 		return -1;
 	if (im_judge_state(x, err) < 0) {
 		im_exec_close(x);

@@ -1,7 +1,8 @@
 /* journal.c - creating and loading a journal; see journal.h for the layout.
  *
  * The head is written last, after the sections are durable: a journal with a valid head is whole. Until then
- * its block holds only the magic, so that a journal whose making was interrupted is known for one.
+ * its block holds only the magic, or a part of the head and the log nothing, so that a journal whose making was
+ * interrupted is known for one.
  */
 #include "exec/journal.h"
 
@@ -343,6 +344,25 @@ static int get_manifest(struct im_journal *j, const struct head *h, struct im_er
 	return j->manifest ? 0 : -1;
 }
 
+static bool is_sound_head(const struct head *h)
+{
+	return im_crc32c(0, h, sizeof(*h) - 4) == im_le32(h->crc);
+}
+
+/* Has no record ever been in the log? It ends the file of a journal that was not run yet. */
+static bool is_log_empty(struct im_dev *dev)
+{
+	uint64_t len = IM_JOURNAL_LOG_BLOCKS * IM_JOURNAL_BLOCK;
+	uint8_t block[IM_JOURNAL_BLOCK];
+
+	if (dev->size % IM_JOURNAL_BLOCK || dev->size <= len)
+		return false;
+	for (uint64_t off = dev->size - len; off < dev->size; off += sizeof(block))
+		if (im_dev_read(dev, off, block, sizeof(block), NULL) < 0 || !im_is_zero(block, sizeof(block)))
+			return false;
+	return true;
+}
+
 enum im_journal_kind im_journal_kind_of(struct im_dev *dev)
 {
 	uint8_t block[IM_JOURNAL_BLOCK];
@@ -353,13 +373,15 @@ enum im_journal_kind im_journal_kind_of(struct im_dev *dev)
 		return IM_JOURNAL_NOT;
 	if (im_dev_read(dev, 0, block, sizeof(block), NULL) < 0)
 		return IM_JOURNAL_UNREADABLE;
-	/* stopped between its first size and its first byte */
+	/* the size may be durable before the magic is */
 	if (dev->size == sizeof(block) && im_is_zero(block, sizeof(block)))
 		return IM_JOURNAL_UNFINISHED;
 	if (memcmp(block, magic, sizeof(magic)) != 0)
 		return IM_JOURNAL_NOT;
-	return im_is_zero(block + sizeof(magic), sizeof(block) - sizeof(magic)) ? IM_JOURNAL_UNFINISHED :
-										  IM_JOURNAL_WHOLE;
+	if (im_is_zero(block + sizeof(magic), sizeof(block) - sizeof(magic)))
+		return IM_JOURNAL_UNFINISHED;
+	/* a power cut may leave a part of the head, and PREPARED is only written behind the whole of it */
+	return is_sound_head((const struct head *)block) || !is_log_empty(dev) ? IM_JOURNAL_WHOLE : IM_JOURNAL_UNFINISHED;
 }
 
 static int get_head(struct im_journal *j, struct head *h, struct im_error *err)
@@ -373,7 +395,7 @@ static int get_head(struct im_journal *j, struct head *h, struct im_error *err)
 		return -1;
 	if (memcmp(h->magic, magic, sizeof(magic)) != 0)
 		return im_error_set(err, IM_EFORMAT, "not a journal of imgmend, or one that was never finished");
-	if (im_crc32c(0, h, sizeof(*h) - 4) != im_le32(h->crc))
+	if (!is_sound_head(h))
 		return broken(err, "the head fails its checksum");
 	if (!im_le32(h->version) || im_le32(h->version) > VERSION)
 		return im_error_set(err, IM_EFORMAT, "the journal has format version %u; this imgmend reads up to version %u",

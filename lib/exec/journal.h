@@ -90,7 +90,7 @@ int im_journal_create(struct im_journal *j, struct im_dev *dev, struct im_dev *i
 int im_journal_load(struct im_journal *j, struct im_dev *dev, struct im_error *err);
 void im_journal_free(struct im_journal *j);
 
-/* What a file is, by its first block alone. */
+/* What a file is, by its first block, and by its log where that block is only half a head. */
 enum im_journal_kind {
 	IM_JOURNAL_NOT,		/* somebody's file */
 	IM_JOURNAL_UNFINISHED,	/* its making was interrupted: the image was never touched */

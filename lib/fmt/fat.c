@@ -119,6 +119,7 @@ bool im_fat_decode(const struct im_bpb *bpb, struct im_fat_geometry *g)
 	g->extended = is_fat32 ? 0x42 : 0x26;
 	g->has_extended = (*at(bpb, g->extended) & ~1u) == 0x28;
 	g->has_hidden = is_fat32 || g->has_extended || !im_le16(bpb->total16);
+	g->media = bpb->media;
 	return g->kind && g->root;
 }
 
@@ -161,6 +162,17 @@ static int read_label(struct im_dev *vol, const struct im_bpb *bpb, const struct
 	return 0;
 }
 
+/* A boot sector of the same shape, or nothing: anything else at the backup's place is somebody's, and stays. */
+static bool may_be_backup(struct im_dev *vol, const struct im_bpb *bpb, uint64_t off)
+{
+	struct im_bpb backup;
+
+	if (im_fs_peek(vol, off, &backup, sizeof(backup), NULL) != 1)
+		return true;	/* unreadable: stale */
+	return im_is_zero(&backup, sizeof(backup)) || (im_bpb_has_mark(&backup) && has_jump(&backup) &&
+	       im_le16(backup.bytes_per_sector) == im_le16(bpb->bytes_per_sector));
+}
+
 static void describe(struct im_dev *vol, const struct im_bpb *bpb, const struct im_fat_geometry *g,
 		     struct im_fs_info *info)
 {
@@ -174,7 +186,8 @@ static void describe(struct im_dev *vol, const struct im_bpb *bpb, const struct 
 	if (g->kind == IM_FAT32) {
 		uint16_t backup = im_get16(at(bpb, 0x32));
 
-		if (backup && backup < im_le16(bpb->reserved))
+		if (backup && backup < im_le16(bpb->reserved) && backup != im_get16(at(bpb, 0x30)) &&
+		    may_be_backup(vol, bpb, (uint64_t)backup * g->sector))
 			im_bpb_check_backup(vol, bpb, (uint64_t)backup * g->sector, FAT32_DIRTY, info);
 	}
 }

@@ -26,6 +26,7 @@ struct im_fat_geometry {
 	bool has_extended;		/* serial number, label and type are there */
 	uint8_t extended;		/* … at this offset: 0x26 or 0x42 */
 	bool has_hidden;
+	uint8_t media;			/* 0xF8: a fixed disk */
 };
 
 /* Decode the parameter block; false when its numbers cannot be those of a FAT volume. Source: Microsoft's

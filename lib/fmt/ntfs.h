@@ -58,6 +58,7 @@ struct im_ntfs_attr {
 	uint32_t value_len;
 	uint64_t first_vcn, end_vcn;		/* not resident: the clusters of this extent */
 	uint64_t allocated, size, initialized;	/* bytes; not resident: only where first_vcn is 0 */
+	uint64_t compressed;			/* bytes in clusters, of a compressed or sparse one; else 0 */
 	uint8_t compression_unit;		/* log2 of clusters, 0: none */
 };
 
@@ -118,7 +119,8 @@ void im_ntfs_file_close(struct im_ntfs_file *file);
 struct im_ntfs_stream {
 	bool is_resident;
 	uint16_t flags;
-	uint64_t allocated, size, initialized;	/* bytes */
+	uint64_t allocated, size, initialized, compressed;	/* bytes */
+	uint8_t compression_unit;
 	im_ntfs_runs runs;			/* in order, without gaps from VCN 0 */
 };
 
@@ -148,6 +150,19 @@ struct im_ntfs_owner {
 	uint8_t compression_unit;
 	struct im_ntfs_run run;			/* the part below the end of the area */
 };
+
+/* A search of the whole MFT for whoever has clusters in the ranges. */
+struct im_ntfs_search {
+	const struct im_ntfs_run *ranges;	/* sorted by lcn, apart; vcn does not count */
+	size_t n;
+	/* Called for each piece of a run that lies in one range. 0 goes on, -1 ends the search with *err set. */
+	int (*found)(void *arg, const struct im_ntfs_owner *owner, struct im_error *err);
+	void *arg;
+	uint64_t damaged, first_damaged;	/* records that could not be read; owners may be missing */
+};
+
+/* FOUND or -1. */
+int im_ntfs_search(struct im_ntfs *fs, struct im_ntfs_search *search, struct im_error *err);
 
 #define IM_NTFS_OWNERS_MAX 64
 

@@ -108,7 +108,8 @@ static int join(struct im_ntfs *fs, extents *all, struct im_ntfs_stream *s, stru
 	qsort(all->v, all->n, sizeof(*all->v), by_vcn);
 	*s = (struct im_ntfs_stream){
 		.is_resident = first->is_resident, .flags = first->flags, .allocated = first->allocated,
-		.size = first->size, .initialized = first->initialized,
+		.size = first->size, .initialized = first->initialized, .compressed = first->compressed,
+		.compression_unit = first->compression_unit,
 	};
 	if (first->is_resident)
 		return all->n == 1 ? IM_FOUND : IM_DAMAGED;

@@ -64,15 +64,16 @@ static int add_listed(struct im_ntfs *fs, const uint8_t *base, struct im_error *
 	return got == IM_ABSENT ? IM_FOUND : got;
 }
 
-/* No holes, no more bytes than the volume has, and all records that it claims to have. */
+/* No holes, all of it in what the image has of the volume, no longer than that, and with all records that it claims
+ * to have. So a walk of it takes no longer than reading the image. */
 static bool is_sound(const struct im_ntfs *fs)
 {
-	uint64_t end = im_ntfs_runs_end(&fs->mft), bytes;
+	uint64_t end = im_ntfs_runs_end(&fs->mft), there = fs->vol->size / fs->g.cluster, bytes;
 
 	for (size_t i = 0; i < fs->mft.n; i++)
-		if (fs->mft.v[i].lcn == IM_NTFS_HOLE)
+		if (fs->mft.v[i].lcn == IM_NTFS_HOLE || fs->mft.v[i].lcn + fs->mft.v[i].len > there)
 			return false;
-	return end && end <= fs->g.clusters && im_mul(end, fs->g.cluster, &bytes) &&
+	return end && end <= im_min(there, fs->g.clusters) && im_mul(end, fs->g.cluster, &bytes) &&
 	       fs->records > IM_NTFS_BOOT && fs->records <= bytes / fs->g.record;
 }
 

@@ -1,4 +1,4 @@
-/* ntfs_owners.c - walk the MFT for whoever has clusters at the start of the volume.
+/* ntfs_owners.c - walk the MFT for whoever has clusters at given places.
  *
  * The MFT is read in large pieces, and looked at record by record where it lies; what a name needs is read
  * only for the owners found.
@@ -10,42 +10,53 @@
 
 #define PIECE (1u << 20)
 
-struct walk {
-	struct im_ntfs *fs;
-	uint64_t end;			/* LCN */
-	struct im_ntfs_owners *out;
-};
-
-static void note_damage(struct walk *w, uint64_t number)
+static void note_damage(struct im_ntfs_search *s, uint64_t number)
 {
-	if (!w->out->damaged++)
-		w->out->first_damaged = number;
+	if (!s->damaged++)
+		s->first_damaged = number;
 }
 
-static int add_owner(struct walk *w, uint64_t number, const uint8_t *record, const struct im_ntfs_attr *attr,
-		     const struct im_ntfs_run *run, struct im_error *err)
+/* The index of the first range that ends behind lcn. */
+static size_t first_behind(const struct im_ntfs_search *s, uint64_t lcn)
 {
-	uint64_t base = im_ntfs_record_base(record);
-	struct im_ntfs_owner *o;
+	size_t lo = 0, hi = s->n;
 
-	if (w->out->list.n >= IM_NTFS_OWNERS_MAX) {
-		w->out->more++;
-		return 0;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s->ranges[mid].lcn + s->ranges[mid].len > lcn)
+			hi = mid;
+		else
+			lo = mid + 1;
 	}
-	o = im_vec_push(&w->out->list, err);
-	if (!o)
-		return -1;
-	*o = (struct im_ntfs_owner){
-		.record = base == UINT64_MAX ? number : base, .type = attr->type, .name_len = attr->name_len,
-		.flags = attr->flags, .compression_unit = attr->compression_unit, .run = *run,
-	};
-	o->run.len = im_min(run->len, w->end - run->lcn);
-	memcpy(o->name, attr->name, 2u * attr->name_len);
+	return lo;
+}
+
+/* Report the pieces of the run that lie in ranges. */
+static int look_at_run(struct im_ntfs_search *s, uint64_t number, const uint8_t *record, const struct im_ntfs_attr *attr,
+		       const struct im_ntfs_run *run, struct im_error *err)
+{
+	uint64_t base, end = run->lcn + run->len;
+
+	for (size_t i = first_behind(s, run->lcn); i < s->n && s->ranges[i].lcn < end; i++) {
+		uint64_t from = im_max(run->lcn, s->ranges[i].lcn), to = im_min(end, s->ranges[i].lcn + s->ranges[i].len);
+		struct im_ntfs_owner o = {
+			.type = attr->type, .name_len = attr->name_len, .flags = attr->flags,
+			.compression_unit = attr->compression_unit,
+			.run = { .vcn = run->vcn + (from - run->lcn), .lcn = from, .len = to - from },
+		};
+
+		base = im_ntfs_record_base(record);
+		o.record = base == UINT64_MAX ? number : base;
+		memcpy(o.name, attr->name, 2u * attr->name_len);
+		if (s->found(s->arg, &o, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
-static int look_at_attr(struct walk *w, uint64_t number, const uint8_t *record, const struct im_ntfs_attr *attr,
-			struct im_error *err)
+static int look_at_attr(struct im_ntfs *fs, struct im_ntfs_search *s, uint64_t number, const uint8_t *record,
+			const struct im_ntfs_attr *attr, struct im_error *err)
 {
 	struct im_ntfs_pairs pairs;
 	struct im_ntfs_run run;
@@ -53,27 +64,28 @@ static int look_at_attr(struct walk *w, uint64_t number, const uint8_t *record, 
 
 	if (attr->is_resident)
 		return IM_FOUND;
-	im_ntfs_pairs_init(&pairs, attr, w->fs->g.clusters);
+	im_ntfs_pairs_init(&pairs, attr, fs->g.clusters);
 	while ((got = im_ntfs_pairs_next(&pairs, &run)) == 1)
-		if (run.lcn < w->end && add_owner(w, number, record, attr, &run, err) < 0)
+		if (run.lcn != IM_NTFS_HOLE && look_at_run(s, number, record, attr, &run, err) < 0)
 			return -1;
 	return got < 0 ? IM_DAMAGED : IM_FOUND;
 }
 
-static int look_at_record(struct walk *w, uint64_t number, uint8_t *record, struct im_error *err)
+static int look_at_record(struct im_ntfs *fs, struct im_ntfs_search *s, uint64_t number, uint8_t *record,
+			  struct im_error *err)
 {
 	struct im_ntfs_attr attr;
 	uint32_t pos = 0;
-	int got = im_ntfs_record_open(record, w->fs->g.record), more = 1;
+	int got = im_ntfs_record_open(record, fs->g.record), more = 1;
 
 	if (got == IM_ABSENT)
 		return 0;
 	while (got == IM_FOUND && (more = im_ntfs_attr_next(record, &pos, &attr)) == 1)
-		got = look_at_attr(w, number, record, &attr, err);
+		got = look_at_attr(fs, s, number, record, &attr, err);
 	if (got < 0)
 		return -1;
 	if (got == IM_DAMAGED || more < 0)
-		note_damage(w, number);
+		note_damage(s, number);
 	return 0;
 }
 
@@ -91,30 +103,53 @@ static bool is_hole(struct im_ntfs *fs, uint64_t off, uint64_t len)
 	       ext.is_zero && ext.len >= len;
 }
 
-int im_ntfs_find_owners(struct im_ntfs *fs, uint64_t end, struct im_ntfs_owners *owners, struct im_error *err)
+int im_ntfs_search(struct im_ntfs *fs, struct im_ntfs_search *s, struct im_error *err)
 {
-	struct walk w = { .fs = fs, .end = end, .out = owners };
 	uint64_t size = fs->records * fs->g.record, n;
 	uint8_t *buf = malloc(PIECE);
 	int rc = buf ? IM_FOUND : im_error_nomem(err);
 
-	*owners = (struct im_ntfs_owners){ 0 };
-	for (uint64_t off = 0; rc == IM_FOUND && off < size; off += n) {
+	s->damaged = 0;
+	for (uint64_t off = 0; rc == IM_FOUND && s->n && off < size; off += n) {
 		n = im_min(PIECE, size - off);
 		if (is_hole(fs, off, n))
 			continue;
 		rc = im_ntfs_read_runs(fs, &fs->mft, off, buf, n, err);
-		if (rc == IM_DAMAGED) {
-			/* the image ends before the MFT does */
-			note_damage(&w, off / fs->g.record);
-			rc = IM_FOUND;
-			continue;
-		}
 		for (uint64_t at = 0; rc == IM_FOUND && at < n; at += fs->g.record)
-			if (look_at_record(&w, (off + at) / fs->g.record, buf + at, err) < 0)
+			if (look_at_record(fs, s, (off + at) / fs->g.record, buf + at, err) < 0)
 				rc = -1;
 	}
 	free(buf);
+	/* im_ntfs_open made sure that all of $MFT is there */
+	return rc == IM_DAMAGED ? im_error_set(err, IM_EIO, "$MFT ends before its records do") : rc;
+}
+
+static int collect(void *arg, const struct im_ntfs_owner *owner, struct im_error *err)
+{
+	struct im_ntfs_owners *out = arg;
+	struct im_ntfs_owner *o;
+
+	if (out->list.n >= IM_NTFS_OWNERS_MAX) {
+		out->more++;
+		return 0;
+	}
+	o = im_vec_push(&out->list, err);
+	if (!o)
+		return -1;
+	*o = *owner;
+	return 0;
+}
+
+int im_ntfs_find_owners(struct im_ntfs *fs, uint64_t end, struct im_ntfs_owners *owners, struct im_error *err)
+{
+	struct im_ntfs_run area = { .len = end };
+	struct im_ntfs_search search = { .ranges = &area, .n = 1, .found = collect, .arg = owners };
+	int rc;
+
+	*owners = (struct im_ntfs_owners){ 0 };
+	rc = im_ntfs_search(fs, &search, err);
+	owners->damaged = search.damaged;
+	owners->first_damaged = search.first_damaged;
 	if (rc < 0)
 		im_ntfs_owners_free(owners);
 	return rc;

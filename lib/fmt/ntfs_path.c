@@ -6,6 +6,7 @@
 #include "fmt/ntfs.h"
 
 #define DEPTH_MAX 128
+#define SEARCHES_MAX 2	/* files on a path whose attribute lists are gone through for a name */
 
 /* The value of a $FILE_NAME attribute. */
 struct name {
@@ -18,24 +19,20 @@ struct name {
 
 static_assert(offsetof(struct name, text) == 0x42, "the name at 0x42");
 
-/* The best name among the file's records: any but a DOS one, if there is another. NULL: none. */
-static const struct name *best_name(const struct im_ntfs_file *file)
+/* The better of best and of what this record has: any but a DOS name, if there is another. NULL: none. */
+static const struct name *best_in(const uint8_t *record, const struct name *best)
 {
-	const struct name *best = NULL;
+	struct im_ntfs_attr attr;
+	uint32_t pos = 0;
 
-	for (size_t i = 0; i < file->records.n; i++) {
-		struct im_ntfs_attr attr;
-		uint32_t pos = 0;
+	while (im_ntfs_attr_next(record, &pos, &attr) == 1) {
+		const struct name *n = (const void *)attr.value;
 
-		while (im_ntfs_attr_next(file->records.v[i], &pos, &attr) == 1) {
-			const struct name *n = (const void *)attr.value;
-
-			if (attr.type != IM_NTFS_FILE_NAME || !attr.is_resident || attr.value_len < sizeof(*n) ||
-			    attr.value_len - sizeof(*n) < 2u * n->len)
-				continue;
-			if (!best || best->space == 2)
-				best = n;
-		}
+		if (attr.type != IM_NTFS_FILE_NAME || !attr.is_resident || attr.value_len < sizeof(*n) ||
+		    attr.value_len - sizeof(*n) < 2u * n->len)
+			continue;
+		if (!best || best->space == 2)
+			best = n;
 	}
 	return best;
 }
@@ -64,25 +61,48 @@ static void cut_front(char *out, size_t *start)
 	memcpy(out + *start, dots, sizeof(dots) - 1);
 }
 
-/* The name and the parent of a file. A name that cannot be had is "?" and ends the path. */
-static int step(struct im_ntfs *fs, uint64_t *number, char *text, size_t size, struct im_error *err)
+static void take(const struct name *name, uint64_t *number, char *text, size_t size)
 {
+	im_fs_label_utf16le(text, size, name->text, name->len);
+	*number = im_le64(name->parent) & 0xffffffffffff;
+}
+
+/* A file whose names are all in extension records: there are few, and it may have many records. */
+static int step_through_list(struct im_ntfs *fs, uint64_t *number, char *text, size_t size, struct im_error *err)
+{
+	const struct name *name = NULL;
 	struct im_ntfs_file file;
-	const struct name *name;
 	int got = im_ntfs_file_open(fs, *number, &file, err);
+
+	*number = IM_NTFS_ROOT;
+	if (got != IM_FOUND)
+		return got < 0 ? -1 : 0;
+	for (size_t i = 0; i < file.records.n; i++)
+		name = best_in(file.records.v[i], name);
+	if (name)
+		take(name, number, text, size);
+	im_ntfs_file_close(&file);
+	return 0;
+}
+
+/* The name and the parent of a file. A name that cannot be had is "?" and ends the path. may_search: the list of the
+ * file may be gone through as well. */
+static int step(struct im_ntfs *fs, uint64_t *number, bool may_search, char *text, size_t size, struct im_error *err)
+{
+	uint8_t record[IM_NTFS_MAX_RECORD];
+	const struct name *name;
+	int got = im_ntfs_record(fs, *number, record, err);
 
 	if (got < 0)
 		return -1;
-	name = got == IM_FOUND ? best_name(&file) : NULL;
-	if (name) {
-		im_fs_label_utf16le(text, size, name->text, name->len);
-		*number = im_le64(name->parent) & 0xffffffffffff;
-	} else {
-		snprintf(text, size, "?");
+	snprintf(text, size, "?");
+	name = got == IM_FOUND ? best_in(record, NULL) : NULL;
+	if (name)
+		take(name, number, text, size);
+	else if (got == IM_FOUND && may_search)
+		return step_through_list(fs, number, text, size, err);
+	else
 		*number = IM_NTFS_ROOT;
-	}
-	if (got == IM_FOUND)
-		im_ntfs_file_close(&file);
 	return 0;
 }
 
@@ -100,7 +120,7 @@ int im_ntfs_path(struct im_ntfs *fs, uint64_t number, char *out, size_t size, st
 		}
 		if (depth == DEPTH_MAX)
 			snprintf(text, sizeof(text), "?");
-		else if (step(fs, &number, text, sizeof(text), err) < 0)
+		else if (step(fs, &number, depth < SEARCHES_MAX, text, sizeof(text), err) < 0)
 			return -1;
 		fits = prepend(out, &start, text);
 		if (depth == DEPTH_MAX)

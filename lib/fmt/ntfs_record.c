@@ -126,6 +126,8 @@ static bool decode_mapped(const struct attribute *a, uint32_t len, struct im_ntf
 		out->allocated = im_le64(a->mapped.allocated);
 		out->size = im_le64(a->mapped.size);
 		out->initialized = im_le64(a->mapped.initialized);
+		if (out->flags & (IM_NTFS_COMPRESSED | IM_NTFS_SPARSE) && pairs >= sizeof(*a) + 8)
+			out->compressed = im_get64((const uint8_t *)a + sizeof(*a));
 	}
 	return out->size <= INT64_MAX && out->allocated <= INT64_MAX && out->initialized <= out->size &&
 	       out->compression_unit < 32;

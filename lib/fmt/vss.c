@@ -24,6 +24,10 @@ struct header {
 	le32 type;			/* 20 */
 	le64 off, own_off, next;	/* 24, 32, 40 */
 	le64 catalog;			/* 48 */
+	le64 max_size;			/* 56 */
+	uint8_t volume[16], storage[16];	/* 64, 80 */
+	uint8_t flags[32];		/* 96 */
+	uint8_t zero[384];		/* 128 */
 };
 
 struct catalog {
@@ -35,6 +39,7 @@ struct catalog {
 };
 
 _Static_assert(offsetof(struct header, catalog) == 48, "catalog offset at 48");
+_Static_assert(sizeof(struct header) == IM_VSS_HEADER_SIZE, "the header is one sector of 512 bytes");
 _Static_assert(sizeof(struct catalog) == 0x80, "entries begin at 0x80");
 
 static bool is_version(le32 version)
@@ -88,8 +93,9 @@ int im_vss_look(struct im_dev *vol, struct im_vss *vss, struct im_error *err)
 		return got < 0 ? -1 : IM_ABSENT;
 	if (memcmp(h->guid, guid, sizeof(guid)))
 		return IM_ABSENT;
-	vss->is_sound = is_version(h->version) && im_le32(h->type) == RECORD_HEADER &&
-			im_le64(h->own_off) == IM_VSS_HEADER && im_le64(h->catalog) % BLOCK == 0;
+	vss->is_sound = is_version(h->version) && im_le32(h->type) == RECORD_HEADER && im_le64(h->off) == IM_VSS_HEADER &&
+			im_le64(h->own_off) == IM_VSS_HEADER && !im_le64(h->next) && im_le64(h->catalog) % BLOCK == 0 &&
+			im_is_zero(h->zero, sizeof(h->zero));
 	if (!vss->is_sound)
 		return IM_FOUND;
 	vss->catalog = im_le64(h->catalog);

@@ -23,6 +23,7 @@ struct job {
 	uint64_t start, size;		/* in the solved layout */
 	uint64_t before, behind;	/* free bytes on both sides there */
 	uint64_t slack;			/* bytes of the partition behind the volume */
+	bool is_bound;			/* its boot code knows where it begins from a field that nobody keeps true */
 	struct im_reserve back, insert;
 	struct im_way way_back, way_insert;
 };
@@ -76,11 +77,11 @@ static void find_room(const struct im_plan_context *ctx, const struct im_layout 
 			continue;
 		narrow(job->start, im_layout_start(l, o->start), im_layout_size(l, o->start, o->size), &low, &high);
 	}
-	/* in a hybrid MBR, the protective entry ends where the first mirrored partition begins */
+	/* in a hybrid MBR, protective entries end where a mirrored partition begins, or begin where one ends */
 	for (size_t i = 0; scan->table == IM_TABLE_GPT && scan->mbr.is_hybrid && i < scan->mbr.parts.n; i++) {
 		const struct im_mbr_part *p = &scan->mbr.parts.v[i];
 
-		if (p->type == IM_MBR_TYPE_GPT && p->start + p->size <= job->start)
+		if (p->type == IM_MBR_TYPE_GPT && (p->start + p->size <= job->start || p->start >= job->start + job->size))
 			narrow(job->start, p->start, p->size, &low, &high);
 	}
 	job->before = job->start > low ? job->start - low : 0;
@@ -93,17 +94,20 @@ static int measure(const struct im_plan_context *ctx, const struct im_layout *l,
 {
 	const struct im_volume *v = &ctx->scan->volumes.v[volume];
 	struct im_fat_geometry g;
+	struct im_bpb bpb;
 	uint64_t add;
 	int got = im_scan_fat(v, ctx->dev, &g, err);
 
-	if (got < 0)
+	if (got < 0 || im_dev_read(ctx->dev, v->start, &bpb, sizeof(bpb), err) < 0)
 		return -1;
 	*job = (struct job){ .v = v, .start = im_layout_moved(l, v->start), .size = im_layout_old_size(l, v) };
 	if (!got || g.reserved >= IM_RESERVED || g.size > job->size ||
 	    !im_round_up(IM_RESERVED - g.reserved, im_max(g.sector, ctx->scan->sector_size), &add))
-		return im_error_at(err, IM_EREFUSED, v->start, "the FAT volume of partition %d is larger than its partition, so"
-				   " its reserved area is left alone", v->number);
+		return im_error_at(err, IM_EREFUSED, v->start, "the counts in the boot sector of the FAT volume at byte %" PRIu64
+				   " do not fit its place, so its reserved area is left alone; check it with fsck.fat", v->start);
 	job->slack = job->size - g.size;
+	/* DOS before 4.0 has two bytes there, which are not known for hidden sectors */
+	job->is_bound = !g.has_hidden && im_fat_code_of(&bpb) != IM_FAT_CODE_NONE;
 	job->back = (struct im_reserve){
 		.volume = volume, .start = v->start, .head = g.reserved, .length = g.size, .add = add, .sector = g.sector,
 		.is_back = true,
@@ -135,10 +139,10 @@ static void judge_ways(const struct im_plan_context *ctx, const struct im_layout
 
 	job->way_back = (struct im_way){
 		.name = "back", .align = im_alignment_of(job->start - im_min(job->start, job->back.add)),
-		.bytes_moved = job->back.head, .is_feasible = job->before >= job->back.add,
+		.bytes_moved = job->back.head, .is_feasible = job->before >= job->back.add && !job->is_bound,
 	};
 	if (!job->way_back.is_feasible)
-		job->way_back.missing = job->start < l->floor ? UINT64_MAX : job->back.add - job->before;
+		job->way_back.missing = job->start < l->floor || job->is_bound ? UINT64_MAX : job->back.add - job->before;
 	job->way_insert = (struct im_way){
 		.name = "insert", .align = im_alignment_of(job->start), .bytes_moved = job->insert.length - job->insert.head,
 		.is_feasible = job->behind >= grow,
@@ -208,9 +212,9 @@ static int nothing_fits(const struct job *job, const struct im_layout *l, struct
 	if (job->way_back.missing != UINT64_MAX)
 		snprintf(before, sizeof(before), "%" PRIu64 " bytes are missing before it", job->way_back.missing);
 	return im_error_at(err, IM_EREFUSED, job->v->start, "there is no room for %" PRIu64 " more bytes of reserved sectors in"
-			   " the FAT volume at byte %" PRIu64 " (partition %d): %s, and %" PRIu64 " bytes are missing behind"
-			   " it%s", job->back.add, job->start, job->v->number, before, job->way_insert.missing,
-			   l->may_grow ? "" : ", as the image may not grow");
+			   " the FAT volume at byte %" PRIu64 ": %s, and %" PRIu64 " bytes are missing behind it%s; make room next to"
+			   " it, or leave it as it is: it is only a warning", job->back.add, job->start, before,
+			   job->way_insert.missing, l->may_grow ? "" : ", as the image may not grow");
 }
 
 /* Code in the boot sector that knows sectors by number would find other ones there. */

@@ -21,11 +21,14 @@ struct gpt_job {
 static uint64_t old_tail(const struct gpt_job *job)
 {
 	const struct im_gpt *g = job->gpt;
-	uint64_t lba = g->primary.state == IM_FOUND ? g->primary.other_lba : g->backup.my_lba;
+	uint64_t lba = g->primary.state == IM_FOUND ? g->primary.other_lba : g->backup.my_lba, off;
 
 	if (g->backup.state == IM_FOUND)
 		return g->backup.array_lba * job->ss;
-	return lba * job->ss - job->array_size;
+	/* one that is said to lie past the end has no place yet */
+	if (!im_mul(lba, job->ss, &off) || off >= job->ctx->layout->disk_size || off < job->array_size)
+		return 0;
+	return off - job->array_size;
 }
 
 static void place_backup(struct gpt_job *job)
@@ -101,6 +104,21 @@ static struct gpt_job job_of(struct im_plan_context *ctx)
 	job.array_size = im_gpt_array_size(job.used, job.ss);
 	place_backup(&job);
 	return job;
+}
+
+int im_gpt_places(struct im_plan_context *ctx, struct im_gpt_places *p, struct im_error *err)
+{
+	const struct im_gpt *g = &ctx->scan->gpt;
+	struct gpt_job job = job_of(ctx);
+
+	if (job.backup_lba >= ctx->layout->new_size / job.ss || job.backup_array_lba + job.array_size / job.ss > job.backup_lba)
+		return im_error_set(err, IM_EREFUSED, "the GPT has no room for its backup at the end of the disk; restore it first"
+				    " (`gdisk`)");
+	*p = (struct im_gpt_places){
+		.primary_array = (g->primary.state == IM_FOUND ? g->primary.array_lba : 2) * job.ss,
+		.backup = job.backup_lba * job.ss, .backup_array = job.backup_array_lba * job.ss, .array_size = job.array_size,
+	};
+	return 0;
 }
 
 int im_map_vacate_gpt(struct im_plan_context *ctx, struct im_error *err)

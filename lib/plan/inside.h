@@ -32,7 +32,7 @@ int im_inside_lay(struct im_plan_context *ctx, size_t i, uint64_t new_start, str
 /* What the admin should know of the repairs. */
 int im_inside_notes(struct im_plan_context *ctx, struct im_error *err);
 
-/* ---- NTFS (ntfs_inside.c, ntfs_places.c, ntfs_verify.c) ---- */
+/* ---- NTFS (ntfs_*.c) ---- */
 
 int im_ntfs_inside(struct im_inside *inside, const struct im_volume *v, struct im_dev *vol,
 		   const struct im_plan_options *options, struct im_error *err);
@@ -47,11 +47,9 @@ void im_ntfs_places_free(struct im_ntfs_places *places);
 /* Why a repair of the boot area changes the byte at off, into reason. 1; 0 when it has no business to; -1. */
 int im_ntfs_places_reason(struct im_ntfs_places *places, uint64_t off, char *reason, size_t size, struct im_error *err);
 
-/* Is this cluster free in the volume as it is? */
-int im_ntfs_places_is_free(struct im_ntfs_places *places, uint64_t lcn, bool *is_free, struct im_error *err);
-
-/* Does the corrected volume keep the rule, and does every stream that moved hold what it held? IM_EREFUSED. */
-int im_ntfs_verify(struct im_ntfs_places *places, struct im_dev *old, struct im_dev *new, const struct im_boot_area *area,
+/* Does the corrected volume keep the rule, and is all else what it was? IM_EREFUSED; see ntfs_check.h. */
+struct im_ntfs_repair;
+int im_ntfs_verify(struct im_dev *old, struct im_dev *new, const struct im_ntfs_repair *r, const struct im_boot_area *area,
 		   struct im_error *err);
 
 #endif

@@ -119,6 +119,30 @@ static int look_around(struct im_plan_context *ctx, const struct im_reserve *r, 
 		r->grow ? look_at(ctx, end, r->grow, "partition", err) : 0;
 }
 
+#define GRUB_LISTS 0x1f4	/* of the first sector of GRUB's next stage: entries go downwards from here */
+#define GRUB_ENTRY 12		/* bytes: first sector u64, number of sectors u16, segment u16; ended by number 0 */
+
+/* Does the plan change a sector of GRUB's next stage, which begins at off? Its first sector lists the others; where
+ * the list makes no sense, everything up to the first partition counts. */
+static bool changes_grub(struct im_plan_context *ctx, uint64_t off, uint64_t ss)
+{
+	uint8_t first[512];
+	uint64_t start, len;
+
+	if (is_changed(ctx->map, off, ss))
+		return true;
+	if (off + sizeof(first) > ctx->dev->size || im_dev_read(ctx->dev, off, first, sizeof(first), NULL) < 0)
+		return true;
+	for (int at = GRUB_LISTS; at >= 0x100; at -= GRUB_ENTRY) {
+		len = im_get16(first + at + 8) * ss;
+		if (!len)
+			return false;
+		if (!im_mul(im_get64(first + at), ss, &start) || start >= ctx->dev->size || is_changed(ctx->map, start, len))
+			return true;
+	}
+	return true;
+}
+
 /* GRUB 2's boot.img: its name among its messages, and at 0x5C the absolute sector of its next stage. */
 static int check_grub(struct im_plan_context *ctx, const uint8_t code[512], struct im_error *err)
 {
@@ -126,7 +150,7 @@ static int check_grub(struct im_plan_context *ctx, const uint8_t code[512], stru
 
 	if (!memmem(code, 440, "GRUB ", 5))
 		return 0;
-	if (!im_mul(lba, ss, &off) || off >= ctx->dev->size || !is_changed(ctx->map, off, 32768))
+	if (!im_mul(lba, ss, &off) || off >= ctx->dev->size || !changes_grub(ctx, off, ss))
 		return im_plan_note(ctx->plan, err, "GRUB in sector 0 loads its next stage from sector %" PRIu64 ", which the plan"
 				    " leaves alone; block lists inside partitions are not checked", lba);
 	if (!ctx->options->allow_boot_code)

@@ -28,15 +28,54 @@ static int check_snapshots(const struct im_boot_area *area, const struct im_plan
 			   " (`vssadmin delete shadows`), or allow it with --allow=snapshots");
 }
 
+static bool is_stream_of(const struct im_ntfs_owner *o, const struct im_ntfs_wanted *w)
+{
+	return o->record == w->record && o->type == w->type && o->name_len == w->name_len &&
+	       memcmp(o->name, w->name, 2u * w->name_len) == 0;
+}
+
+/* The streams of the owners as libntfs-3g wants them, each once, though it may own several runs there; *n of them. */
+static struct im_ntfs_wanted *wanted_of(const struct im_boot_area *area, size_t *n, struct im_error *err)
+{
+	struct im_ntfs_wanted *s = calloc(area->owners.n + 1, sizeof(*s));
+
+	*n = 0;
+	if (!s)
+		im_error_nomem(err);
+	for (size_t i = 0; s && i < area->owners.n; i++) {
+		const struct im_ntfs_owner *o = &area->owners.v[i].owner;
+		size_t k = 0;
+
+		while (k < *n && !is_stream_of(o, &s[k]))
+			k++;
+		if (k < *n)
+			continue;
+		s[k] = (struct im_ntfs_wanted){ .record = o->record, .type = o->type, .name_len = o->name_len };
+		memcpy(s[k].name, o->name, 2u * o->name_len);
+		(*n)++;
+	}
+	return s;
+}
+
+/* The first owner of the wanted stream. */
+static const struct im_area_owner *owner_of(const struct im_boot_area *area, const struct im_ntfs_wanted *w)
+{
+	size_t i = 0;
+
+	while (i + 1 < area->owners.n && !is_stream_of(&area->owners.v[i].owner, w))
+		i++;
+	return &area->owners.v[i];
+}
+
 /* The FROM segments. */
-static int lay_moves(struct im_inside *inside, const struct im_ntfs_repair *r, const struct im_boot_area *area,
-		     struct im_error *err)
+static int lay_moves(struct im_inside *inside, const struct im_ntfs_repair *r, const struct im_ntfs_wanted *streams,
+		     const struct im_boot_area *area, struct im_error *err)
 {
 	char reason[REASON_SIZE];
 
 	for (size_t i = 0; i < r->moves.n; i++) {
 		const struct im_ntfs_move *m = &r->moves.v[i];
-		const struct im_area_owner *o = &area->owners.v[m->stream];
+		const struct im_area_owner *o = owner_of(area, &streams[m->stream]);
 
 		snprintf(reason, sizeof(reason), "%s (%s) leaves the boot area: VCN %" PRIu64, o->name, o->what, m->vcn);
 		if (im_map_from(&inside->map, m->to, m->len, m->from, reason, err) < 0)
@@ -208,42 +247,26 @@ static int add_notes(struct im_inside *inside, const struct im_ntfs_repair *r, c
 }
 
 /* Moves, blocks, log; each on top of the one before. */
-static int lay_all(struct im_inside *inside, const struct im_ntfs_repair *r, const struct im_boot_area *area,
-		   struct im_dev *vol, struct im_error *err)
+static int lay_all(struct im_inside *inside, const struct im_ntfs_repair *r, const struct im_ntfs_wanted *streams,
+		   const struct im_boot_area *area, struct im_dev *vol, struct im_error *err)
 {
 	struct im_ntfs_places *places = im_ntfs_places_new(vol, r->overlay, area, err);
 	struct im_dev *view = im_map_view(&inside->map, vol, err);
 	int rc = -1;
 
-	if (places && view && lay_moves(inside, r, area, err) == 0 && lay_blocks(inside, r, area, places, view, err) == 0 &&
+	if (places && view && lay_moves(inside, r, streams, area, err) == 0 && lay_blocks(inside, r, area, places, view, err) == 0 &&
 	    lay_log(inside, view, err) == 0)
-		rc = im_ntfs_verify(places, vol, view, area, err);
+		rc = im_ntfs_verify(vol, view, r, area, err);
 	im_dev_close(view);
 	im_ntfs_places_free(places);
 	return rc;
-}
-
-/* The streams of the owners as libntfs-3g wants them. */
-static struct im_ntfs_wanted *wanted_of(const struct im_boot_area *area, struct im_error *err)
-{
-	struct im_ntfs_wanted *s = calloc(area->owners.n + 1, sizeof(*s));
-
-	if (!s)
-		im_error_nomem(err);
-	for (size_t i = 0; s && i < area->owners.n; i++) {
-		const struct im_ntfs_owner *o = &area->owners.v[i].owner;
-
-		s[i] = (struct im_ntfs_wanted){ .record = o->record, .type = o->type, .name_len = o->name_len };
-		memcpy(s[i].name, o->name, 2u * o->name_len);
-	}
-	return s;
 }
 
 int im_ntfs_inside(struct im_inside *inside, const struct im_volume *v, struct im_dev *vol,
 		   const struct im_plan_options *options, struct im_error *err)
 {
 	struct im_ntfs_wish wish = {
-		.area = v->area->clusters, .n_streams = v->area->owners.n, .keep_header = v->area->has_vss,
+		.area = v->area->clusters, .keep_header = v->area->has_vss,
 		.allow_dirty = options->allow_dirty, .allow_snapshots = options->allow_snapshots,
 	};
 	struct im_ntfs_wanted *streams;
@@ -252,9 +275,9 @@ int im_ntfs_inside(struct im_inside *inside, const struct im_volume *v, struct i
 
 	if (check_snapshots(v->area, options, err) < 0)
 		return -1;
-	wish.streams = streams = wanted_of(v->area, err);
+	wish.streams = streams = wanted_of(v->area, &wish.n_streams, err);
 	if (streams && im_map_init(&inside->map, vol->size, vol->size, err) == 0 && im_ntfs_repair(vol, &wish, &r, err) == 0 &&
-	    lay_all(inside, &r, v->area, vol, err) == 0)
+	    lay_all(inside, &r, streams, v->area, vol, err) == 0)
 		rc = add_notes(inside, &r, v, options, err);
 	im_ntfs_repair_free(&r);
 	free(streams);

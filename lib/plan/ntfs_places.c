@@ -121,7 +121,8 @@ void im_ntfs_places_free(struct im_ntfs_places *p)
 	free(p);
 }
 
-int im_ntfs_places_is_free(struct im_ntfs_places *p, uint64_t lcn, bool *is_free, struct im_error *err)
+/* Is this cluster free in the volume as it is? */
+static int is_free_now(struct im_ntfs_places *p, uint64_t lcn, bool *is_free, struct im_error *err)
 {
 	uint8_t byte;
 	int got = im_ntfs_read_runs(&p->old, &p->bitmap.runs, lcn / 8, &byte, 1, err);
@@ -225,7 +226,7 @@ int im_ntfs_places_reason(struct im_ntfs_places *p, uint64_t off, char *reason, 
 		snprintf(reason, size, "old place of what had to leave the boot area as well");
 		return 1;
 	}
-	if (im_ntfs_places_is_free(p, off / cluster, &is_free, err) < 0)
+	if (is_free_now(p, off / cluster, &is_free, err) < 0)
 		return -1;
 	snprintf(reason, size, "new place of what leaves the boot area");
 	return is_free;

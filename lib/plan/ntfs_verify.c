@@ -1,19 +1,29 @@
-/* ntfs_verify.c - our own reader judges the corrected volume before it becomes part of a plan. */
+/* ntfs_verify.c - the order in which a corrected NTFS volume is judged; see ntfs_check.h. */
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "fmt/ntfs_runs.h"
 #include "plan/inside.h"
-#include "scan/ntfs_area.h"
+#include "plan/ntfs_check.h"
 
-struct verify {
-	struct im_ntfs_places *places;
-	struct im_ntfs old, new;
-	const struct im_boot_area *area;
-	uint8_t *a, *b;			/* a cluster each */
-};
+#define LCNS 0x30u		/* of a boot sector: LCN of $MFT and of its mirror, 8 bytes each */
+#define LCNS_SIZE 16u
+
+int im_ntfs_check_fail(struct im_error *err, const char *fmt, ...)
+{
+	char why[400];
+	va_list ap;
+
+	/* a read error says more */
+	if (err && err->code == IM_EIO)
+		return -1;
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	return im_error_set(err, IM_EREFUSED, "the NTFS volume could not be corrected: %s; run chkdsk and try again", why);
+}
 
 static int check_area(struct im_dev *new, struct im_error *err)
 {
@@ -22,128 +32,103 @@ static int check_area(struct im_dev *new, struct im_error *err)
 	int got = im_boot_area_look(&after, new, true, &why, err);
 	bool is_bad;
 
-	if (got == IM_DAMAGED)
-		return im_error_set(err, IM_EREFUSED, "the NTFS volume could not be corrected: afterwards %s", why);
 	if (got != IM_FOUND)
-		return -1;
+		return got < 0 ? -1 : im_ntfs_check_fail(err, "afterwards %s", why);
 	is_bad = im_boot_area_is_bad(&after) || after.damaged;
 	im_boot_area_free(&after);
-	if (is_bad)
-		return im_error_set(err, IM_EREFUSED, "the NTFS volume could not be corrected: its boot area would still not be all"
-				    " $Boot's");
+	return is_bad ? im_ntfs_check_fail(err, "its boot area would still not be all $Boot's") : 0;
+}
+
+/* The first sector, and the backup behind the counted ones: they may only say where $MFT and its mirror are now. */
+static int check_boot_sectors(const struct im_ntfs_check *c, struct im_error *err)
+{
+	uint8_t old[IM_BPB_SIZE], new[IM_BPB_SIZE], backup[IM_BPB_SIZE], was[IM_BPB_SIZE];
+
+	if (im_dev_read(c->old.vol, 0, old, sizeof(old), err) < 0 || im_dev_read(c->new.vol, 0, new, sizeof(new), err) < 0)
+		return -1;
+	memcpy(old + LCNS, new + LCNS, LCNS_SIZE);
+	/* where they say that $MFT is has been read: it is the new one */
+	if (memcmp(old, new, sizeof(old)) != 0)
+		return im_ntfs_check_fail(err, "the boot sector would change in more than the places of $MFT and its mirror");
+	if (c->old.g.size + sizeof(backup) > c->old.vol->size)
+		return 0;
+	if (im_dev_read(c->old.vol, c->old.g.size, was, sizeof(was), err) < 0 ||
+	    im_dev_read(c->new.vol, c->old.g.size, backup, sizeof(backup), err) < 0)
+		return -1;
+	if (memcmp(was, backup, sizeof(was)) != 0 && memcmp(new, backup, sizeof(new)) != 0)
+		return im_ntfs_check_fail(err, "the backup boot sector would be no copy of the first one");
 	return 0;
 }
 
-/* Structures that the repair itself edits, or resets: their content is judged by what may change in them. */
-static bool is_edited(const struct im_ntfs_owner *o)
+static bool is_moved_away(const struct im_boot_area *area, uint64_t lcn)
 {
-	if (o->type == IM_NTFS_INDEX_ALLOCATION)
-		return o->record == IM_NTFS_ROOT;
-	if (o->name_len)
-		return false;
-	if (o->record == IM_NTFS_MFT)
-		return o->type == IM_NTFS_DATA || o->type == IM_NTFS_BITMAP_ATTR;
-	return o->type == IM_NTFS_DATA && o->record <= IM_NTFS_BITMAP;
+	for (size_t i = 0; i < area->owners.n; i++)
+		if (lcn >= area->owners.v[i].owner.run.lcn && lcn - area->owners.v[i].owner.run.lcn < area->owners.v[i].owner.run.len)
+			return true;
+	return false;
 }
 
-static int differs(const struct im_area_owner *o, uint64_t vcn, struct im_error *err)
+/* The rest of the boot area: zeros where data has left, else what it was. */
+static int check_area_bytes(const struct im_ntfs_check *c, struct im_error *err)
 {
-	return im_error_set(err, IM_EREFUSED, "the NTFS volume could not be corrected: VCN %" PRIu64 " of MFT record %" PRIu64
-			    " (attribute 0x%x) would not hold what it holds now", vcn, o->owner.record, o->owner.type);
-}
+	uint8_t old[512], new[512];
 
-/* One cluster of a stream that has another place: free before, and the same bytes. */
-static int check_cluster(struct verify *v, const struct im_area_owner *o, uint64_t vcn, uint64_t from, uint64_t to,
-			 struct im_error *err)
-{
-	uint64_t cluster = v->old.g.cluster, at = from * cluster;
-	bool is_free = false;
+	for (uint64_t off = 512; off < 8192; off += sizeof(old)) {
+		bool leaves = is_moved_away(c->area, off / c->old.g.cluster) && !(c->area->has_vss && off == IM_VSS_HEADER);
 
-	if (to == IM_NTFS_HOLE || from == IM_NTFS_HOLE || im_ntfs_places_is_free(v->places, to, &is_free, err) < 0 || !is_free)
-		return from == IM_NTFS_HOLE || to == IM_NTFS_HOLE || !is_free ? differs(o, vcn, err) : -1;
-	if (is_edited(&o->owner))
-		return 0;
-	if (im_dev_read(v->old.vol, at, v->a, cluster, err) < 0 || im_dev_read(v->new.vol, to * cluster, v->b, cluster, err) < 0)
-		return -1;
-	if (v->area->has_vss && at <= IM_VSS_HEADER && IM_VSS_HEADER < at + cluster)
-		memset(v->a + (IM_VSS_HEADER - at), 0, IM_VSS_HEADER_SIZE);
-	return memcmp(v->a, v->b, cluster) == 0 ? 0 : differs(o, vcn, err);
-}
-
-static int check_runs(struct verify *v, const struct im_area_owner *o, const struct im_ntfs_stream *old,
-		      const struct im_ntfs_stream *new, struct im_error *err)
-{
-	uint64_t end = im_ntfs_runs_end(&old->runs), n;
-
-	for (uint64_t vcn = 0; vcn < end; vcn += n) {
-		const struct im_ntfs_run *a = im_ntfs_runs_at(&old->runs, vcn), *b = im_ntfs_runs_at(&new->runs, vcn);
-		uint64_t from = im_ntfs_runs_lcn(&old->runs, vcn), to = im_ntfs_runs_lcn(&new->runs, vcn);
-
-		if (!b)
-			return differs(o, vcn, err);
-		n = im_min(a->vcn + a->len, b->vcn + b->len) - vcn;
-		for (uint64_t i = 0; from != to && i < n; i++)
-			if (check_cluster(v, o, vcn + i, from + i, to + i, err) < 0)
-				return -1;
+		if (im_dev_read(c->old.vol, off, old, sizeof(old), err) < 0 || im_dev_read(c->new.vol, off, new, sizeof(new), err) < 0)
+			return -1;
+		if (leaves ? !im_is_zero(new, sizeof(new)) : memcmp(old, new, sizeof(old)) != 0)
+			return im_ntfs_check_fail(err, "byte %" PRIu64 " of the boot area would not be what it should", off);
 	}
 	return 0;
 }
 
-/* A stream before and after; closed by the caller where this returns FOUND. */
-static int open_stream(struct im_ntfs *fs, const struct im_ntfs_owner *o, struct im_ntfs_stream *s, struct im_error *err)
+/* What was copied as it was went to clusters that come into use. */
+static int check_moves(const struct im_ntfs_check *c, const struct im_ntfs_repair *r, struct im_error *err)
 {
-	struct im_ntfs_file file;
-	int got = im_ntfs_file_open(fs, o->record, &file, err);
+	uint64_t cluster = c->old.g.cluster;
 
-	if (got != IM_FOUND)
-		return got;
-	got = im_ntfs_stream(fs, &file, o->type, o->name, o->name_len, s, err);
-	im_ntfs_file_close(&file);
-	return got;
+	for (size_t i = 0; i < r->moves.n; i++) {
+		const struct im_ntfs_move *m = &r->moves.v[i];
+
+		for (uint64_t off = m->to; off < m->to + m->len; off += 512)
+			if (!im_ntfs_ranges_have(&c->gained, off / cluster))
+				return im_ntfs_check_fail(err, "something would be copied over cluster %" PRIu64, off / cluster);
+	}
+	return 0;
 }
 
-static int check_owner(struct verify *v, const struct im_area_owner *o, struct im_error *err)
+static int check(struct im_ntfs_check *c, const struct im_ntfs_repair *r, struct im_error *err)
 {
-	struct im_ntfs_stream old = { 0 }, new = { 0 };
-	int a = open_stream(&v->old, &o->owner, &old, err), b = a == IM_FOUND ? open_stream(&v->new, &o->owner, &new, err) : a;
-	int rc = -1;
-
-	if (a < 0 || b < 0)
-		goto out;
-	if (a != IM_FOUND || b != IM_FOUND)
-		rc = differs(o, 0, err);
-	else if (o->owner.type == IM_NTFS_ATTRIBUTE_LIST)
-		rc = 0;		/* it may have grown, or shrunk into its record */
-	else if (old.size != new.size || old.initialized != new.initialized || old.allocated != new.allocated)
-		rc = differs(o, 0, err);
-	else
-		rc = check_runs(v, o, &old, &new, err);
-out:
-	im_ntfs_stream_close(&old);
-	im_ntfs_stream_close(&new);
-	return rc;
+	if (check_boot_sectors(c, err) < 0 || check_area_bytes(c, err) < 0 || im_ntfs_check_bits(c, err) < 0 ||
+	    check_moves(c, r, err) < 0 || im_ntfs_check_records(c, err) < 0)
+		return -1;
+	for (size_t i = 0; i < c->files.n; i++)
+		if (im_ntfs_check_file(c, c->files.v[i], err) < 0)
+			return -1;
+	return 0;
 }
 
-int im_ntfs_verify(struct im_ntfs_places *places, struct im_dev *old, struct im_dev *new, const struct im_boot_area *area,
+int im_ntfs_verify(struct im_dev *old, struct im_dev *new, const struct im_ntfs_repair *r, const struct im_boot_area *area,
 		   struct im_error *err)
 {
-	struct verify v = { .places = places, .area = area };
-	const char *why;
-	int rc = -1;
+	struct im_ntfs_check c = { .area = area };
+	const char *why = "";
+	int a, b, rc = -1;
 
 	if (check_area(new, err) < 0)
 		return -1;
-	if (im_ntfs_open(&v.old, old, &why, err) != IM_FOUND || im_ntfs_open(&v.new, new, &why, err) != IM_FOUND)
-		goto out;
-	v.a = malloc(v.old.g.cluster);
-	v.b = malloc(v.old.g.cluster);
-	rc = v.a && v.b ? 0 : im_error_nomem(err);
-	for (size_t i = 0; rc == 0 && i < area->owners.n; i++)
-		rc = check_owner(&v, &area->owners.v[i], err);
-out:
-	im_ntfs_close(&v.old);
-	im_ntfs_close(&v.new);
-	free(v.a);
-	free(v.b);
+	a = im_ntfs_open(&c.old, old, &why, err);
+	b = a == IM_FOUND ? im_ntfs_open(&c.new, new, &why, err) : a;
+	if (b == IM_FOUND)
+		rc = check(&c, r, err);
+	else if (b >= 0)
+		im_ntfs_check_fail(err, "%s", why);
+	im_ntfs_close(&c.old);
+	im_ntfs_close(&c.new);
+	im_vec_free(&c.gained);
+	im_vec_free(&c.lost);
+	im_vec_free(&c.files);
 	return rc;
 }

@@ -124,6 +124,8 @@ static int build_map(struct im_plan_context *ctx, struct im_error *err)
 	bool gpt = ctx->scan->table == IM_TABLE_GPT && (layout_changes(l) || gpt_wanted(ctx));
 	bool dos = ctx->scan->table == IM_TABLE_DOS && layout_changes(l);
 
+	if (ctx->plan && (gpt || dos || l->add_table) && im_plan_guard(ctx, err) < 0)
+		return -1;
 	if (im_map_init(ctx->map, l->disk_size, l->new_size, err) < 0)
 		return -1;
 	if ((gpt && im_map_vacate_gpt(ctx, err) < 0) || im_map_moves(ctx, err) < 0 ||

@@ -151,6 +151,15 @@ int im_map_volumes(struct im_plan_context *ctx, struct im_error *err);
 int im_map_literal(struct im_plan_context *ctx, uint64_t off, const uint8_t *data, uint64_t len, const char *reason,
 		   struct im_error *err);
 
+/* Where the GPT's structures come to lie, in bytes. IM_EREFUSED where they do not fit. */
+struct im_gpt_places {
+	uint64_t primary_array, backup, backup_array, array_size;
+};
+int im_gpt_places(struct im_plan_context *ctx, struct im_gpt_places *places, struct im_error *err);
+
+/* Does nothing lie over anything else, now and after the correction? Else IM_EREFUSED. */
+int im_plan_guard(struct im_plan_context *ctx, struct im_error *err);
+
 /* New start of byte range [off, …) of the old disk, as the layout moves it. */
 uint64_t im_layout_moved(const struct im_layout *layout, uint64_t off);
 /* New start and size of the partition or volume that began at byte `start` and had `size` bytes: as the layout

@@ -10,6 +10,9 @@
 #include "base/bytes.h"
 #include "scan/scan.h"
 
+#define FIXED_DISK 0xf8		/* media byte */
+#define FLOPPY_MAX 2949120u	/* bytes of the largest floppy disk */
+
 int im_scan_fat(const struct im_volume *v, struct im_dev *dev, struct im_fat_geometry *g, struct im_error *err)
 {
 	struct im_dev *window;
@@ -41,6 +44,7 @@ int im_scan_fat_area(struct im_scan *scan, struct im_dev *dev, const struct im_v
 	struct im_fat_geometry g;
 	struct im_finding *f;
 	char where[32] = "";
+	bool is_floppy;
 	int got = im_scan_fat(v, dev, &g, err);
 
 	if (got <= 0 || g.reserved >= IM_RESERVED || g.reserved >= v->there)
@@ -49,13 +53,15 @@ int im_scan_fat_area(struct im_scan *scan, struct im_dev *dev, const struct im_v
 			im_min(v->there, IM_RESERVED) - g.reserved, v->number, err);
 	if (!f)
 		return -1;
+	is_floppy = !v->number && g.media != FIXED_DISK && v->size <= FLOPPY_MAX;
 	f->is_fixable = !scan->is_ambivalent && !scan->is_isohybrid && !scan->is_ldm && v->there == v->size &&
-		g.size <= v->size;
+		g.size <= v->size && !is_floppy;
 	im_volume_title(v, f->owner, sizeof(f->owner));
 	if (v->number)
 		snprintf(where, sizeof(where), " (partition %d)", v->number);
 	snprintf(f->message, sizeof(f->message), "the reserved sectors of the %s%s end at its byte %" PRIu32 ": %s in its"
 		 " first 8192 bytes, which belong to the boot area%s", f->owner, where, g.reserved, contents(&g),
+		 is_floppy ? "; it is the image of a floppy disk, which must keep its size, so this stays" :
 		 g.size > v->size ? "; the volume is larger than its place" : "");
 	return 0;
 }

@@ -23,6 +23,7 @@ static int look_at_boot(struct im_ntfs *fs, struct im_boot_area *area, struct im
 		return got;
 	area->declared = im_min(boot.size, im_min(boot.allocated, boot.initialized));
 	area->is_elsewhere = boot.is_resident || im_ntfs_runs_lcn(&boot.runs, 0) != 0;
+	area->is_odd = boot.runs.n > 1;
 	for (uint64_t vcn = 0; !boot.is_resident && vcn < area->clusters && im_ntfs_runs_lcn(&boot.runs, vcn) == vcn; vcn++)
 		area->covered += fs->g.cluster;
 	im_ntfs_stream_close(&boot);
@@ -118,7 +119,8 @@ static int look(struct im_ntfs *fs, struct im_boot_area *area, bool deep, const 
 	got = im_vss_look(fs->vol, &area->vss, err);
 	if (got < 0)
 		return -1;
-	area->has_vss = got == IM_FOUND;
+	/* the identifier alone may stand in anybody's file */
+	area->has_vss = got == IM_FOUND && area->vss.is_sound;
 	return deep || im_boot_area_is_bad(area) ? walk(fs, area, free_mask, err) : IM_FOUND;
 }
 

@@ -20,12 +20,13 @@ struct im_boot_area {
 	uint64_t clusters;		/* of the boot area: LCN 0 … clusters - 1 */
 	uint64_t covered, declared;	/* bytes: of $Boot from LCN 0 on without a gap; its smallest size */
 	bool is_elsewhere;		/* $Boot does not start at LCN 0 */
+	bool is_odd;			/* it is in more than one piece */
 	unsigned free_clusters;		/* of the boot area, marked free in $Bitmap */
 	bool mft_in_area;		/* does the boot sector's LCN of $MFT or $MFTMirr lie in it? */
 	bool is_walked;			/* the owners are known */
 	IM_VEC(struct im_area_owner) owners;
 	uint64_t more, damaged, first_damaged;	/* as in struct im_ntfs_owners */
-	bool has_vss;
+	bool has_vss;			/* a sound header of shadow copies is there */
 	struct im_vss vss;
 };
 

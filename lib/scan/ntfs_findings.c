@@ -22,6 +22,15 @@ static void name_volume(const struct im_volume *v, char out[200])
 		snprintf(out, 200, "the %s", title);
 }
 
+/* The boot sector says that $MFT or its mirror is in the boot area, and neither is. */
+static bool is_mft_lost(const struct im_boot_area *a)
+{
+	for (size_t i = 0; i < a->owners.n; i++)
+		if (a->owners.v[i].owner.record <= IM_NTFS_MIRROR)
+			return false;
+	return a->mft_in_area;
+}
+
 static int damaged(struct im_scan *scan, const struct im_volume *v, const char *why, struct im_error *err)
 {
 	struct im_finding *f = im_scan_add(scan, "ntfs-damaged", IM_WARNING, v->start, IM_RESERVED, v->number, err);
@@ -40,6 +49,8 @@ static int damaged_records(struct im_scan *scan, const struct im_volume *v, cons
 {
 	char why[200];
 
+	if (is_mft_lost(a))
+		return damaged(scan, v, "its boot sector and $MFT do not agree about where $MFT or its mirror is", err);
 	if (!a->damaged)
 		return 0;
 	snprintf(why, sizeof(why), "%" PRIu64 " records of its $MFT are damaged, the first of them %" PRIu64, a->damaged,
@@ -56,6 +67,10 @@ static const char *why_not(const struct im_volume *v, const struct im_boot_area 
 		return "the volume is larger than its partition";
 	if (a->is_elsewhere)
 		return "$Boot is not where it must begin; run chkdsk first";
+	if (a->is_odd && a->covered < IM_RESERVED)
+		return "$Boot is in several pieces; run chkdsk first";
+	if (is_mft_lost(a))
+		return "the boot sector and $MFT do not agree about where $MFT or its mirror is; run chkdsk first";
 	if (a->damaged)
 		return "$MFT is damaged, so that more may lie there unseen; run chkdsk first";
 	if (a->more)

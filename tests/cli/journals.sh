@@ -168,6 +168,37 @@ dd if=/dev/zero of=$JOURNAL bs=4096 seek=$((log / 4096)) count=$(((($(size_of $J
 	conv=notrunc status=none
 is_damaged "a journal without its log"
 
+# ---- a head of which a power cut has left a part: nothing was written to the image yet
+
+# half_made: the journal as a cut in its making leaves it, the image untouched. Zeros from $1 on in the head.
+half_made() {
+	repaired
+	cp old.img disk.img
+	dd if=/dev/zero of=$JOURNAL bs=1 seek="$1" count=$((4096 - $1)) conv=notrunc status=none
+	dd if=/dev/zero of=$JOURNAL bs=4096 seek=$((log / 4096)) count=64 conv=notrunc status=none
+}
+
+for at in 512 1024 4092; do
+	half_made $at
+	run 0 status --json disk.img
+	check_eq "state with half a head" not-started "$(jq -r .state out)"
+	refused 4 "half a head" $JOURNAL resume --yes disk.img
+	run 0 undo --yes disk.img
+	cmp old.img disk.img || fail "undo with half a head has written to the image"
+	no_journal disk.img
+	half_made $at
+	run 1 fix --yes disk.img
+	cmp fixed.img disk.img || fail "fix with half a head in the way: not the same bytes"
+	run 0 undo --yes disk.img
+	half_made $at
+	run 0 discard --yes disk.img
+	no_journal disk.img
+done
+rm -f $JOURNAL
+truncate -s 4096 $JOURNAL
+run 1 fix --yes disk.img
+run 0 undo --yes disk.img
+
 repaired
 cp old.img disk.img
 nothing_fits "an image rolled back"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# mutants.sh - the test of the crash campaign: executors broken on purpose, each of which it must catch.
+# mutants.sh - the test of the crash and fault campaigns: executors broken on purpose, each of which they must catch.
 #
 # tests/crash/mutants/*.patch, each with a sentence on top that says what is broken. The patched file is compiled and
 # linked in front of the library; the campaign over it must end with a loss. A patch that no longer applies must be
@@ -23,13 +23,20 @@ done
 
 # The campaigns that every mutant goes through until one catches it.
 campaigns=(
-	"--plans 40 --seed 100 --cuts 30"
-	"--plans 1 --seed 7 --cuts 200 --shift 7680"
-	"--plans 1 --seed 7 --cuts 200 --shift 1048064"
-	"--plans 400 --seed 200 --cuts 60"
+	"campaign --plans 40 --seed 100 --cuts 30"
+	"campaign --plans 1 --seed 7 --cuts 200 --shift 7680"
+	"faults --plans 6 --seed 1 --points 60"
+	"campaign --plans 1 --seed 7 --cuts 200 --shift 1048064"
+	"campaign --plans 400 --seed 200 --cuts 60"
 )
 
-# build PATCH: the campaign with that mutant, as $work/campaign
+# link PROGRAM: one of the campaigns with the mutant in front of the library
+link() {
+	"$builddir/libtool" --quiet --tag=CC --mode=link gcc -pthread ${MUTANT_CFLAGS-} -o "$work/$1" "$work/mutant.o" \
+		"$builddir/tests/crash/$1.o" "$builddir/tests/support/libsupport.la" "$builddir/libimgmend-all.la"
+}
+
+# build PATCH: the campaigns with that mutant, as $work/campaign and $work/faults
 build() {
 	local file
 	file=$(sed -n 's,^+++ b/\([^[:blank:]]*\).*,\1,p' "$1")
@@ -38,9 +45,7 @@ build() {
 	patch -s -d "$work" -p1 <"$1" || fail "$(basename "$1") does not apply"
 	gcc -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -pthread -O1 -w ${MUTANT_CFLAGS-} -I"$builddir" -I"$srcdir/lib" \
 		-c "$work/$file" -o "$work/mutant.o" || fail "$(basename "$1") does not compile"
-	"$builddir/libtool" --quiet --tag=CC --mode=link gcc -pthread ${MUTANT_CFLAGS-} -o "$work/campaign" "$work/mutant.o" \
-		"$builddir/tests/crash/campaign.o" "$builddir/tests/support/libsupport.la" "$builddir/libimgmend-all.la" ||
-		fail "$(basename "$1") does not link"
+	link campaign && link faults || fail "$(basename "$1") does not link"
 }
 
 # is_caught: does one of the campaigns end with a loss? A mutant that dies or hangs is caught as well.
@@ -49,14 +54,14 @@ is_caught() {
 	for c in "${campaigns[@]}"; do
 		rc=0
 		# The words of a campaign are split on purpose.
-		timeout 100 "$work/campaign" $c >"$work/log" 2>&1 || rc=$?
+		timeout 100 "$work"/$c >"$work/log" 2>&1 || rc=$?
 		[ $rc -eq 0 ] || return 0
 	done
 	return 1
 }
 
 # The executor itself passes what most of the mutants fail at once.
-"$builddir/tests/crash/campaign" ${campaigns[0]} >"$work/log" 2>&1 || fail "the executor itself fails: $(cat "$work/log")"
+"$builddir/tests/crash"/${campaigns[0]} >"$work/log" 2>&1 || fail "the executor itself fails: $(cat "$work/log")"
 
 for mutant in "$srcdir"/tests/crash/mutants/*.patch; do
 	made=$((made + 1))

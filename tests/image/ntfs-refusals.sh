@@ -54,6 +54,14 @@ bad 512
 full 8
 ntfs_round plain
 
+# ---- clusters that $Bitmap calls free, and that are another file's: found by the whole MFT, not by $Bitmap
+bad 4096
+full 0
+map=$(ntfsmap -r vol 2>/dev/null | awk -F'\t' '$1 == 6 && $2 == "0x80" { print $5 * 4096; exit }')
+lcn=$(ntfs_start vol 65)
+printf '\0\0' | dd of=vol bs=1 seek=$((map + lcn / 8 + 1)) conv=notrunc status=none
+ntfs_refused "clusters that are free by \$Bitmap alone" 'belong to .*other.*Bitmap calls them free'
+
 # ---- two owners of one cluster: which of them is right, nobody knows
 bad 4096
 quiet mkbadntfs -b whole -o /other -x -l 1 -n 1 vol

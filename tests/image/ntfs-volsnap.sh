@@ -33,3 +33,20 @@ for c in 512 4096; do
 	cmp other got || fail "another file changed"
 	ntfs_undo vol
 done
+
+# The identifier alone is no header: it may stand in anybody's file, all of which moves.
+ntfs_format 4096 $((16 * MIB))
+{
+	head -c $damage /dev/urandom
+	printf '\153\207\010\070\166\301\110\116\267\256\004\004\156\154\307\122'
+	head -c 90000 /dev/urandom
+} >expected
+quiet ntfscp vol expected plain
+quiet mkbadntfs -o /plain vol
+ntfs_scan vol 0 plain
+check_eq "a collision with what is no header" "" "$(finding volsnap-collision severity)"
+ntfs_fix vol
+ntfs_good vol
+ntfscat -f vol /plain >got 2>err
+cmp expected got || fail "the file is not what it was, though no header lay over it"
+ntfs_undo vol

@@ -22,6 +22,7 @@ struct crash {
 	struct im_dev dev;
 	struct im_power *power;
 	struct state now, durable;
+	bool is_stale;		/* now holds what a failed flush lost */
 	IM_VEC(struct pending) queue;
 };
 
@@ -110,12 +111,26 @@ static int tick(struct crash *c, struct im_error *err)
 	return pw->is_off ? im_error_set(err, IM_EIO, "power is off") : 0;
 }
 
+/* Is this the operation that fails? */
+static bool is_fault(struct crash *c)
+{
+	return ++c->power->ops == c->power->fail_at && !c->power->is_off;
+}
+
+static int fault(struct crash *c, struct im_error *err)
+{
+	im_error_set(err, c->power->fault == IM_FAULT_ENOSPC ? IM_ENOSPC : IM_EIO, "a fault was injected");
+	return -1;
+}
+
 static int crash_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err)
 {
 	struct crash *c = (struct crash *)dev;
 
 	if (c->power->is_off)
 		return im_error_set(err, IM_EIO, "power is off");
+	if (is_fault(c))
+		return fault(c, err);
 	memcpy(buf, c->now.bytes + off, len);
 	return 0;
 }
@@ -134,14 +149,19 @@ static int enqueue(struct crash *c, struct pending p, struct im_error *err)
 static int crash_write(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err)
 {
 	struct crash *c = (struct crash *)dev;
-	struct pending p = { .off = off, .len = len, .data = malloc(len) };
+	struct pending p = { .off = off, .len = len, .data = malloc(len ? len : 1) };
+	bool fails = is_fault(c);
 
 	if (!p.data)
 		abort();
+	if (fails)
+		p.len = len = c->power->fault == IM_FAULT_HALF ? len / 2 : 0;
 	memcpy(p.data, buf, len);
 	if (!c->power->is_off)
 		memcpy(c->now.bytes + off, buf, len);
-	return enqueue(c, p, err);
+	if (enqueue(c, p, err) < 0)
+		return -1;
+	return fails ? fault(c, err) : 0;
 }
 
 static int crash_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
@@ -153,14 +173,48 @@ static int crash_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_
 	return rc;
 }
 
+/* Everything in the queue is durable now. */
+static void flush_queue(struct crash *c)
+{
+	for (size_t i = 0; i < c->queue.n; i++) {
+		const struct pending *p = &c->queue.v[i];
+
+		if (p->is_resize)
+			state_resize(&c->durable, p->off);
+		else if (p->len && p->off + p->len <= c->durable.size)	/* else an earlier flush lost the growth */
+			memcpy(c->durable.bytes + p->off, p->data, p->len);
+	}
+	queue_clear(c);
+}
+
+/* Only clean pages can be dropped. */
+static void crash_forget(struct im_dev *dev)
+{
+	struct crash *c = (struct crash *)dev;
+
+	if (!c->is_stale || c->queue.n)
+		return;
+	state_copy(&c->now, &c->durable);
+	dev->size = c->now.size;
+	c->is_stale = false;
+}
+
 static int crash_flush(struct im_dev *dev, struct im_error *err)
 {
 	struct crash *c = (struct crash *)dev;
 
 	if (tick(c, err) < 0)
 		return -1;
-	state_copy(&c->durable, &c->now);
-	queue_clear(c);
+	if (is_fault(c)) {
+		/* some of it may have got through */
+		c->power->mode = IM_CUT_RANDOM;
+		power_cut(c);
+		queue_clear(c);
+		c->is_stale = true;
+		return fault(c, err);
+	}
+	/* what an earlier flush lost is not made durable by this one */
+	flush_queue(c);
 	return 0;
 }
 
@@ -168,6 +222,8 @@ static int crash_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 {
 	struct crash *c = (struct crash *)dev;
 
+	if (is_fault(c))
+		return fault(c, err);
 	if (!c->power->is_off) {
 		state_resize(&c->now, size);
 		dev->size = size;
@@ -181,7 +237,8 @@ static int crash_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct i
 	uint64_t n = 0;
 	bool zero = false;
 
-	(void)err;
+	if (is_fault(c))
+		return fault(c, err);
 	/* sectors of zeros are holes, as on a host that finds them */
 	while (n < len) {
 		uint64_t piece = im_min(512 - (off + n) % 512, len - n);
@@ -210,7 +267,7 @@ static void crash_close(struct im_dev *dev)
 
 static const struct im_dev_ops crash_ops = {
 	.read = crash_read, .write = crash_write, .zero = crash_zero, .flush = crash_flush,
-	.resize = crash_resize, .extent = crash_extent, .close = crash_close,
+	.resize = crash_resize, .forget = crash_forget, .extent = crash_extent, .close = crash_close,
 };
 
 struct im_dev *im_crash_new(struct im_power *power, uint64_t size, uint32_t sector_size)
@@ -236,6 +293,7 @@ void im_crash_reboot(struct im_dev *dev)
 	queue_clear(c);
 	state_copy(&c->now, &c->durable);
 	dev->size = c->now.size;
+	c->is_stale = false;
 }
 
 uint8_t *im_crash_bytes(struct im_dev *dev)

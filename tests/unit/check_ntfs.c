@@ -393,8 +393,21 @@ static void mft_is_too_short(struct maker *m) { im_put64(attr_of(m, 0, 0x80) + 0
 static void mft_is_longer_than_its_runs(struct maker *m) { im_put64(attr_of(m, 0, 0x80) + 0x30, 1ull << 40); im_put64(attr_of(m, 0, 0x80) + 0x38, 1ull << 40); }
 static void mft_is_resident(struct maker *m) { attr_of(m, 0, 0x80)[8] = 0; }
 
+/* a boot sector and a runlist that agree about a volume much larger than its image */
+static void mft_passes_the_image(struct maker *m)
+{
+	uint8_t *a = attr_of(m, 0, 0x80);
+
+	im_put64(m->b + 0x28, 1ull << 40);
+	im_put32(a + 0x40 + 1, 0x7fffffff);
+	im_put64(a + 0x18, 0x7ffffffe);
+	for (int at = 0x28; at <= 0x38; at += 8)
+		im_put64(a + at, 0x7fffffffull * m->cluster);
+}
+
 static void (*const mft_damages[])(struct maker *m) = {
 	mft_runs_overlap_nothing, mft_is_a_hole, mft_is_too_short, mft_is_longer_than_its_runs, mft_is_resident,
+	mft_passes_the_image,
 };
 
 START_TEST(hostile_mft)

@@ -32,6 +32,7 @@ static struct im_dev *make(uint64_t catalog)
 	uint8_t *b = im_dev_mem_bytes(dev);
 
 	record(b + IM_VSS_HEADER, 1, IM_VSS_HEADER, 0);
+	im_put64(b + IM_VSS_HEADER + 24, IM_VSS_HEADER);
 	im_put64(b + IM_VSS_HEADER + 48, catalog);
 	record(b + CATALOG, 2, CATALOG, CATALOG + 0x4000);
 	im_put64(b + CATALOG + 0x80, 2);
@@ -76,6 +77,9 @@ static const struct {
 	{ "a header of another type", IM_VSS_HEADER + 20, 2, false, false },
 	{ "a header of an unknown version", IM_VSS_HEADER + 16, 3, false, false },
 	{ "a header from elsewhere", IM_VSS_HEADER + 32, 0, false, false },
+	{ "a header of another place", IM_VSS_HEADER + 24, 0, false, false },
+	{ "a header that goes on", IM_VSS_HEADER + 40, 0x4000, false, false },
+	{ "text behind the identifier", IM_VSS_HEADER + 300, 0x41414141, false, false },
 	{ "a catalog that is not on the grid", IM_VSS_HEADER + 48, 0x8200, false, false },
 	{ "a catalog past the end", IM_VSS_HEADER + 48, SIZE, true, true },
 	{ "a catalog far past the end", IM_VSS_HEADER + 52, 0x7fffffff, true, true },
