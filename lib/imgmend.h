@@ -202,7 +202,7 @@ struct imgmend_status {
 	char uuid[37];
 	uint64_t created;		/* seconds since 1970 */
 	uint64_t old_size, new_size, journal_size;
-	char message[768];		/* FOREIGN: why */
+	char message[768];		/* FOREIGN: why; REPAIRING: where its journal is missing */
 };
 
 /* The newest journal of the image at path, or the journal at path itself. */

@@ -48,6 +48,8 @@ static int repair(struct settings *s, const imgmend_plan *plan)
 		if (journal && err.code == IMGMEND_EIO && s->library.verify && is_repaired(s))
 			fprintf(stderr, _("imgmend: the repair is complete, its journal is %s; take it back with `imgmend"
 				" undo %s`\n"), journal, s->images[0]);
+		else if (journal && err.code == IMGMEND_ECHANGED)
+			fprintf(stderr, _("imgmend: the journal is %s\n"), journal);
 		else if (journal)
 			fprintf(stderr, _("imgmend: the journal is %s; finish the repair with `imgmend resume %s` or take it"
 				" back with `imgmend undo %s`\n"), journal, s->images[0], s->images[0]);

@@ -73,10 +73,11 @@ int im_place_newest(const struct im_place *place)
 	int newest = -1;
 
 	for (unsigned n = 0; n < 10000; n++) {
-		char *path = im_place_path(place, n);
-		bool there = path && access(path, F_OK) == 0;
+		char path[PATH_MAX + NAME_MAX + 16];
+		int len = n ? snprintf(path, sizeof(path), "%s/%s.%u", place->dir, place->base, n) :
+			      snprintf(path, sizeof(path), "%s/%s", place->dir, place->base);
+		bool there = len < (int)sizeof(path) && access(path, F_OK) == 0;
 
-		free(path);
 		/* numbers are given in order and taken back from the end: the first hole ends the row */
 		if (!there)
 			break;
@@ -219,10 +220,10 @@ int im_place_check(const struct im_place *place, const char *image, bool allow_v
 
 int im_place_sync_dir(const struct im_place *place, struct im_error *err)
 {
-	int fd = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = TEMP_FAILURE_RETRY(open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	int rc = 0;
 
-	if (fd < 0 || fsync(fd) < 0)
+	if (fd < 0 || TEMP_FAILURE_RETRY(fsync(fd)) < 0)
 		rc = im_error_sys(err, errno, "%s: cannot make the journal's folder durable", place->dir);
 	if (fd >= 0)
 		close(fd);

@@ -16,9 +16,11 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 	enum im_exec_state state;
 	struct im_exec x;
 	struct im_dev *journal;
-	char *path = im_session_find_journal(&s->place, s->image);
+	char *path;
 	int rc = 0;
 
+	if (im_session_find_journal(&s->place, s->image, &path, err) < 0)
+		return -1;
 	if (!path)
 		return 0;
 	journal = im_place_open(path, true, err);
@@ -36,8 +38,11 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 		im_exec_close(&x);
 	} else {
 		im_dev_close(journal);
-		im_error_prefix(err, "%s is in the way: drop it with `imgmend discard`, or move it away", path);
-		err->code = IM_EREFUSED;
+		/* where reading it failed, the journal may be a good one */
+		if (err->code != IM_EIO && err->code != IM_ENOMEM) {
+			im_error_prefix(err, "%s is in the way: drop it with `imgmend discard`, or move it away", path);
+			err->code = IM_EREFUSED;
+		}
 		free(path);
 		return -1;
 	}
@@ -112,20 +117,52 @@ static int verify(struct im_session *s, struct im_error *err)
 	return im_manifest_check(j->manifest, &j->map, s->image, err);
 }
 
+/* The work is done, on the files that were opened. Are they still the ones of these names? */
+static int check_names(const struct im_session *s, struct im_error *err)
+{
+	const char *done = s->exec.state == IM_STATE_UNDONE ? "taken back" : "repaired";
+
+	if (!s->image->is_block && !im_dev_file_is(s->image, s->path))
+		return im_error_set(err, IM_ECHANGED, "%s: somebody renamed or replaced this file meanwhile; the one that was here"
+				    " is %s, wherever it is now, and its journal is kept: %s", s->path, done, s->journal_path);
+	if (s->exec.state == IM_STATE_REPAIRED && !im_dev_file_is(s->journal, s->journal_path))
+		return im_error_set(err, IM_ECHANGED, "%s: it is repaired, but somebody removed or replaced its journal %s"
+				    " meanwhile; without that the repair cannot be taken back", s->path, s->journal_path);
+	return 0;
+}
+
 static int do_resume(struct im_session *s, struct im_error *err)
 {
-	return im_exec_resume(&s->exec, err) < 0 || verify(s, err) < 0 ? im_error_prefix(err, "%s", s->path) : 0;
+	if (im_exec_resume(&s->exec, err) < 0 || verify(s, err) < 0)
+		return im_error_prefix(err, "%s", s->path);
+	return check_names(s, err);
 }
 
 static int do_undo(struct im_session *s, struct im_error *err)
 {
-	return im_exec_undo(&s->exec, im_api_allows(s->options, "changed"), err) < 0 ?
-		im_error_prefix(err, "%s", s->path) : 0;
+	if (im_exec_undo(&s->exec, im_api_allows(s->options, "changed"), err) < 0)
+		return im_error_prefix(err, "%s", s->path);
+	return check_names(s, err);
+}
+
+/* The repair stopped before it wrote anything: leave nothing behind. What cannot be removed, the next fix removes. */
+static void drop_unused_journal(struct im_session *s)
+{
+	struct im_error ignored = { 0 };
+
+	if (!s->is_open || s->exec.state != IM_STATE_NOT_STARTED || im_exec_undo(&s->exec, false, &ignored) < 0 ||
+	    im_session_remove_journal(s, &ignored) < 0)
+		return;
+	im_exec_close(&s->exec);
+	s->is_open = false;
 }
 
 static int do_fix(struct im_session *s, struct im_error *err)
 {
-	return create_journal(s, s->map, err) < 0 ? -1 : do_resume(s, err);
+	if (create_journal(s, s->map, err) == 0 && do_resume(s, err) == 0)
+		return 0;
+	drop_unused_journal(s);
+	return -1;
 }
 
 static int fix(struct im_session *s, const char *path, const imgmend_plan *plan, const struct imgmend_options *options,
@@ -158,7 +195,7 @@ int imgmend_fix(const char *path, const imgmend_plan *plan, const struct imgmend
 	if (imgmend_plan_is_empty(plan))
 		return 0;
 	rc = fix(&s, path, plan, options ? options : &none, &err);
-	if (journal && s.is_open)
+	if (journal && s.is_open && im_dev_file_is(s.journal, s.journal_path))
 		*journal = strdup(s.journal_path);
 	im_session_close(&s);
 	return rc < 0 ? im_api_fail(error, &err) : 0;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -88,16 +89,20 @@ void im_session_adopt_sector_size(struct im_session *s)
 	}
 }
 
-/* Does the journal at path carry this UUID? */
-static bool has_uuid(const char *path, const uint8_t uuid[16])
+/* Does the journal at path carry this UUID? -1: it cannot be read. */
+static int look_at_uuid(const char *path, const uint8_t uuid[16], struct im_error *err)
 {
-	struct im_dev *dev = im_place_open(path, false, NULL);
+	struct im_dev *dev = im_place_open(path, false, err);
 	uint8_t head[40];
-	bool yes = dev && dev->size >= IM_JOURNAL_BLOCK && im_dev_read(dev, 0, head, sizeof(head), NULL) == 0 &&
-		   memcmp(head + 24, uuid, 16) == 0;
+	int rc = dev ? 0 : -1;
 
+	if (dev && dev->size >= IM_JOURNAL_BLOCK) {
+		rc = im_dev_read(dev, 0, head, sizeof(head), err);
+		if (rc == 0)
+			rc = memcmp(head + 24, uuid, 16) == 0;
+	}
 	im_dev_close(dev);
-	return yes;
+	return rc;
 }
 
 bool im_session_is_unfinished(struct im_dev *image, struct im_dev *journal)
@@ -111,29 +116,64 @@ bool im_session_is_unfinished(struct im_dev *image, struct im_dev *journal)
 	       !im_fence_is(sector, uuid);
 }
 
-/* The path of the journal that counts: the one that the fence names, else the newest. NULL: none. */
-char *im_session_find_journal(const struct im_place *place, struct im_dev *image)
+static bool has_uuid(const char *path, const uint8_t uuid[16])
+{
+	return look_at_uuid(path, uuid, NULL) > 0;
+}
+
+/* The journal that a fence names. One that cannot be read may be it, so that is no reason to say that there is none. */
+static int find_fenced(const struct im_place *place, const uint8_t uuid[16], char **path, struct im_error *err)
+{
+	struct im_error why = { 0 };
+	int found = 0;
+
+	for (int n = im_place_newest(place); n >= 0 && found <= 0; n--) {
+		free(*path);
+		*path = im_place_path(place, (unsigned)n);
+		if (!*path)
+			return im_error_nomem(err);
+		found = look_at_uuid(*path, uuid, why.code ? NULL : &why);
+	}
+	if (found > 0)
+		return 0;
+	free(*path);
+	/* a block device may have had another name when the repair began */
+	*path = im_beside_find(place->dir, ".imgmend-journal", has_uuid, uuid);
+	if (*path || !why.code)
+		return 0;
+	if (err)
+		*err = why;
+	return -1;
+}
+
+int im_session_find_journal(const struct im_place *place, struct im_dev *image, char **path, struct im_error *err)
 {
 	int newest = im_place_newest(place);
 	uint8_t sector[512], uuid[16];
 
-	if (image && image->size >= sizeof(sector) && im_dev_read(image, 0, sector, sizeof(sector), NULL) == 0 &&
-	    im_fence_is(sector, uuid)) {
-		for (int n = newest; n >= 0; n--) {
-			char *path = im_place_path(place, (unsigned)n);
-
-			if (path && has_uuid(path, uuid))
-				return path;
-			free(path);
-		}
-		/* a block device may have had another name when the repair began */
-		return im_beside_find(place->dir, ".imgmend-journal", has_uuid, uuid);
+	*path = NULL;
+	if (image && image->size >= sizeof(sector)) {
+		if (im_dev_read(image, 0, sector, sizeof(sector), err) < 0)
+			return -1;
+		if (im_fence_is(sector, uuid))
+			return find_fenced(place, uuid, path, err);
 	}
-	return newest < 0 ? NULL : im_place_path(place, (unsigned)newest);
+	if (newest < 0)
+		return 0;
+	*path = im_place_path(place, (unsigned)newest);
+	return *path ? 0 : im_error_nomem(err);
 }
 
 int im_session_remove_journal(struct im_session *s, struct im_error *err)
 {
+	struct stat st;
+
+	/* somebody removed it before us */
+	if (lstat(s->journal_path, &st) < 0 && errno == ENOENT)
+		return 0;
+	if (!im_dev_file_is(s->journal, s->journal_path))
+		return im_error_set(err, IM_ECHANGED, "%s: this is not the journal any more that was worked with; somebody"
+				    " replaced it, and it is left alone", s->journal_path);
 	if (unlink(s->journal_path) < 0)
 		return im_error_sys(err, errno, "%s: cannot remove the journal", s->journal_path);
 	return im_place_sync_dir(&s->place, err);
@@ -154,7 +194,8 @@ int im_session_open(struct im_session *s, const char *path, const struct imgmend
 	*unfinished = false;
 	if (im_session_open_image(s, path, options, err) < 0)
 		return -1;
-	s->journal_path = im_session_find_journal(&s->place, s->image);
+	if (im_session_find_journal(&s->place, s->image, &s->journal_path, err) < 0)
+		return -1;
 	if (!s->journal_path)
 		return no_journal(s, err);
 	s->journal = im_place_open(s->journal_path, true, err);
@@ -188,10 +229,10 @@ enum imgmend_state im_session_public_state(enum im_exec_state state)
 static bool is_journal(const char *path)
 {
 	struct im_dev *dev = im_dev_file(path, false, 0, NULL);
-	bool yes = dev && dev->size && im_journal_kind_of(dev) != IM_JOURNAL_NOT;
+	enum im_journal_kind kind = dev && dev->size ? im_journal_kind_of(dev) : IM_JOURNAL_NOT;
 
 	im_dev_close(dev);
-	return yes;
+	return kind == IM_JOURNAL_UNFINISHED || kind == IM_JOURNAL_WHOLE;
 }
 
 int im_session_find(struct im_session *s, struct im_error *err)
@@ -203,6 +244,5 @@ int im_session_find(struct im_session *s, struct im_error *err)
 	s->image = im_api_open(s->path, s->options, false, err);
 	if (!s->image || im_place_of(s->path, s->options, &s->place, err) < 0)
 		return -1;
-	s->journal_path = im_session_find_journal(&s->place, s->image);
-	return 0;
+	return im_session_find_journal(&s->place, s->image, &s->journal_path, err);
 }

@@ -30,8 +30,9 @@ int im_session_open(struct im_session *s, const char *path, const struct imgmend
 /* Was the making of this journal interrupted? Never where sector 0 of the image (NULL: not known) holds a fence. */
 bool im_session_is_unfinished(struct im_dev *image, struct im_dev *journal);
 
-/* The path of the journal that counts: the one that the fence names, else the newest; malloc'd, NULL: none. */
-char *im_session_find_journal(const struct im_place *place, struct im_dev *image);
+/* The path of the journal that counts: the one that the fence names, else the newest; malloc'd into *path, NULL: none.
+ * -1 where that cannot be told. */
+int im_session_find_journal(const struct im_place *place, struct im_dev *image, char **path, struct im_error *err);
 
 /* For reading only: s->path is an image, whose journal is looked for, or a journal itself. Sets journal_path (NULL:
  * there is none) and, in the first case, image. */

@@ -57,11 +57,30 @@ static int status_of(struct im_session *s, struct imgmend_status *st, struct im_
 	return 0;
 }
 
+/* Without a journal the image itself may tell of a repair that was interrupted. */
+static int status_of_fence(struct im_session *s, struct imgmend_status *st, struct im_error *err)
+{
+	uint8_t sector[512], uuid[16];
+	char text[37];
+
+	if (s->image->size < sizeof(sector))
+		return 0;
+	if (im_dev_read(s->image, 0, sector, sizeof(sector), err) < 0)
+		return -1;
+	if (!im_fence_is(sector, uuid))
+		return 0;
+	st->state = IMGMEND_STATE_REPAIRING;
+	im_uuid_text(uuid, text);
+	snprintf(st->message, sizeof(st->message), "its journal, with the UUID %s, was not found (looked for %s/%s); name it"
+		 " with --journal", text, s->place.dir, s->place.base);
+	return 0;
+}
+
 static int status(struct im_session *s, struct imgmend_status *st, struct im_error *err)
 {
 	if (im_session_find(s, err) < 0)
 		return -1;
-	return s->journal_path ? status_of(s, st, err) : 0;
+	return s->journal_path ? status_of(s, st, err) : status_of_fence(s, st, err);
 }
 
 int imgmend_status(const char *path, const struct imgmend_options *options, struct imgmend_status *st,

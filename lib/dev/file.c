@@ -3,6 +3,9 @@
  * Durability: flush is fdatasync, which also makes a new size durable. Holes are found with
  * SEEK_DATA and made with FALLOC_FL_PUNCH_HOLE; block devices are zeroed by BLKZEROOUT, which
  * guarantees that zeros are read afterwards, and fall back to writing them.
+ *
+ * A call that a signal interrupted has done nothing and is made again; that is no failed flush. A regular file that
+ * somebody else truncates is never taken for one with a hole at its end, and never grown again by a write.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +26,21 @@ struct file {
 	int fd;
 	char *path;
 };
+
+/* Is the file still as large as we know it? */
+static int check_size(const struct file *f, struct im_error *err)
+{
+	struct stat st;
+
+	if (f->dev.is_block)
+		return 0;
+	if (fstat(f->fd, &st) < 0)
+		return im_error_sys(err, errno, "%s: cannot ask for its size", f->path);
+	if ((uint64_t)st.st_size >= f->dev.size)
+		return 0;
+	return im_error_at(err, IM_EIO, (uint64_t)st.st_size, "%s: the file ends at byte %" PRIu64 " and not at byte %"
+			   PRIu64 " any more; somebody else truncated it", f->path, (uint64_t)st.st_size, f->dev.size);
+}
 
 static int file_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err)
 {
@@ -51,6 +69,8 @@ static int file_write(struct im_dev *dev, uint64_t off, const void *buf, size_t 
 	struct file *f = (struct file *)dev;
 	const uint8_t *p = buf;
 
+	if (check_size(f, err) < 0)
+		return -1;
 	while (len) {
 		ssize_t n = pwrite(f->fd, p, len, (off_t)off);
 
@@ -63,7 +83,8 @@ static int file_write(struct im_dev *dev, uint64_t off, const void *buf, size_t 
 		off += (uint64_t)n;
 		len -= (size_t)n;
 	}
-	return 0;
+	/* truncated just before, it has been grown again by this, and has a hole that nobody knows of */
+	return check_size(f, err);
 }
 
 static int file_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
@@ -72,10 +93,13 @@ static int file_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_e
 	uint64_t range[2] = { off, len };
 	static const uint8_t zeros[65536];
 
+	if (check_size(f, err) < 0)
+		return -1;
 	if (dev->is_block) {
 		if (off % 512 == 0 && len % 512 == 0 && ioctl(f->fd, BLKZEROOUT, range) == 0)
 			return 0;
-	} else if (fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0) {
+	} else if (TEMP_FAILURE_RETRY(fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+						(off_t)len)) == 0) {
 		return 0;
 	}
 	for (uint64_t done = 0; done < len; done += sizeof(zeros))
@@ -88,8 +112,8 @@ static int file_flush(struct im_dev *dev, struct im_error *err)
 {
 	struct file *f = (struct file *)dev;
 
-	if (fdatasync(f->fd) == 0)
-		return 0;
+	if (TEMP_FAILURE_RETRY(fdatasync(f->fd)) == 0)
+		return check_size(f, err);
 	return im_error_sys(err, errno, "%s: the flush to disk failed; what was written last may be lost", f->path);
 }
 
@@ -97,7 +121,7 @@ static int file_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 {
 	struct file *f = (struct file *)dev;
 
-	if (size > INT64_MAX || ftruncate(f->fd, (off_t)size) < 0)
+	if (size > INT64_MAX || TEMP_FAILURE_RETRY(ftruncate(f->fd, (off_t)size)) < 0)
 		return im_error_sys(err, size > INT64_MAX ? EFBIG : errno,
 				    "%s: cannot change the size from %" PRIu64 " to %" PRIu64 " bytes",
 				    f->path, dev->size, size);
@@ -105,11 +129,26 @@ static int file_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 	return 0;
 }
 
+/* What could not be reserved in whole may have grown in part, which ext4 does. */
+static void take_back_growth(struct file *f)
+{
+	struct stat st;
+
+	if (fstat(f->fd, &st) == 0 && (uint64_t)st.st_size > f->dev.size &&
+	    TEMP_FAILURE_RETRY(ftruncate(f->fd, (off_t)f->dev.size)) < 0)
+		f->dev.size = (uint64_t)st.st_size;
+}
+
 static int file_reserve(struct im_dev *dev, uint64_t size, struct im_error *err)
 {
 	struct file *f = (struct file *)dev;
-	int rc = size > INT64_MAX ? EFBIG : posix_fallocate(f->fd, 0, (off_t)size);
+	int rc;
 
+	do
+		rc = size > INT64_MAX ? EFBIG : posix_fallocate(f->fd, 0, (off_t)size);
+	while (rc == EINTR);
+	if (rc)
+		take_back_growth(f);
 	if (rc)
 		return im_error_sys(err, rc, "%s: cannot reserve %" PRIu64 " bytes of disk space", f->path, size);
 	dev->size = im_max(dev->size, size);
@@ -121,13 +160,12 @@ static int file_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im
 	struct file *f = (struct file *)dev;
 	off_t data, hole;
 
-	(void)err;
 	if (dev->is_block)
 		return 0;
 	data = lseek(f->fd, (off_t)off, SEEK_DATA);
 	if (data < 0 && errno == ENXIO) {		/* no data behind off */
 		out->is_zero = true;
-		return 0;
+		return check_size(f, err);
 	}
 	if (data < 0)
 		return 0;				/* the host cannot tell: it may all be data */
@@ -228,7 +266,7 @@ struct im_dev *im_dev_file(const char *path, bool write, uint32_t sector_size, s
 	/* O_EXCL on a block device: refused while it, or a part of it, is mounted or held */
 	if (write && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
 		flags |= O_EXCL;
-	fd = open(path, flags);
+	fd = TEMP_FAILURE_RETRY(open(path, flags));
 	if (fd < 0) {
 		if (errno == EBUSY)
 			im_error_set(err, IM_EBUSY, "%s: the device is in use (mounted, or held by another driver);"
@@ -253,7 +291,7 @@ struct im_dev *im_dev_file(const char *path, bool write, uint32_t sector_size, s
 
 struct im_dev *im_dev_file_create(const char *path, uint64_t size, uint32_t sector_size, struct im_error *err)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = TEMP_FAILURE_RETRY(open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
 	struct im_dev *dev;
 
 	if (fd < 0) {

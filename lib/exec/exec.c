@@ -138,7 +138,10 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 	switch (rec.phase) {
 	case IM_PREPARED:
 		/* before the fence: where there is no room, nothing has been written yet */
-		if (reserve_size(x, im_max(map->old_size, map->new_size), err) < 0 || put_fence(x, rec.run, err) < 0 || record(x, rec, IM_FENCED, err) < 0)
+		if (reserve_size(x, im_max(map->old_size, map->new_size), err) < 0)
+			return -1;
+		x->state = rec.dir == IM_FORWARD ? IM_STATE_REPAIRING : IM_STATE_UNDOING;
+		if (put_fence(x, rec.run, err) < 0 || record(x, rec, IM_FENCED, err) < 0)
 			return -1;
 		/* fall through */
 	case IM_FENCED:

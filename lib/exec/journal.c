@@ -369,8 +369,10 @@ enum im_journal_kind im_journal_kind_of(struct im_dev *dev)
 
 	if (!dev->size)
 		return IM_JOURNAL_UNFINISHED;
-	if (dev->size < sizeof(block) || im_dev_read(dev, 0, block, sizeof(block), NULL) < 0)
+	if (dev->size < sizeof(block))
 		return IM_JOURNAL_NOT;
+	if (im_dev_read(dev, 0, block, sizeof(block), NULL) < 0)
+		return IM_JOURNAL_UNREADABLE;
 	/* the size may be durable before the magic is */
 	if (dev->size == sizeof(block) && im_is_zero(block, sizeof(block)))
 		return IM_JOURNAL_UNFINISHED;

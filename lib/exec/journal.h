@@ -95,6 +95,7 @@ enum im_journal_kind {
 	IM_JOURNAL_NOT,		/* somebody's file */
 	IM_JOURNAL_UNFINISHED,	/* its making was interrupted: the image was never touched */
 	IM_JOURNAL_WHOLE,	/* has a head; load it */
+	IM_JOURNAL_UNREADABLE,	/* cannot be told; loading it says why */
 };
 enum im_journal_kind im_journal_kind_of(struct im_dev *dev);
 

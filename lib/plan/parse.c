@@ -1,4 +1,5 @@
 /* parse.c - a saved plan read back. The text may be anybody's: nothing in it is used unchecked. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static int get_uint(struct json_object *o, const char *key, uint64_t *value, str
 	struct json_object *v;
 
 	if (!json_object_object_get_ex(o, key, &v) || !json_object_is_type(v, json_type_int) ||
-	    json_object_get_string(v)[0] == '-')
+	    json_object_get_int64(v) < 0)
 		return malformed(err, key);
 	*value = json_object_get_uint64(v);
 	return 0;
@@ -76,11 +77,13 @@ static int parse_bytes(struct im_plan *plan, struct json_object *o, uint64_t sta
 		       struct im_error *err)
 {
 	const char *data = get_string(o, "data");
-	uint8_t *bytes = data ? decode_base64(data, len) : NULL;
+	uint8_t *bytes;
 	int rc;
 
+	errno = 0;
+	bytes = data ? decode_base64(data, len) : NULL;
 	if (!bytes)
-		return malformed(err, "the bytes of a segment");
+		return errno == ENOMEM ? im_error_nomem(err) : malformed(err, "the bytes of a segment");
 	rc = im_map_bytes(&plan->map, start, bytes, len, reason, err);
 	free(bytes);
 	return rc;
@@ -223,13 +226,21 @@ int im_plan_parse(struct im_plan *plan, const char *text, size_t len, struct im_
 	if (!tok || len > INT32_MAX)
 		goto out;
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
+	errno = 0;
 	o = json_tokener_parse_ex(tok, text, (int)len);
-	rc = o ? parse(plan, o, err) : malformed(err, json_tokener_error_desc(json_tokener_get_error(tok)));
+	/* without memory the parser says "success", and may leave things out */
+	if (errno == ENOMEM)
+		im_error_nomem(err);
+	else if (!o)
+		malformed(err, json_tokener_error_desc(json_tokener_get_error(tok)));
+	else
+		rc = parse(plan, o, err);
 out:
 	if (!tok)
 		im_error_nomem(err);
 	json_object_put(o);
-	json_tokener_free(tok);
+	if (tok)
+		json_tokener_free(tok);
 	if (rc < 0)
 		im_plan_free(plan);
 	return rc;
