@@ -31,7 +31,7 @@ struct im_dev_ops {
 	int (*flush)(struct im_dev *dev, struct im_error *err);
 	/* NULL where the size cannot change. Sets dev->size. New bytes read as zeros. */
 	int (*resize)(struct im_dev *dev, uint64_t size, struct im_error *err);
-	/* Grow to size with storage behind every byte, so that later writes cannot run out of room.
+	/* Grow to size with storage behind every new byte, so that later writes there cannot run out of room.
 	 * NULL: resize is all there is. */
 	int (*reserve)(struct im_dev *dev, uint64_t size, struct im_error *err);
 	/* This range will be read soon. NULL: nothing to be done about it. */

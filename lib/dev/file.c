@@ -144,8 +144,11 @@ static int file_reserve(struct im_dev *dev, uint64_t size, struct im_error *err)
 	struct file *f = (struct file *)dev;
 	int rc;
 
+	if (size <= dev->size)
+		return 0;
+	/* only what is new: the holes of a sparse file stay holes */
 	do
-		rc = size > INT64_MAX ? EFBIG : posix_fallocate(f->fd, 0, (off_t)size);
+		rc = size > INT64_MAX ? EFBIG : posix_fallocate(f->fd, (off_t)dev->size, (off_t)(size - dev->size));
 	while (rc == EINTR);
 	if (rc)
 		take_back_growth(f);
