@@ -64,7 +64,8 @@ run() {
 	*) dict=formats ;;
 	esac
 	mkdir -p "$out/found/$1" "$here/corpus/$1"
-	"$out/fuzz_$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=65536 \
+	ASAN_OPTIONS="quarantine_size_mb=16:malloc_context_size=12:${ASAN_OPTIONS-}" nice -n 10 \
+		"$out/fuzz_$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=65536 \
 		-report_slow_units=1000 -print_final_stats=1 -dict="$here/$dict.dict" \
 		-artifact_prefix="$here/corpus/$1/" "$out/found/$1" "$here/corpus/$1" > "$out/$1.log" 2>&1
 	status=$?

@@ -1,11 +1,13 @@
 /* seeds.c - makes the first inputs of the fuzz targets: small volumes of every format, disks with them in all sorts
  * of places, saved plans, maps, and journals of repairs that were stopped on the way.
  *
- *	seeds FOLDER		writes FOLDER/TARGET/NAME; what is there already is overwritten
+ *	seeds FOLDER		writes FOLDER/TARGET/NAME; what is there already stays (journals
+ *				have random identifiers)
  *
  * Run it after adding a volume or a scene, and commit what is new.
  */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +53,9 @@ static void write_input(const char *target, const char *name, const uint8_t *p, 
 	snprintf(path, sizeof(path), "%s/%s", folder, target);
 	mkdir(path, 0777);
 	snprintf(path, sizeof(path), "%s/%s/%s", folder, target, name);
-	f = fopen(path, "wb");
+	f = fopen(path, "wbx");
+	if (!f && errno == EEXIST)
+		return;
 	FUZZ_CHECK(f && fwrite(p, 1, len, f) == len && fclose(f) == 0, "%s", path);
 }
 
@@ -191,6 +195,31 @@ static struct im_dev *make_ntfs_compressed(void)
 	return m.dev;
 }
 
+/* A file in two records, with its attribute list in a cluster of its own. */
+static struct im_dev *make_ntfs_list(void)
+{
+	static const uint64_t vcns[] = { 0, 0, 1, 2 };
+	struct maker m = make_volume(512, 1024, 8, 0, 20);
+	uint8_t p[10], *list = m.b + 3 * m.cluster;
+
+	for (size_t i = 0; i < 4; i++, list += 0x20) {
+		im_put32(list, i ? 0x80 : 0x30);
+		im_put16(list + 4, 0x20);
+		im_put64(list + 8, vcns[i]);
+		im_put64(list + 0x10, (i < 2 ? FILE_RECORD : EXTENSION_RECORD) | 1ull << 48);
+	}
+	begin(&m, FILE_RECORD, 0);
+	mapped(&m, FILE_RECORD, 0x20, NULL, 0, 1, 4 * 0x20, p, one_run(p, 3, 1));
+	file_name(&m, FILE_RECORD, 5, "file.bin", 1);
+	mapped(&m, FILE_RECORD, 0x80, NULL, 0, 1, 3 * m.cluster, p, one_run(p, 1, 1));
+	begin(&m, EXTENSION_RECORD, FILE_RECORD);
+	mapped(&m, EXTENSION_RECORD, 0x80, NULL, 2, 3, 0, p, one_run(p, 6, 1));
+	mapped(&m, EXTENSION_RECORD, 0x80, NULL, 1, 2, 0, p, one_run(p, 7, 1));
+	seal(&m, FILE_RECORD);
+	seal(&m, EXTENSION_RECORD);
+	return m.dev;
+}
+
 static const struct volume {
 	const char *name;
 	struct im_dev *(*make)(void);
@@ -199,7 +228,8 @@ static const struct volume {
 } volumes[] = {
 	{ "ntfs", make_ntfs, 7, "ntfs" }, { "ntfs-512", make_ntfs_512, 7, "ntfs" }, { "ntfs-owner", make_ntfs_owner, 7, "ntfs" },
 	{ "ntfs-1024", make_ntfs_1024, 7, "ntfs" }, { "ntfs-4096", make_ntfs_4096, 7, "ntfs" },
-	{ "ntfs-vss", make_ntfs_vss, 7, "ntfs" }, { "ntfs-compressed", make_ntfs_compressed, 7, "ntfs" }, { "fat12", make_fat12, 1, "fat" }, { "fat12-dirs", make_fat_dirs, 1, "fat" },
+	{ "ntfs-vss", make_ntfs_vss, 7, "ntfs" }, { "ntfs-compressed", make_ntfs_compressed, 7, "ntfs" },
+	{ "ntfs-list", make_ntfs_list, 7, "ntfs" }, { "fat12", make_fat12, 1, "fat" }, { "fat12-dirs", make_fat_dirs, 1, "fat" },
 	{ "fat12-short", make_fat_short, 1, "fat" }, { "fat16", make_fat16, 6, "fat" }, { "fat32", make_fat32, 0xc, "fat" },
 	{ "fat32-dirs", make_fat32_dirs, 0xc, "fat" }, { "exfat", make_exfat, 7, NULL }, { "refs", make_refs, 7, NULL },
 	{ "bitlocker", make_bitlocker, 7, NULL }, { "bitlocker-to-go", make_bitlocker_to_go, 0xc, NULL },
@@ -492,7 +522,7 @@ static void journals(void)
 /* Plans of small disks: the volume at sector 8, and a neighbour. */
 static void plans(void)
 {
-	static const size_t which[] = { 8, 12, 16, 21 };
+	static const size_t which[] = { 10, 14, 18, 23 };
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/disk.tmp", folder);
