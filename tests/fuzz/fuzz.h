@@ -89,5 +89,8 @@ void fuzz_seal_journal(struct im_dev *dev);
 
 /* What im_windows_look shall find, in targets that plan. (stubs.c) */
 extern unsigned fuzz_windows;
+/* What the child says that plans a repair inside NTFS; NULL: it dies. Set it back after use. */
+extern const uint8_t *fuzz_answer;
+extern size_t fuzz_answer_len;
 
 #endif

@@ -28,6 +28,7 @@
 
 #include "../unit/fs_volumes.h"
 #include "../unit/ntfs_volume.h"
+#include "adapt/ntfs_repair.h"
 #include "fmt/gpt.h"
 #include "fmt/vss.h"
 #include "imgmend.h"
@@ -242,6 +243,30 @@ static const struct volume {
 };
 
 #define VOLUMES (sizeof(volumes) / sizeof(volumes[0]))
+
+/* A volume with a file in its boot area, and what libntfs-3g would make of it. */
+static void inside(void)
+{
+	static struct input in;
+	struct maker old = make_volume(512, 512, 8, 0, 8), new = make_volume(512, 512, 16, 0, 95);
+	struct im_ntfs_move move = { .from = 8 * 512, .to = 95 * 512, .len = 2 * 512 };
+	uint8_t *tail;
+	uint64_t size = old.dev->size;
+
+	memset(old.b + 8 * 512, 'd', 2 * 512);
+	memset(new.b + 95 * 512, 'd', 2 * 512);
+	if (im_dev_resize(new.dev, size + 4096, NULL) < 0)
+		exit(2);
+	tail = im_dev_mem_bytes(new.dev) + size;
+	im_put32(tail, 1);
+	memcpy(tail + 8, &move, sizeof(move));
+	in = (struct input){ .len = FUZZ_HEAD };
+	add_device(&in, 0, old.b, size);
+	add_device(&in, 1, im_dev_mem_bytes(new.dev), size + 4096);
+	write_input("inside", "one-file", in.bytes, in.len);
+	im_dev_close(old.dev);
+	im_dev_close(new.dev);
+}
 
 /* ---- disks ---- */
 
@@ -557,6 +582,7 @@ int main(int argc, char **argv)
 	folder = argv[1];
 	mkdir(folder, 0777);
 	disks();
+	inside();
 	tables();
 	journals();
 	plans();
