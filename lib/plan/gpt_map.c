@@ -1,4 +1,5 @@
 /* gpt_map.c - both copies of the GPT of the corrected disk, and the MBR that protects or mirrors it. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +18,16 @@ struct gpt_job {
 	uint64_t backup_lba, backup_array_lba, first_usable, last_usable;
 };
 
-/* Byte where the backup copy begins now, if it is where the table says. */
+/* Byte where the backup copy begins now, or should begin as the primary says; 0: nowhere in this image. */
 static uint64_t old_tail(const struct gpt_job *job)
 {
 	const struct im_gpt *g = job->gpt;
-	uint64_t lba = g->primary.state == IM_FOUND ? g->primary.other_lba : g->backup.my_lba;
+	uint64_t lba = g->primary.other_lba;
 
 	if (g->backup.state == IM_FOUND)
 		return g->backup.array_lba * job->ss;
+	if (lba >= job->ctx->layout->disk_size / job->ss || lba * job->ss < job->array_size)
+		return 0;
 	return lba * job->ss - job->array_size;
 }
 
@@ -39,7 +42,7 @@ static void place_backup(struct gpt_job *job)
 
 		end = im_max(end, im_layout_start(l, u->start) + im_layout_size(l, u->start, u->size));
 	}
-	job->is_relocated = l->new_size > l->disk_size || end > old_tail(job);
+	job->is_relocated = l->new_size > l->disk_size || end > old_tail(job) || !old_tail(job);
 	job->backup_lba = g->primary.state == IM_FOUND ? g->primary.other_lba : g->backup.my_lba;
 	job->first_usable = job->used->first_usable;
 	job->last_usable = job->used->last_usable;
@@ -93,6 +96,52 @@ static int put_header(struct gpt_job *job, const struct im_gpt_copy *own, const 
 	return im_map_literal(job->ctx, place->my_lba * job->ss, sector, sizeof(sector), reason, err);
 }
 
+/* Does [off, off+len) share a byte with a partition, as it lies now or as it will lie? */
+static int check_range(const struct gpt_job *job, uint64_t off, uint64_t len, bool is_new, struct im_error *err)
+{
+	const struct im_layout *l = job->ctx->layout;
+
+	for (size_t i = 0; i < l->units.n; i++) {
+		const struct im_unit *u = &l->units.v[i];
+		uint64_t start = is_new ? im_layout_start(l, u->start) : u->start;
+		uint64_t size = is_new ? im_layout_size(l, u->start, u->size) : u->size;
+
+		if (im_overlaps(off, len, start, size))
+			return im_error_at(err, IM_EREFUSED, off, "a copy of the GPT and partition %d overlap at byte %" PRIu64
+					   ": the table is damaged, and nothing is moved on its word", u->number, im_max(off, start));
+	}
+	return 0;
+}
+
+/* One copy of the table inside the image and beside every partition. */
+static int check_copy(const struct gpt_job *job, uint64_t lba, uint64_t array_lba, bool is_new, struct im_error *err)
+{
+	uint64_t size = is_new ? job->ctx->layout->new_size : job->ctx->layout->disk_size, last = size / job->ss;
+
+	if (lba >= last || array_lba >= last || job->array_size > size - array_lba * job->ss)
+		return im_error_set(err, IM_EREFUSED, "there is no room for both copies of the GPT in the image");
+	return check_range(job, lba * job->ss, job->ss, is_new, err) < 0 ? -1 :
+	       check_range(job, array_lba * job->ss, job->array_size, is_new, err);
+}
+
+/* A table whose copies lie over partitions, or over each other, is damaged or made to do damage. */
+static int check_places(const struct gpt_job *job, uint64_t primary_array_lba, struct im_error *err)
+{
+	const struct im_gpt *g = job->gpt;
+	uint64_t ss = job->ss, end = primary_array_lba * ss + job->array_size;
+
+	if ((g->primary.state == IM_FOUND && check_copy(job, 1, g->primary.array_lba, false, err) < 0) ||
+	    (g->backup.state == IM_FOUND && check_copy(job, g->backup.my_lba, g->backup.array_lba, false, err) < 0) ||
+	    check_copy(job, 1, primary_array_lba, true, err) < 0 ||
+	    check_copy(job, job->backup_lba, job->backup_array_lba, true, err) < 0)
+		return -1;
+	if (primary_array_lba < 2 || job->backup_lba * ss < end || job->backup_array_lba * ss < end ||
+	    im_overlaps(job->backup_lba * ss, ss, job->backup_array_lba * ss, job->array_size))
+		return im_error_set(err, IM_EREFUSED, "the two copies of the GPT overlap: the table is damaged, and nothing is"
+				    " moved on its word");
+	return 0;
+}
+
 static struct gpt_job job_of(struct im_plan_context *ctx)
 {
 	const struct im_gpt *g = &ctx->scan->gpt;
@@ -107,8 +156,10 @@ int im_map_vacate_gpt(struct im_plan_context *ctx, struct im_error *err)
 {
 	static const char reason[] = "the backup GPT has left this place";
 	struct gpt_job job = job_of(ctx);
-	const struct im_gpt_copy *b = &job.gpt->backup;
+	const struct im_gpt_copy *b = &job.gpt->backup, *p = &job.gpt->primary;
 
+	if (check_places(&job, p->state == IM_FOUND ? p->array_lba : 2, err) < 0)
+		return -1;
 	if (!job.is_relocated || b->state != IM_FOUND)
 		return 0;
 	if (im_map_zero(ctx->map, b->array_lba * job.ss, job.array_size, reason, err) < 0)

@@ -140,7 +140,8 @@ struct im_plan_context {
 	const struct im_insides *insides;	/* repairs inside volumes (inside.h) */
 };
 
-/* Lay into ctx->map: what the old backup GPT leaves, the layout's moves, tables, the volumes' own records. */
+/* Lay into ctx->map: what the old backup GPT leaves, the layout's moves, tables, the volumes' own records. The first
+ * refuses a GPT whose copies have no place beside the partitions. */
 int im_map_vacate_gpt(struct im_plan_context *ctx, struct im_error *err);
 int im_map_moves(struct im_plan_context *ctx, struct im_error *err);
 int im_map_mbr(struct im_plan_context *ctx, struct im_error *err);
