@@ -9,6 +9,32 @@
 # on. An input that breaks a target goes to tests/fuzz/corpus/TARGET, where make check runs it from then on.
 # Exit status 1: there is such an input.
 set -u
+
+# Run one target; for xargs, below.
+run() {
+	case $1 in
+	plan) dict=plan ;;
+	*) dict=formats ;;
+	esac
+	mkdir -p "$out/found/$1" "$here/corpus/$1"
+	ASAN_OPTIONS="quarantine_size_mb=16:malloc_context_size=12:${ASAN_OPTIONS-}" nice -n 10 \
+		"$out/fuzz_$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=65536 \
+		-report_slow_units=1000 -print_final_stats=1 -dict="$here/$dict.dict" \
+		-artifact_prefix="$here/corpus/$1/" "$out/found/$1" "$here/corpus/$1" > "$out/$1.log" 2>&1
+	status=$?
+	printf '%-12s %10s executions, %6s edges, %5s inputs%s\n' "$1" \
+		"$(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$1.log")" \
+		"$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$out/$1.log" | tail -n 1)" \
+		"$(sed -n 's/.* corp: \([0-9]*\).*/\1/p' "$out/$1.log" | tail -n 1)" \
+		"$(sed -n 's/^.*Test unit written to /; /p' "$out/$1.log")"
+	return $status
+}
+
+if [ "$1" = run ]; then
+	run "$2"
+	exit
+fi
+
 seconds=$1
 shift
 [ $# -gt 0 ] || set -- $FUZZ_TARGETS
@@ -59,40 +85,6 @@ for target; do
 done
 [ "$seconds" -gt 0 ] || exit 0
 
-run() {
-	case $1 in
-	plan) dict=plan ;;
-	*) dict=formats ;;
-	esac
-	mkdir -p "$out/found/$1" "$here/corpus/$1"
-	ASAN_OPTIONS="quarantine_size_mb=16:malloc_context_size=12:${ASAN_OPTIONS-}" nice -n 10 \
-		"$out/fuzz_$1" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=256 -max_len=65536 \
-		-report_slow_units=1000 -print_final_stats=1 -dict="$here/$dict.dict" \
-		-artifact_prefix="$here/corpus/$1/" "$out/found/$1" "$here/corpus/$1" > "$out/$1.log" 2>&1
-	status=$?
-	printf '%-12s %10s executions, %6s edges, %5s inputs%s\n' "$1" \
-		"$(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$1.log")" \
-		"$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$out/$1.log" | tail -n 1)" \
-		"$(sed -n 's/.* corp: \([0-9]*\).*/\1/p' "$out/$1.log" | tail -n 1)" \
-		"$(sed -n 's/^.*Test unit written to /; /p' "$out/$1.log")"
-	return $status
-}
-
-running=0 bad=0 pids=
-for target; do
-	run "$target" &
-	pids="$pids $!"
-	running=$((running + 1))
-	if [ $running -ge "${FUZZ_JOBS:-1}" ]; then
-		first=${pids# }
-		first=${first%% *}
-		wait "$first" || bad=1
-		pids=${pids# }
-		pids=${pids#"$first"}
-		running=$((running - 1))
-	fi
-done
-for pid in $pids; do
-	wait "$pid" || bad=1
-done
-exit $bad
+# One after the other, or FUZZ_JOBS at a time; xargs ends with 123 when one of them failed.
+export seconds out here
+printf '%s\n' "$@" | xargs -n 1 -P "${FUZZ_JOBS:-1}" sh "$0" run || exit 1

@@ -343,6 +343,31 @@ static void logical_disk(const struct volume *v)
 	emit_disk("logical", v, 0, dev);
 }
 
+/* A FAT volume whose reserved area shall grow, with room before it or behind it. */
+static void reserve_disks(const struct volume *v)
+{
+	static const uint32_t options[] = { 0x400, 0x800, 0x440 };
+
+	for (int i = 0; i < 6; i++) {
+		uint64_t n, start = i % 2 ? 9 : 64;
+		struct im_dev *dev = disk_with(v, start * 512, 96 * 512, &n);
+		uint8_t *b = im_dev_mem_bytes(dev);
+		char scene[20];
+
+		if (i < 3) {
+			entry(b, 0, v->type, start, n);
+			entry(b, 1, 0x83, start + n + (i == 1 ? 0 : 40), 16);
+		} else {
+			entry(b, 0, 5, 2, start + n + 60);
+			entry(b + 2 * 512, 0, v->type, start - 2, n);
+			entry(b + 2 * 512, 1, 5, start + n + 20, 12);
+			entry(b + (start + n + 22) * 512, 0, 0x83, 2, 10);
+		}
+		snprintf(scene, sizeof(scene), "reserve%d", i);
+		emit_disk(scene, v, options[i % 3], dev);
+	}
+}
+
 /* A bare volume behind a few sectors of nothing. */
 static void bare_disk(const struct volume *v)
 {
@@ -444,6 +469,8 @@ static void disks(void)
 			mbr4k_disk(&volumes[i]);
 		if (i % 4 == 3 || volumes[i].type < 0xd)
 			whole_disk(&volumes[i]);
+		if (volumes[i].target && strcmp(volumes[i].target, "fat") == 0 && i % 2 == 0)
+			reserve_disks(&volumes[i]);
 	}
 }
 
