@@ -91,6 +91,19 @@ static bool is_hole(struct im_ntfs *fs, uint64_t off, uint64_t len)
 	       ext.is_zero && ext.len >= len;
 }
 
+/* How far to go on from off, where the image ends before the piece of n bytes does: where the run's clusters lie
+ * behind its end, to the run's last record. A volume may claim to be far larger than its image. */
+static uint64_t skip_missing(struct im_ntfs *fs, uint64_t off, uint64_t n)
+{
+	uint64_t cluster = fs->g.cluster, vcn = off / cluster, rest;
+	const struct im_ntfs_run *run = im_ntfs_runs_at(&fs->mft, vcn);
+
+	if (!run || (run->lcn + (vcn - run->vcn)) * cluster < fs->vol->size)
+		return n;
+	rest = (run->vcn + run->len) * cluster - off;
+	return im_max(n, rest - rest % fs->g.record);
+}
+
 int im_ntfs_find_owners(struct im_ntfs *fs, uint64_t end, struct im_ntfs_owners *owners, struct im_error *err)
 {
 	struct walk w = { .fs = fs, .end = end, .out = owners };
@@ -107,6 +120,7 @@ int im_ntfs_find_owners(struct im_ntfs *fs, uint64_t end, struct im_ntfs_owners 
 		if (rc == IM_DAMAGED) {
 			/* the image ends before the MFT does */
 			note_damage(&w, off / fs->g.record);
+			n = skip_missing(fs, off, n);
 			rc = IM_FOUND;
 			continue;
 		}

@@ -221,6 +221,27 @@ static struct im_dev *make_ntfs_list(void)
 	return m.dev;
 }
 
+/* A volume of which the image has only the start, with an MFT that has almost all of the rest. */
+static struct im_dev *make_ntfs_endless(void)
+{
+	struct maker m = make_volume(512, 512, 4, 0, 8);
+	uint64_t clusters = 1ull << 50, len = clusters - 1024;
+	uint8_t *a;
+
+	im_put64(m.b + 0x28, clusters);
+	unseal(&m, 0);
+	a = attr_of(&m, 0, 0x80);
+	im_put64(a + 0x18, len - 1);
+	for (int i = 0x28; i < 0x40; i += 8)
+		im_put64(a + i, len * 512);
+	a[0x40] = 0x18;
+	im_put64(a + 0x41, len);
+	a[0x49] = (uint8_t)m.mft;
+	a[0x4a] = 0;
+	seal(&m, 0);
+	return m.dev;
+}
+
 static const struct volume {
 	const char *name;
 	struct im_dev *(*make)(void);
@@ -230,7 +251,7 @@ static const struct volume {
 	{ "ntfs", make_ntfs, 7, "ntfs" }, { "ntfs-512", make_ntfs_512, 7, "ntfs" }, { "ntfs-owner", make_ntfs_owner, 7, "ntfs" },
 	{ "ntfs-1024", make_ntfs_1024, 7, "ntfs" }, { "ntfs-4096", make_ntfs_4096, 7, "ntfs" },
 	{ "ntfs-vss", make_ntfs_vss, 7, "ntfs" }, { "ntfs-compressed", make_ntfs_compressed, 7, "ntfs" },
-	{ "ntfs-list", make_ntfs_list, 7, "ntfs" }, { "fat12", make_fat12, 1, "fat" }, { "fat12-dirs", make_fat_dirs, 1, "fat" },
+	{ "ntfs-list", make_ntfs_list, 7, "ntfs" }, { "ntfs-endless", make_ntfs_endless, 7, "ntfs" }, { "fat12", make_fat12, 1, "fat" }, { "fat12-dirs", make_fat_dirs, 1, "fat" },
 	{ "fat12-short", make_fat_short, 1, "fat" }, { "fat16", make_fat16, 6, "fat" }, { "fat32", make_fat32, 0xc, "fat" },
 	{ "fat32-dirs", make_fat32_dirs, 0xc, "fat" }, { "exfat", make_exfat, 7, NULL }, { "refs", make_refs, 7, NULL },
 	{ "bitlocker", make_bitlocker, 7, NULL }, { "bitlocker-to-go", make_bitlocker_to_go, 0xc, NULL },
