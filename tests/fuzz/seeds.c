@@ -470,28 +470,33 @@ static void tables(void)
 	}
 }
 
+/* Every volume in a few scenes; which ones depends on its name alone, so that another volume changes none. */
 static void disks(void)
 {
 	for (size_t i = 0; i < VOLUMES; i++) {
-		struct im_dev *dev = volumes[i].make();
+		const struct volume *v = &volumes[i];
+		struct im_dev *dev = v->make();
+		unsigned mark = 0;
 
-		emit("filesystems", volumes[i].name, FUZZ_SEAL, 0, dev);
-		if (volumes[i].target)
-			emit(volumes[i].target, volumes[i].name, 0, 5, dev);
+		for (const char *p = v->name; *p; p++)
+			mark = mark * 31 + (unsigned char)*p;
+		emit("filesystems", v->name, FUZZ_SEAL, 0, dev);
+		if (v->target)
+			emit(v->target, v->name, 0, 5, dev);
 		im_dev_close(dev);
-		mbr_disk(&volumes[i]);
-		if (i % 3 == 0)
-			logical_disk(&volumes[i]);
-		if (i % 3 == 1)
-			bare_disk(&volumes[i]);
-		if (i % 3 == 2)
-			gpt_disk(&volumes[i], i % 2 ? 512 : 4096);
-		if (i % 4 == 0)
-			mbr4k_disk(&volumes[i]);
-		if (i % 4 == 3 || volumes[i].type < 0xd)
-			whole_disk(&volumes[i]);
-		if (volumes[i].target && strcmp(volumes[i].target, "fat") == 0 && i % 2 == 0)
-			reserve_disks(&volumes[i]);
+		mbr_disk(v);
+		if (mark % 3 == 0)
+			logical_disk(v);
+		if (mark % 3 == 1)
+			bare_disk(v);
+		if (mark % 3 == 2)
+			gpt_disk(v, mark / 3 % 2 ? 512 : 4096);
+		if (mark % 4 == 0)
+			mbr4k_disk(v);
+		if (mark % 4 == 3 || v->type < 0xd)
+			whole_disk(v);
+		if (v->target && strcmp(v->target, "fat") == 0)
+			reserve_disks(v);
 	}
 }
 
