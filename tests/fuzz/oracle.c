@@ -30,6 +30,9 @@ void fuzz_check_scan(const struct im_scan *scan, const struct im_dev *dev)
 	FUZZ_CHECK(scan->sector_size == 512 || scan->sector_size == 4096, "sectors of %u", scan->sector_size);
 	FUZZ_CHECK(scan->size == dev->size, "size");
 	FUZZ_CHECK(im_table_name(scan), "a table without a name");
+	/* a bare volume that was found must still be there when it is cut to its own size */
+	FUZZ_CHECK(scan->table != IM_TABLE_NONE || !scan->volumes.n || scan->volumes.v[0].n_formats, "a volume of nothing at %"
+		   PRIu64, scan->volumes.v[0].start);
 	for (size_t i = 0; i < scan->findings.n; i++)
 		check_finding(&scan->findings.v[i], dev);
 	for (size_t i = 0; i < scan->regions.n; i++) {
