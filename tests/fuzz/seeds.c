@@ -402,7 +402,7 @@ static void whole_disk(const struct volume *v)
 {
 	uint64_t n;
 
-	emit_disk("whole", v, 0x90, disk_with(v, 0, 0, &n));
+	emit_disk("whole", v, v->type % 2 ? 0xa0 : 0xb0, disk_with(v, 0, 0, &n));
 }
 
 /* A GPT of four entries, so that a partition may begin in sector 8. */
