@@ -19,6 +19,7 @@ struct repair {
 	const struct im_scan *scan;
 	const struct im_plan *plan;
 	const struct im_plan_options *options;
+	struct im_dev *old;
 };
 
 static void set_options(const struct fuzz_head *head, struct im_plan_options *o)
@@ -81,6 +82,28 @@ static void check_content(const struct repair *r, const struct im_plan_partition
 	}
 }
 
+/* A partition in whose format nothing records a position is moved as it is, to the last byte. */
+static void check_bytes(const struct repair *r, const struct im_plan_partition *p, struct im_dev *repaired)
+{
+	uint8_t old[4096], new[4096];
+
+	for (size_t i = 0; i < r->scan->volumes.n; i++) {
+		const struct im_volume *v = &r->scan->volumes.v[i];
+		bool is_plain = !v->is_extended && !v->is_logical;
+
+		for (int k = 0; k < v->n_formats; k++)
+			is_plain &= !v->fs[k]->relocate && !v->fs[k]->refresh_backup;
+		for (uint64_t off = 0; is_plain && v->start == p->old_start && off < im_min(p->size, v->there); off += 4096) {
+			size_t n = (size_t)im_min(4096, im_min(p->size, v->there) - off);
+
+			if (im_dev_read(r->old, v->start + off, old, n, NULL) < 0 ||
+			    im_dev_read(repaired, p->new_start + off, new, n, NULL) < 0)
+				abort();
+			FUZZ_CHECK(memcmp(old, new, n) == 0, "partition %d does not hold what it held at %" PRIu64, p->number, off);
+		}
+	}
+}
+
 /* Every partition of the plan is there, where it said. */
 static void check_partitions(const struct repair *r, const struct im_scan *now, struct im_dev *repaired)
 {
@@ -97,6 +120,7 @@ static void check_partitions(const struct repair *r, const struct im_scan *now, 
 			if (found)
 				check_content(r, p, &now->volumes.v[k]);
 		}
+		check_bytes(r, p, repaired);
 		FUZZ_CHECK(found, "partition %d is not at %" PRIu64, p->number, p->new_start);
 	}
 }
@@ -126,7 +150,7 @@ static void repair(struct im_dev *raw, const struct im_scan *scan, struct im_dev
 	struct im_plan_options options;
 	struct im_error err = { 0 };
 	struct im_plan plan;
-	struct repair r = { scan, &plan, &options };
+	struct repair r = { scan, &plan, &options, raw };
 
 	set_options(head, &options);
 	options.cost = cost;

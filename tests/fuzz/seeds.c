@@ -405,11 +405,12 @@ static void whole_disk(const struct volume *v)
 	emit_disk("whole", v, v->type % 2 ? 0xa0 : 0xb0, disk_with(v, 0, 0, &n));
 }
 
-/* A GPT of four entries, so that a partition may begin in sector 8. */
-static void gpt_disk(const struct volume *v, uint32_t ss)
+/* A GPT of four entries, so that a partition may begin in sector 8. is_inside: its backup lies in a second
+ * partition, which can stay where it is. */
+static void gpt_disk(const struct volume *v, uint32_t ss, bool is_inside)
 {
 	uint64_t n, start = ss == 512 ? 8 * 512 : 4 * 4096, last, array = ss == 512 ? 6 : 3;
-	struct im_dev *dev = disk_with(v, start, 16 * 4096, &n);
+	struct im_dev *dev = disk_with(v, start, is_inside ? 3 << 20 : 16 * 4096, &n);
 	uint8_t *b = im_dev_mem_bytes(dev), h[4096] = { 0 };
 	struct im_gpt_copy c = { .header_size = 92, .entry_size = 128, .n_entries = 4 };
 	uint8_t entries[4 * 128] = { 0 };
@@ -417,7 +418,7 @@ static void gpt_disk(const struct volume *v, uint32_t ss)
 	if (dev->size % ss)
 		im_dev_resize(dev, dev->size / ss * ss, NULL);
 	b = im_dev_mem_bytes(dev);
-	last = dev->size / ss - 1;
+	last = dev->size / ss - (is_inside ? 30 : 1);
 	memcpy(c.header, "EFI PART\0\0\1\0\x5c", 13);
 	memset(c.header + 56, 0xd1, 16);
 	im_put32(c.header + 80, 4);
@@ -425,6 +426,11 @@ static void gpt_disk(const struct volume *v, uint32_t ss)
 	im_gpt_name_entry(entries, 1, im_gpt_type_basic_data, (const uint8_t *)"0123456789abcdef");
 	memcpy(entries + 56, "d\0a\0t\0a\0", 8);
 	im_gpt_put_entry(entries, &c, 1, start, (n * 512 + ss - 1) / ss * ss, ss);
+	if (is_inside) {
+		im_gpt_name_entry(entries, 2, im_gpt_type_linux, (const uint8_t *)"fedcba9876543210");
+		im_gpt_put_entry(entries, &c, 2, dev->size - 100 * 512, 90 * 512, ss);
+		memset(b + dev->size - 100 * 512, 'd', 64);
+	}
 	memcpy(b + array * ss, entries, sizeof(entries));
 	memcpy(b + (last - 1) * ss, entries, sizeof(entries));
 	im_gpt_put_header(h, &c, &(struct im_gpt_place){ 1, last, array, last - 2, array + 1 }, entries);
@@ -432,8 +438,8 @@ static void gpt_disk(const struct volume *v, uint32_t ss)
 	im_gpt_put_header(h, &c, &(struct im_gpt_place){ last, 1, last - 1, last - 2, array + 1 }, entries);
 	memcpy(b + last * ss, h, 512);
 	entry(b, 0, 0xee, 1, last);
-	emit("tables", ss == 512 ? "gpt" : "gpt-4k", FUZZ_SEAL, 0, dev);
-	emit_disk(ss == 512 ? "gpt" : "gpt4k", v, 0, dev);
+	emit("tables", is_inside ? "gpt-inside" : ss == 512 ? "gpt" : "gpt-4k", FUZZ_SEAL, 0, dev);
+	emit_disk(is_inside ? "gpt-inside" : ss == 512 ? "gpt" : "gpt4k", v, 0, dev);
 }
 
 /* Tables without volumes, labels and containers. */
@@ -490,7 +496,9 @@ static void disks(void)
 		if (mark % 3 == 1)
 			bare_disk(v);
 		if (mark % 3 == 2)
-			gpt_disk(v, mark / 3 % 2 ? 512 : 4096);
+			gpt_disk(v, mark / 3 % 2 ? 512 : 4096, false);
+		if (v->type == 0x83)
+			gpt_disk(v, 512, true);
 		if (mark % 4 == 0)
 			mbr4k_disk(v);
 		if (mark % 4 == 3 || v->type < 0xd)
