@@ -15,8 +15,8 @@
 
 typedef int target_fn(const uint8_t *data, size_t size);
 
-target_fn fuzz_fat, fuzz_filesystems, fuzz_image, fuzz_inside, fuzz_journal, fuzz_map, fuzz_ntfs, fuzz_plan, fuzz_scan,
-	fuzz_tables, fuzz_vss;
+target_fn fuzz_fat, fuzz_filesystems, fuzz_image, fuzz_inside, fuzz_journal, fuzz_map, fuzz_ntfs, fuzz_plan,
+	fuzz_scan, fuzz_tables, fuzz_vss;
 
 static const struct {
 	const char *name;
@@ -24,8 +24,8 @@ static const struct {
 	int least;
 } targets[] = {
 	{ "fat", fuzz_fat, 5 }, { "filesystems", fuzz_filesystems, 20 }, { "image", fuzz_image, 20 },
-	{ "inside", fuzz_inside, 1 }, { "journal", fuzz_journal, 20 }, { "map", fuzz_map, 5 }, { "ntfs", fuzz_ntfs, 4 }, { "plan", fuzz_plan, 2 },
-	{ "scan", fuzz_scan, 20 }, { "tables", fuzz_tables, 8 }, { "vss", fuzz_vss, 1 },
+	{ "inside", fuzz_inside, 1 }, { "journal", fuzz_journal, 20 }, { "map", fuzz_map, 5 }, { "ntfs", fuzz_ntfs, 4 },
+	{ "plan", fuzz_plan, 2 }, { "scan", fuzz_scan, 20 }, { "tables", fuzz_tables, 8 }, { "vss", fuzz_vss, 1 },
 };
 
 #define TARGETS (sizeof(targets) / sizeof(targets[0]))
