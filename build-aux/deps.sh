@@ -1,10 +1,10 @@
 #!/bin/sh
 # deps.sh - installs the Debian packages that are missing, as root or through sudo.
 #
-#	deps.sh [build] [test] [long]		default: build test
+#	deps.sh [build] [test] [long] [fuzz]		default: build test
 #
 # build: what configure and make need; test: the tools with which make check and try.sh make images
-# and judge them; long: what only make check-long uses. apt is not touched when nothing is missing.
+# and judge them; long: what only make check-long uses; fuzz: what only make fuzz uses. apt is not touched when nothing is missing.
 set -u
 
 build="autoconf automake libtool autopoint gettext pkg-config gcc libc6-dev make xz-utils
@@ -13,6 +13,7 @@ build="autoconf automake libtool autopoint gettext pkg-config gcc libc6-dev make
 test="fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
 	jq mandoc patch util-linux mount xfsprogs btrfs-progs strace"
 long="qemu-system-x86"
+fuzz="clang"
 
 [ $# -gt 0 ] || set -- build test
 wanted=
@@ -21,7 +22,8 @@ for group; do
 	build) wanted="$wanted $build" ;;
 	test) wanted="$wanted $test" ;;
 	long) wanted="$wanted $long" ;;
-	*) echo "usage: deps.sh [build] [test] [long]" >&2; exit 16 ;;
+	fuzz) wanted="$wanted $fuzz" ;;
+	*) echo "usage: deps.sh [build] [test] [long] [fuzz]" >&2; exit 16 ;;
 	esac
 done
 

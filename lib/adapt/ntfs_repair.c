@@ -63,6 +63,8 @@ static int take(struct im_dev *vol, const struct im_ntfs_wish *wish, const struc
 		return malformed(err);
 	memcpy(&head, p, sizeof(head));
 	head.why[sizeof(head.why) - 1] = 0;
+	if (!head.is_done && !head.why[0])
+		return malformed(err);
 	if (!head.is_done)
 		return im_error_set(err, IM_EREFUSED, "%s", head.why);
 	if (head.n_moves > IM_NTFS_MOVES_MAX || head.n_blocks > answer->len / BLOCK_RECORD ||

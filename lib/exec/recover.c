@@ -129,6 +129,8 @@ int im_judge_state(struct im_exec *x, struct im_error *err)
 	const struct im_phase_record *rec = im_journal_last(&x->journal);
 	uint8_t now[4096];
 
+	if (x->image->size < x->journal.prog.sector_size)
+		return not_ours(err, "it is shorter than a sector");
 	if (im_dev_read(x->image, 0, now, x->journal.prog.sector_size, err) < 0)
 		return -1;
 	if (!rec)

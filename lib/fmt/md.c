@@ -15,6 +15,7 @@
 #define MAGIC 0xa92b4efcu
 #define SECTOR 512u
 #define SUPER1_MAX 4096u
+#define SUPER1_TAIL 8192u
 #define SUPER0_ALIGN 65536u
 #define SUPER0_DISKS 27u
 
@@ -80,7 +81,8 @@ static int probe1(struct im_dev *vol, uint64_t off, bool is_at_end, struct im_fs
 	if (checksum1(raw, sizeof(*s) + roles) != im_le32(s->checksum) ||
 	    !im_add(im_le64(s->data_offset), im_le64(s->data_size), &end) || end > INT64_MAX / SECTOR)
 		return IM_DAMAGED;
-	info->size = is_at_end ? off + SUPER1_MAX : end * SECTOR;
+	/* the smallest member whose superblock is there: 1.0 leaves it the last 8 KiB */
+	info->size = is_at_end ? off + SUPER1_TAIL : end * SECTOR;
 	return IM_FOUND;
 }
 
@@ -132,7 +134,7 @@ static int probe(struct im_dev *vol, struct im_fs_info *info, struct im_error *e
 		else if (version == 1)
 			got = probe1(vol, 4096, false, &out, err);
 		else if (version == 2 && sectors >= 24)
-			got = probe1(vol, (sectors - 16) / 8 * 8 * SECTOR, true, &out, err);
+			got = probe1(vol, (sectors - SUPER1_TAIL / SECTOR) / 8 * 8 * SECTOR, true, &out, err);
 		else if (version == 3)
 			got = probe0(vol, &out, err);
 		if (got < 0)

@@ -17,7 +17,7 @@ struct gpt_job {
 	uint64_t backup_lba, backup_array_lba, first_usable, last_usable;
 };
 
-/* Byte where the backup copy begins now, if it is where the table says. */
+/* Byte where the backup copy begins now, or should begin as the primary says; 0: nowhere in this image. */
 static uint64_t old_tail(const struct gpt_job *job)
 {
 	const struct im_gpt *g = job->gpt;
@@ -42,7 +42,7 @@ static void place_backup(struct gpt_job *job)
 
 		end = im_max(end, im_layout_start(l, u->start) + im_layout_size(l, u->start, u->size));
 	}
-	job->is_relocated = l->new_size > l->disk_size || end > old_tail(job);
+	job->is_relocated = l->new_size > l->disk_size || end > old_tail(job) || !old_tail(job);
 	job->backup_lba = g->primary.state == IM_FOUND ? g->primary.other_lba : g->backup.my_lba;
 	job->first_usable = job->used->first_usable;
 	job->last_usable = job->used->last_usable;

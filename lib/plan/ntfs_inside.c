@@ -208,6 +208,11 @@ static int lay_log(struct im_inside *inside, struct im_dev *view, struct im_erro
 
 		if (log.runs.v[i].lcn == IM_NTFS_HOLE)
 			continue;
+		if (start > view->size || len > view->size - start) {
+			rc = im_error_at(err, IM_EREFUSED, start, "$LogFile of the NTFS volume passes the end of the image, which is"
+					 " cut off");
+			break;
+		}
 		rc = trim_log(view, &start, &len, err);
 		if (rc == 0 && len)
 			rc = im_map_fill(&inside->map, start, len, 0xff, "$LogFile is reset: Windows begins a new one", err);

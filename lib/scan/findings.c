@@ -64,7 +64,8 @@ static int partition_in_reserved(struct im_scan *scan, const struct im_volume *v
 {
 	struct im_finding *f;
 
-	if (v->start >= IM_RESERVED || !v->number)
+	/* a GPT entry that ends before it begins has no bytes anywhere */
+	if (v->start >= IM_RESERVED || !v->number || !v->size)
 		return 0;
 	if (scan->table == IM_TABLE_DOS && scan->mbr.parts.v[v->entry].type == IM_MBR_TYPE_GPT)
 		return 0;

@@ -49,6 +49,20 @@ static int add_volume(struct im_scan *scan, struct im_dev *dev, struct im_volume
 	return im_scan_probe(n, dev, err);
 }
 
+/* Cut a bare volume to the size that it claims; not where its own reader would miss something then. */
+static int cut_to_claim(struct im_volume *v, struct im_dev *dev, struct im_error *err)
+{
+	struct im_volume cut = { .start = v->start, .size = v->info[0].size };
+
+	if (!cut.size || cut.size >= v->size)
+		return 0;
+	if (im_scan_probe(&cut, dev, err) < 0)
+		return -1;
+	if (cut.n_formats && cut.state == IM_FOUND)
+		*v = cut;
+	return 0;
+}
+
 /* A volume's boot sector or superblock at 512…7680 of a disk that has neither a table nor a volume at 0:
  * the first place where a format is found for sure. */
 static int find_displaced(struct im_scan *scan, struct im_dev *dev, struct im_error *err)
@@ -60,9 +74,8 @@ static int find_displaced(struct im_scan *scan, struct im_dev *dev, struct im_er
 			return -1;
 		if (!v.n_formats || v.state != IM_FOUND)
 			continue;
-		if (v.info[0].size && v.info[0].size < v.size)
-			v.size = v.info[0].size;
-		v.there = im_min(v.there, v.size);
+		if (cut_to_claim(&v, dev, err) < 0)
+			return -1;
 		return add_volume(scan, dev, v, err);
 	}
 	return 0;

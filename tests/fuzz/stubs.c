@@ -1,0 +1,77 @@
+/* stubs.c - what the planner asks other libraries, answered without a child process.
+ *
+ * Only the fuzz targets are linked with it. The table witness always agrees: that the corrected disk is what was
+ * planned is checked by fuzz_image.c. A repair inside a volume is to be had only where a target has set fuzz_answer.
+ */
+#include <string.h>
+
+#include "adapt/child.h"
+#include "adapt/ntfs_repair.h"
+#include "adapt/windows.h"
+#include "adapt/witness.h"
+#include "fuzz.h"
+
+unsigned fuzz_windows;
+const uint8_t *fuzz_answer;
+size_t fuzz_answer_len;
+
+int im_witness_ask(struct im_dev *before, const struct im_claim *claim_before, struct im_dev *after,
+		   const struct im_claim *claim_after, struct im_opinions *out, struct im_error *err)
+{
+	struct im_opinion *op;
+
+	(void)before;
+	(void)claim_before;
+	(void)after;
+	(void)claim_after;
+	memset(out, 0, sizeof(*out));
+	op = im_vec_push(&out->list, err);
+	if (!op)
+		return -1;
+	*op = (struct im_opinion){ .witness = "libfdisk", .on_table = true, .verdict = IM_AGREES };
+	return 0;
+}
+
+void im_opinions_free(struct im_opinions *ops)
+{
+	im_vec_free(&ops->list);
+}
+
+int im_windows_look(struct im_dev *dev, uint64_t start, uint64_t len, const char *fs, unsigned *what,
+		    struct im_error *err)
+{
+	(void)dev;
+	(void)start;
+	(void)len;
+	(void)fs;
+	(void)err;
+	*what = fuzz_windows;
+	return 0;
+}
+
+/* The only child that is asked for plans a repair inside an NTFS volume (lib/adapt/ntfs_repair.c). */
+int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, struct im_dev *dev,
+		 struct im_answer *out, struct im_error *err)
+{
+	(void)fn;
+	(void)needs;
+	(void)arg;
+	(void)fd;
+	(void)dev;
+	(void)err;
+	*out = (struct im_answer){ .why = "there is no libntfs-3g in a fuzz target" };
+	if (fuzz_answer) {
+		out->data = malloc(fuzz_answer_len + 1);
+		if (!out->data)
+			abort();
+		memcpy(out->data, fuzz_answer, fuzz_answer_len);
+		out->len = fuzz_answer_len;
+	}
+	return 0;
+}
+
+void im_ntfs3g_repair(const struct im_child *child, const void *job)
+{
+	(void)child;
+	(void)job;
+}
