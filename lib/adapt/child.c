@@ -331,8 +331,10 @@ int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void 
 		return im_error_sys(err, errno, "cannot make a socket pair");
 	}
 	pid = fork();
-	if (!pid)
+	if (!pid) {
+		free(buf);
 		be_child(fn, needs, arg, fd, pair[1], self);
+	}
 	rc = pid < 0 ? errno : 0;
 	close(pair[1]);
 	if (pid < 0) {
