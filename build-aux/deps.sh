@@ -1,31 +1,50 @@
 #!/bin/sh
 # deps.sh - installs the Debian packages that are missing, as root or through sudo.
 #
-#	deps.sh [build] [test] [long] [fuzz]		default: build test
+#	deps.sh [-l] GROUP...		default: build test
 #
-# build: what configure and make need; test: the tools with which make check and try.sh make images
-# and judge them; long: what only make check-long uses; fuzz: what only make fuzz uses. apt is not touched when nothing is missing.
+# build: what configure and make need, which is tools and libs; test: the tools with which make check
+# and try.sh make images and judge them; long: what only make check-long uses; fuzz: what only make
+# fuzz uses; ports: what ports.sh needs beside; coverage: what coverage.sh needs beside. With -l the
+# packages are only listed, one a line. apt is not touched when nothing is missing.
 set -u
 
-build="autoconf automake libtool autopoint gettext pkg-config gcc libc6-dev make xz-utils
-	libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-c-dev check
+tools="autoconf automake libtool autopoint gettext pkg-config gcc make xz-utils"
+libs="libc6-dev libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-c-dev check
 	ntfs-3g-dev libext2fs-dev libseccomp-dev"
 test="fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
-	jq mandoc patch util-linux mount xfsprogs btrfs-progs strace"
-long="qemu-system-x86"
+	jq mandoc openssl patch util-linux mount xfsprogs btrfs-progs strace"
+long="qemu-system-x86 valgrind"
 fuzz="clang"
+ports="mmdebstrap util-linux"
+coverage="lcov"
 
+list=
+if [ "${1-}" = -l ]; then
+	list=yes
+	shift
+fi
 [ $# -gt 0 ] || set -- build test
 wanted=
 for group; do
 	case $group in
-	build) wanted="$wanted $build" ;;
+	build) wanted="$wanted $tools $libs" ;;
+	tools) wanted="$wanted $tools" ;;
+	libs) wanted="$wanted $libs" ;;
 	test) wanted="$wanted $test" ;;
 	long) wanted="$wanted $long" ;;
 	fuzz) wanted="$wanted $fuzz" ;;
-	*) echo "usage: deps.sh [build] [test] [long] [fuzz]" >&2; exit 16 ;;
+	ports) wanted="$wanted $ports" ;;
+	coverage) wanted="$wanted $coverage" ;;
+	*) echo "usage: deps.sh [-l] [build | tools | libs | test | long | fuzz | ports | coverage]..." >&2; exit 16 ;;
 	esac
 done
+
+if [ -n "$list" ]; then
+	# Split into words on purpose.
+	printf '%s\n' $wanted
+	exit 0
+fi
 
 if ! command -v dpkg-query >/dev/null; then
 	echo "deps.sh: this is no Debian system; have the counterparts of these installed:" $wanted >&2

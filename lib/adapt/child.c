@@ -26,7 +26,7 @@
 #include "adapt/sandbox.h"
 #include "base/bytes.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(COVERAGE)
 #define SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
@@ -35,6 +35,13 @@
 #endif
 #ifndef SANITIZED
 #define SANITIZED 0
+#endif
+
+#ifdef COVERAGE	/* the counts of a process are written to files at its end, which _exit leaves out */
+void __gcov_dump(void);
+#define write_counts() __gcov_dump()
+#else
+#define write_counts() ((void)0)
 #endif
 
 #define WALL_MS 30000
@@ -224,6 +231,7 @@ static _Noreturn void be_child(im_child_fn fn, const struct im_child_needs *need
 	if (!SANITIZED && im_sandbox_enter(needs && needs->opens_proc) < 0)
 		_exit(NO_SANDBOX);
 	fn(&child, arg);
+	write_counts();
 	_exit(0);
 }
 
@@ -331,8 +339,10 @@ int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void 
 		return im_error_sys(err, errno, "cannot make a socket pair");
 	}
 	pid = fork();
-	if (!pid)
+	if (!pid) {
+		free(buf);
 		be_child(fn, needs, arg, fd, pair[1], self);
+	}
 	rc = pid < 0 ? errno : 0;
 	close(pair[1]);
 	if (pid < 0) {

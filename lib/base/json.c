@@ -11,8 +11,8 @@ static void put(struct im_json *j, const char *p, size_t n)
 	if (j->failed)
 		return;
 	if (j->len + n + 1 > j->cap) {
-		size_t cap = (j->cap + n + 1) * 2;
-		char *grown = realloc(j->text, cap);
+		size_t cap;
+		char *grown = __builtin_mul_overflow(j->cap + n + 1, 2, &cap) ? NULL : realloc(j->text, cap);
 
 		if (!grown) {
 			j->failed = true;

@@ -1,4 +1,5 @@
 /* mem.c - a device in memory. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +34,7 @@ static int mem_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_er
 static int mem_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 {
 	struct mem *m = (struct mem *)dev;
-	uint8_t *grown = realloc(m->bytes, size ? size : 1);
+	uint8_t *grown = size > SIZE_MAX ? NULL : realloc(m->bytes, size ? size : 1);
 
 	if (!grown)
 		return im_error_nomem(err);
@@ -62,7 +63,7 @@ struct im_dev *im_dev_mem(uint64_t size, uint32_t sector_size, struct im_error *
 {
 	struct mem *m = calloc(1, sizeof(*m));
 
-	if (m)
+	if (m && size <= SIZE_MAX)
 		m->bytes = calloc(1, size ? size : 1);
 	if (!m || !m->bytes) {
 		free(m);

@@ -227,7 +227,7 @@ void im_batch_prefetch(struct im_exec *x, enum im_direction dir, uint64_t index)
 	}
 }
 
-/* CRC-32C of the destinations, and whether they hold the content already. */
+/* CRC-32C of the destinations, and whether they hold the content already; with same NULL no content need be loaded. */
 static int look(struct im_exec *x, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
 {
 	const uint8_t *content = b->content;
@@ -236,7 +236,8 @@ static int look(struct im_exec *x, const struct im_batch *b, uint32_t *crc, bool
 	int rc = 0;
 
 	*crc = 0;
-	*same = true;
+	if (same)
+		*same = true;
 	if (!buf)
 		return im_error_nomem(err);
 	for (size_t i = 0; i < b->n_ops && rc == 0; i++)
@@ -247,7 +248,8 @@ static int look(struct im_exec *x, const struct im_batch *b, uint32_t *crc, bool
 			if (rc < 0)
 				break;
 			*crc = im_crc32c(*crc, buf, n);
-			*same &= memcmp(buf, content, n) == 0;
+			if (same)
+				*same &= memcmp(buf, content, n) == 0;
 			content += n;
 		}
 	free(buf);
@@ -256,9 +258,7 @@ static int look(struct im_exec *x, const struct im_batch *b, uint32_t *crc, bool
 
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err)
 {
-	bool same;
-
-	return look(x, b, crc, &same, err);
+	return look(x, b, crc, NULL, err);
 }
 
 int im_batch_look_under(struct im_exec *x, struct im_batch *b, bool *same, struct im_error *err)

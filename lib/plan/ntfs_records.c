@@ -97,7 +97,7 @@ static int compare_records(struct im_ntfs_check *c, uint8_t *a, uint8_t *b, stru
 	return look_at_new(c, a, err);
 }
 
-/* $MFTMirr holds the first records of $MFT. */
+/* $MFTMirr is where the boot sector says, and holds the first records of $MFT. */
 static int check_mirror(struct im_ntfs_check *c, uint8_t *a, uint8_t *b, struct im_error *err)
 {
 	struct im_ntfs_stream mirror;
@@ -107,9 +107,10 @@ static int check_mirror(struct im_ntfs_check *c, uint8_t *a, uint8_t *b, struct 
 	if (im_ntfs_stream_of(&c->new, IM_NTFS_MIRROR, IM_NTFS_DATA, &mirror, err) != IM_FOUND)
 		return im_ntfs_check_fail(err, "$MFTMirr cannot be read");
 	n = im_min(PIECE, mirror.size);
-	if (mirror.is_resident || im_ntfs_read_runs(&c->new, &mirror.runs, 0, a, n, err) != IM_FOUND ||
+	if (mirror.is_resident || !mirror.runs.n || mirror.runs.v[0].lcn * c->new.g.cluster != c->new.g.mirror ||
+	    im_ntfs_read_runs(&c->new, &mirror.runs, 0, a, n, err) != IM_FOUND ||
 	    im_ntfs_read_runs(&c->new, &c->new.mft, 0, b, n, err) != IM_FOUND || memcmp(a, b, n) != 0)
-		rc = im_ntfs_check_fail(err, "$MFTMirr would not mirror $MFT");
+		rc = im_ntfs_check_fail(err, "$MFTMirr would not mirror $MFT, or not where the boot sector says");
 	im_ntfs_stream_close(&mirror);
 	return rc;
 }

@@ -47,9 +47,10 @@ static int check_boot_sectors(const struct im_ntfs_check *c, struct im_error *er
 	if (im_dev_read(c->old.vol, 0, old, sizeof(old), err) < 0 || im_dev_read(c->new.vol, 0, new, sizeof(new), err) < 0)
 		return -1;
 	memcpy(old + LCNS, new + LCNS, LCNS_SIZE);
-	/* where they say that $MFT is has been read: it is the new one */
 	if (memcmp(old, new, sizeof(old)) != 0)
 		return im_ntfs_check_fail(err, "the boot sector would change in more than the places of $MFT and its mirror");
+	if (c->new.g.mft != c->new.mft.v[0].lcn * c->new.g.cluster)
+		return im_ntfs_check_fail(err, "the boot sector would not say where $MFT begins");
 	if (c->old.g.size + sizeof(backup) > c->old.vol->size)
 		return 0;
 	if (im_dev_read(c->old.vol, c->old.g.size, was, sizeof(was), err) < 0 ||

@@ -119,6 +119,11 @@ START_TEST(memory)
 	ck_assert(im_is_zero(im_dev_mem_bytes(m), 10));
 	ck_assert_int_eq(im_dev_flush(m, NULL), 0);
 	ck_assert_int_eq(im_dev_file_fd(m), -1);
+#if SIZE_MAX < UINT64_MAX	/* more than can be addressed is not cut down to something that can */
+	ck_assert_int_eq(im_dev_resize(m, (1ull << 32) + 20, NULL), -1);
+	ck_assert_uint_eq(m->size, 10);
+	ck_assert_ptr_null(im_dev_mem((1ull << 32) + 20, 512, NULL));
+#endif
 	im_dev_close(m);
 }
 END_TEST

@@ -202,11 +202,22 @@ static void boot_is_too_large(struct maker *m)
 	im_put64(a + 0x28, 9000);
 	seal(m, 7);
 }
+/* Copies of the first records in a free cluster, said by the boot sector to be the place. */
+static void boot_sector_names(struct maker *m, int field)
+{
+	uint64_t lcn = NEW_LCN(m) + 1;
+
+	memcpy(m->b + lcn * m->cluster, record_at(m, 0), 4 * m->record);
+	im_put64(m->b + field, lcn);
+}
+static void mft_elsewhere(struct maker *m) { boot_sector_names(m, 0x30); }
+static void mirror_elsewhere(struct maker *m) { boot_sector_names(m, 0x38); }
 
 static void (*const lies[])(struct maker *m) = {
 	boot_code, backup_boot, rest_of_boot_area, vacated_not_zero, file_content, file_elsewhere, used_cluster_is_freed,
 	new_cluster_stays_free, other_record, record_is_deleted, new_record, mirror_differs, name_changes, flags_change,
 	size_changes, links_change, attribute_is_added, volume_version, boot_is_too_large,
+	mft_elsewhere, mirror_elsewhere,
 };
 
 START_TEST(dishonest)

@@ -170,7 +170,7 @@ START_TEST(long_texts)
 	o = parse(text);
 	ck_assert_ptr_nonnull(o);
 	ck_assert_uint_eq(json_object_array_length(o), 20000);
-	for (size_t i = 0; i < 20000; i++)
+	for (uint64_t i = 0; i < 20000; i++)
 		ck_assert_uint_eq(json_object_get_uint64(json_object_array_get_idx(o, i)), i * 1000003);
 	json_object_put(o);
 	free(text);
