@@ -72,20 +72,6 @@ static int add_unit(struct im_layout *l, const struct im_scan *scan, const struc
 	return 0;
 }
 
-/* Does the logical partition lie inside the extended one that holds its EBR? It moves with that one. */
-static bool is_at_home(const struct im_layout *l, const struct im_scan *scan, const struct im_volume *v)
-{
-	uint64_t base = scan->mbr.parts.v[v->entry].base;
-
-	for (size_t i = 0; i < l->units.n; i++) {
-		const struct im_unit *u = &l->units.v[i];
-
-		if (u->is_extended && base >= u->start && base - u->start < u->size)
-			return v->start >= u->start && v->start + v->size <= u->start + u->size;
-	}
-	return false;
-}
-
 /* Nothing may overlap, and everything that could move must really be in the image. */
 static int check(const struct im_layout *l, const struct im_scan *scan, struct im_error *err)
 {
@@ -96,9 +82,6 @@ static int check(const struct im_layout *l, const struct im_scan *scan, struct i
 			return im_error_at(err, IM_EREFUSED, v->start, "partition %d reaches %" PRIu64 " bytes past the end of"
 					   " the image; the image is cut off, so nothing in it is moved", v->number,
 					   v->size - v->there);
-		if (v->is_logical && !is_at_home(l, scan, v))
-			return im_error_at(err, IM_EREFUSED, v->start, "logical partition %d does not lie inside its extended"
-					   " partition: the table is damaged, so nothing is moved", v->number);
 	}
 	for (size_t i = 1; i < l->units.n; i++) {
 		const struct im_unit *a = &l->units.v[i - 1], *b = &l->units.v[i];
