@@ -1,11 +1,13 @@
 #!/bin/sh
 # check.sh - builds everything from nothing in build/ and runs every test that make check knows.
 #
+#	check.sh [--whole]		--whole: the sanitizers' build runs the tests on whole images too
+#
 # Stages: what is missing is installed; every source file is in a list; bootstrap; a build with
 # -Werror and its make check; the same with AddressSanitizer and UndefinedBehaviorSanitizer in
-# build/sanitize, without the tests on whole images; make distcheck, without them too. The output
-# of a stage is kept in build/logs and shown when it fails. A skip that tests/expected-skips does
-# not name is a failure. The last line sums up the results of both builds.
+# build/sanitize, by default without the tests on whole images; make distcheck, without them too.
+# The output of a stage is kept in build/logs and shown when it fails. A skip that
+# tests/expected-skips does not name is a failure. The last line sums up the results of both builds.
 set -u
 export LC_ALL=C
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -15,6 +17,12 @@ cd "$top" || exit 1
 IMGMEND_SHARED_IMAGES=${IMGMEND_SHARED_IMAGES-$top/../shared/images}
 export IMGMEND_SHARED_IMAGES
 jobs=$(nproc)
+sanitized_tests=--disable-image-tests
+case ${1-} in
+'') ;;
+--whole) sanitized_tests= ;;
+*) echo "usage: check.sh [--whole]" >&2; exit 16 ;;
+esac
 logs=$top/build/logs
 verdict=0
 
@@ -58,7 +66,7 @@ compile() {
 
 build() { compile build --enable-werror; }
 check() { make -C build -j"$jobs" check VERBOSE=1; }
-build_sanitized() { compile build/sanitize --enable-werror --enable-sanitizers --disable-image-tests; }
+build_sanitized() { compile build/sanitize --enable-werror --enable-sanitizers $sanitized_tests; }
 check_sanitized() { CK_TIMEOUT_MULTIPLIER=10 make -C build/sanitize -j"$jobs" check VERBOSE=1; }
 distcheck() {
 	make -C build -j"$jobs" distcheck DISTCHECK_CONFIGURE_FLAGS='--enable-werror --disable-image-tests' VERBOSE=1
