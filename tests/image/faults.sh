@@ -120,6 +120,8 @@ points_of() {
 		IFS=: read -r kind which <<<"$pair"
 		n=$(calls_of "$kind" "$which")
 		echo "$pair $n" >>counts
+		# a build that counts its lines crashes in libgcov where that finds no memory
+		[ "$kind" != malloc ] || [[ ${MUTANT_CFLAGS-} != *--coverage* ]] || continue
 		case $verb:$kind in
 		fix:malloc) continue ;; # json-c 0.16 itself crashes where it finds no memory while it reads the plan
 		fix:*) step=1 ;;
