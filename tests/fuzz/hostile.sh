@@ -2,13 +2,13 @@
 # hostile.sh - the program itself, witnesses and children included, on the disks that fuzzing found interesting.
 #
 # replay has stubs for foreign libraries; here they run. Every image must be judged: clean, or with findings, or no raw
-# disk; and not one byte of it may change. HOSTILE_STEP=1 takes every input (default: every fourth).
+# disk; and not one byte of it may change. HOSTILE_STEP=1 takes every input (default: every tenth).
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/../image/lib.sh"
 find_helpers
 unpack=${builddir:-$IMGMEND_TEST_SUPPORT/../..}/tests/fuzz/unpack
 [ -x "$unpack" ] || fail "$unpack has not been built"
-step=${HOSTILE_STEP:-4}
+step=${HOSTILE_STEP:-10}
 
 # answers ARGUMENT...: clean or with findings; containers and scraps are no raw disks, and that is said
 answers() {
