@@ -166,7 +166,7 @@ static bool is_backed_by(const char *name, const struct stat *st)
 
 static int check_loop(const char *name, const char *path, const struct stat *st, struct im_error *err)
 {
-	struct loop_info64 info;
+	struct loop_info64 info = { 0 };
 	char dev[300];
 	int fd, rc = 0;
 
