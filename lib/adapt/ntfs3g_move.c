@@ -7,6 +7,7 @@
 
 #ifdef HAVE_LIBNTFS_3G
 #include "adapt/ntfs3g_move.h"
+#include "fmt/vss.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,8 +18,6 @@
 #include <ntfs-3g/lcnalloc.h>
 #include <ntfs-3g/runlist.h>
 
-#define HEADER 0x1e00		/* of the shadow copies */
-#define HEADER_SIZE 512
 #define FIRST_RECORDS 16	/* that must lie in the first extent of $MFT */
 #define RUNLIST_GRAIN 4096	/* bytes: the library takes every runlist to be allocated in these */
 
@@ -151,13 +150,13 @@ static int note_move(struct im_ntfs_work *w, s64 from, s64 to, s64 len, VCN vcn,
 static int copy_cluster(struct im_ntfs_work *w, LCN from, LCN to, VCN vcn, size_t stream, u8 *buf)
 {
 	s64 cluster = w->vol->cluster_size, src = from * cluster, dst = to * cluster;
-	s64 hole = w->wish->keep_header ? HEADER - src : -1;
+	s64 hole = w->wish->keep_header ? IM_VSS_HEADER - src : -1;
 	bool has_header = hole >= 0 && hole < cluster;
 
 	if (ntfs_pread(w->vol->dev, src, cluster, buf) != cluster)
 		return im_ntfs_work_fail(w, "cluster %lld cannot be read", (long long)from);
 	if (has_header)
-		memset(buf + hole, 0, HEADER_SIZE);
+		memset(buf + hole, 0, IM_VSS_HEADER_SIZE);
 	if (ntfs_pwrite(w->vol->dev, dst, cluster, buf) != cluster)
 		return im_ntfs_work_fail(w, "cluster %lld cannot be written", (long long)to);
 	memset(buf, 0, (size_t)cluster);
@@ -165,12 +164,12 @@ static int copy_cluster(struct im_ntfs_work *w, LCN from, LCN to, VCN vcn, size_
 		return ntfs_pwrite(w->vol->dev, src, cluster, buf) == cluster ? note_move(w, src, dst, cluster, vcn, stream) :
 		       im_ntfs_work_fail(w, "cluster %lld cannot be written", (long long)from);
 	if (ntfs_pwrite(w->vol->dev, src, hole, buf) != hole ||
-	    ntfs_pwrite(w->vol->dev, src + hole + HEADER_SIZE, cluster - hole - HEADER_SIZE, buf) !=
-	    cluster - hole - HEADER_SIZE)
+	    ntfs_pwrite(w->vol->dev, src + hole + IM_VSS_HEADER_SIZE, cluster - hole - IM_VSS_HEADER_SIZE, buf) !=
+	    cluster - hole - IM_VSS_HEADER_SIZE)
 		return im_ntfs_work_fail(w, "cluster %lld cannot be written", (long long)from);
 	if (note_move(w, src, dst, hole, vcn, stream) < 0)
 		return -1;
-	return note_move(w, src + hole + HEADER_SIZE, dst + hole + HEADER_SIZE, cluster - hole - HEADER_SIZE, vcn, stream);
+	return note_move(w, src + hole + IM_VSS_HEADER_SIZE, dst + hole + IM_VSS_HEADER_SIZE, cluster - hole - IM_VSS_HEADER_SIZE, vcn, stream);
 }
 
 static int copy_piece(struct im_ntfs_work *w, const ntfs_attr *na, const runlist_element *to, const struct piece *p,

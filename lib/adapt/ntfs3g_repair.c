@@ -18,13 +18,11 @@
 
 #include "adapt/ntfs3g_move.h"
 #include "adapt/ntfs3g_volume.h"
+#include "fmt/vss.h"
 
 #include <ntfs-3g/bitmap.h>
 #include <ntfs-3g/dir.h>
 #include <ntfs-3g/inode.h>
-
-/* In the names of the files of shadow copies. */
-#define GUID "{3808876b-c176-4e48-b7ae-04046e6cc752}"
 
 int im_ntfs_work_fail(struct im_ntfs_work *w, const char *fmt, ...)
 {
@@ -75,13 +73,13 @@ static int mount_it(struct im_ntfs_work *w, struct im_ntfs3g_source *source)
 static int is_store(void *arg, const ntfschar *name, int len, int type, s64 pos, MFT_REF ref, unsigned dt)
 {
 	unsigned *n = arg;
-	size_t k = sizeof(GUID) - 1, at = 0;
+	size_t k = sizeof(IM_VSS_FILE_GUID) - 1, at = 0;
 
 	(void)type, (void)pos, (void)ref, (void)dt;
 	while (at + k <= (size_t)len) {
 		size_t i = 0;
 
-		while (i < k && le16_to_cpu(name[at + i]) < 0x80 && ((le16_to_cpu(name[at + i]) ^ GUID[i]) & ~0x20) == 0)
+		while (i < k && le16_to_cpu(name[at + i]) < 0x80 && ((le16_to_cpu(name[at + i]) ^ IM_VSS_FILE_GUID[i]) & ~0x20) == 0)
 			i++;
 		if (i == k && at > 0)
 			(*n)++;

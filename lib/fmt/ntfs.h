@@ -42,6 +42,10 @@ bool im_ntfs_decode(const struct im_bpb *bpb, struct im_ntfs_geometry *g);
 
 /* ---- one record (ntfs_record.c) ---- */
 
+/* The last two bytes of each stride of a file record or an index block hold a number, their true values lie in its
+ * head: put them in place. False when the block is torn, or has no such head. */
+bool im_ntfs_undo_fixups(uint8_t *block, uint32_t size);
+
 /* Undo the fix-ups of the size bytes at record and check its head. FOUND: a sound record that is in use;
  * ABSENT: not in use, or no record at all; DAMAGED. */
 int im_ntfs_record_open(uint8_t *record, uint32_t size);

@@ -55,21 +55,19 @@ static_assert(sizeof(struct attribute) == 0x40, "the head of an attribute that i
 
 #define RESIDENT_HEAD 0x18u
 
-/* The last two bytes of each stride hold a number, their true values lie in the record's head. False when
- * the record is torn or makes no sense. */
-static bool undo_fixups(uint8_t *record, uint32_t size)
+bool im_ntfs_undo_fixups(uint8_t *block, uint32_t size)
 {
-	const struct record *r = (const void *)record;
+	const struct record *r = (const void *)block;
 	uint32_t array = im_le16(r->fixups), count = im_le16(r->n_fixups);
 
 	if (count != size / FIXUP_STRIDE + 1 || array < 0x28 || array + 2 * count > FIXUP_STRIDE - 2)
 		return false;
 	for (uint32_t i = 1; i < count; i++) {
-		uint8_t *end = record + i * FIXUP_STRIDE - 2;
+		uint8_t *end = block + i * FIXUP_STRIDE - 2;
 
-		if (memcmp(end, record + array, 2))
+		if (memcmp(end, block + array, 2))
 			return false;
-		memcpy(end, record + array + 2 * i, 2);
+		memcpy(end, block + array + 2 * i, 2);
 	}
 	return true;
 }
@@ -84,7 +82,7 @@ int im_ntfs_record_open(uint8_t *record, uint32_t size)
 		return IM_ABSENT;
 	if (!(im_le16(r->flags) & IN_USE))
 		return IM_ABSENT;
-	if (!undo_fixups(record, size) || im_le32(r->used) > size || im_le32(r->used) < 0x30 ||
+	if (!im_ntfs_undo_fixups(record, size) || im_le32(r->used) > size || im_le32(r->used) < 0x30 ||
 	    im_le16(r->attributes) < 0x28 || im_le16(r->attributes) % 8 || im_le16(r->attributes) + 4u > im_le32(r->used))
 		return IM_DAMAGED;
 	return IM_FOUND;

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "plan/ntfs_check.h"
+#include "scan/scan.h"
 
 #define VOLUME_INFORMATION 0x70u
 #define INDEX_ROOT 0x90u
@@ -140,7 +141,7 @@ static int check_boot(const struct pair *p, const struct im_ntfs_attr *a, const 
 
 	if (new->runs.n != 1 || new->runs.v[0].lcn || new->runs.v[0].len != im_max(p->c->area->clusters, im_ntfs_runs_end(&old->runs)))
 		return differs(p, a, "the runlist", err);
-	if (new->size != im_max(old->size, 8192) || new->initialized != im_max(old->initialized, 8192) ||
+	if (new->size != im_max(old->size, IM_RESERVED) || new->initialized != im_max(old->initialized, IM_RESERVED) ||
 	    new->allocated != im_max(old->allocated, area))
 		return differs(p, a, "the size", err);
 	return 0;

@@ -16,7 +16,6 @@
 #define KEY_FROM 8u		/* what of the key may differ: behind the parent's reference … */
 #define KEY_TO 0x40u		/* … and before the name */
 #define LAST 2u
-#define FIXUP_STRIDE 512u
 
 /* The offset of the entry of $Boot behind the node's head; 0: there is none. */
 static size_t find_boot(const uint8_t *p, size_t len, size_t node)
@@ -57,19 +56,12 @@ bool im_ntfs_same_block(const uint8_t *a, const uint8_t *b, size_t len)
 	return same_node(a, b, len, NODE_IN_BLOCK);
 }
 
-/* Put the true last bytes of each stride in place, and zeros for the number that marks them. */
-static bool undo_fixups(uint8_t *block, size_t len)
+/* A sound index block without what seals it: the true last bytes of its strides, and zeros for their list. */
+static bool unseal(uint8_t *block, size_t len)
 {
-	size_t array = im_get16(block + 4), count = im_get16(block + 6);
-
-	if (memcmp(block, "INDX", 4) != 0 || count != len / FIXUP_STRIDE + 1 || array + 2 * count > FIXUP_STRIDE - 2)
+	if (memcmp(block, "INDX", 4) != 0 || !im_ntfs_undo_fixups(block, (uint32_t)len))
 		return false;
-	for (size_t i = 1; i < count; i++) {
-		if (memcmp(block + i * FIXUP_STRIDE - 2, block + array, 2) != 0)
-			return false;
-		memcpy(block + i * FIXUP_STRIDE - 2, block + array + 2 * i, 2);
-	}
-	memset(block + array, 0, 2 * count);
+	memset(block + im_get16(block + 4), 0, 2u * im_get16(block + 6));
 	return true;
 }
 
@@ -77,7 +69,7 @@ static bool same_sealed(uint8_t *a, uint8_t *b, size_t len)
 {
 	if (memcmp(a, b, len) == 0)
 		return true;
-	return undo_fixups(a, len) && undo_fixups(b, len) && im_ntfs_same_block(a, b, len);
+	return unseal(a, len) && unseal(b, len) && im_ntfs_same_block(a, b, len);
 }
 
 int im_ntfs_check_index(struct im_ntfs_check *c, const struct im_ntfs_stream *old, const struct im_ntfs_stream *new,

@@ -142,12 +142,10 @@ static int is_record_of_ours(struct im_ntfs_places *p, uint64_t number, bool *ye
 
 	if (got < 0)
 		return -1;
-	*yes = got == IM_ABSENT || number == IM_NTFS_MFT || number == IM_NTFS_MIRROR || number == IM_NTFS_VOLUME ||
-	       number == IM_NTFS_ROOT || number == IM_NTFS_BITMAP || number == IM_NTFS_BOOT;
 	if (got == IM_FOUND && im_ntfs_record_base(buf) != UINT64_MAX)
 		base = im_ntfs_record_base(buf);
-	for (size_t i = 0; got == IM_FOUND && i < p->area->owners.n; i++)
-		*yes |= p->area->owners.v[i].owner.record == base;
+	*yes = got == IM_ABSENT || im_boot_area_is_system(number) ||
+	       (got == IM_FOUND && im_boot_area_has_owner(p->area, base));
 	return 0;
 }
 

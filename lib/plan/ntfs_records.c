@@ -8,21 +8,6 @@
 
 #define PIECE (1u << 20)
 
-static bool is_owner(const struct im_ntfs_check *c, uint64_t number)
-{
-	for (size_t i = 0; i < c->area->owners.n; i++)
-		if (c->area->owners.v[i].owner.record == number)
-			return true;
-	return false;
-}
-
-/* The files that a repair may change. The root directory has the entry of $Boot. */
-static bool is_concerned(const struct im_ntfs_check *c, uint64_t number)
-{
-	return number == IM_NTFS_MFT || number == IM_NTFS_MIRROR || number == IM_NTFS_VOLUME || number == IM_NTFS_ROOT ||
-	       number == IM_NTFS_BITMAP || number == IM_NTFS_BOOT || is_owner(c, number);
-}
-
 static int add_file(struct im_ntfs_check *c, uint64_t number, struct im_error *err)
 {
 	uint64_t *n;
@@ -30,7 +15,7 @@ static int add_file(struct im_ntfs_check *c, uint64_t number, struct im_error *e
 	for (size_t i = 0; i < c->files.n; i++)
 		if (c->files.v[i] == number)
 			return 0;
-	if (!is_concerned(c, number))
+	if (!im_boot_area_is_system(number) && !im_boot_area_has_owner(c->area, number))
 		return im_ntfs_check_fail(err, "MFT record %" PRIu64 " would change, which has nothing to do with the boot area", number);
 	n = im_vec_push(&c->files, err);
 	if (!n)

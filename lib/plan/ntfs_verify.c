@@ -74,7 +74,7 @@ static int check_area_bytes(const struct im_ntfs_check *c, struct im_error *err)
 {
 	uint8_t old[512], new[512];
 
-	for (uint64_t off = 512; off < 8192; off += sizeof(old)) {
+	for (uint64_t off = 512; off < IM_RESERVED; off += sizeof(old)) {
 		bool leaves = is_moved_away(c->area, off / c->old.g.cluster) && !(c->area->has_vss && off == IM_VSS_HEADER);
 
 		if (im_dev_read(c->old.vol, off, old, sizeof(old), err) < 0 || im_dev_read(c->new.vol, off, new, sizeof(new), err) < 0)

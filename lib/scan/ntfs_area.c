@@ -130,6 +130,21 @@ bool im_boot_area_is_bad(const struct im_boot_area *area)
 	       area->mft_in_area || area->owners.n;
 }
 
+bool im_boot_area_has_owner(const struct im_boot_area *area, uint64_t record)
+{
+	for (size_t i = 0; i < area->owners.n; i++)
+		if (area->owners.v[i].owner.record == record)
+			return true;
+	return false;
+}
+
+bool im_boot_area_is_system(uint64_t record)
+{
+	/* the root directory has the entry of $Boot */
+	return record == IM_NTFS_MFT || record == IM_NTFS_MIRROR || record == IM_NTFS_VOLUME || record == IM_NTFS_ROOT ||
+	       record == IM_NTFS_BITMAP || record == IM_NTFS_BOOT;
+}
+
 int im_boot_area_look(struct im_boot_area *area, struct im_dev *vol, bool deep, const char **why, struct im_error *err)
 {
 	struct im_ntfs fs;

@@ -37,6 +37,11 @@ void im_boot_area_free(struct im_boot_area *area);
 /* Is there anything that a repair would change? */
 bool im_boot_area_is_bad(const struct im_boot_area *area);
 
+/* Does this file own clusters of the area? record: of its base record. */
+bool im_boot_area_has_owner(const struct im_boot_area *area, uint64_t record);
+/* Is it one of the system files that a repair of the area may change, whoever owns clusters there? */
+bool im_boot_area_is_system(uint64_t record);
+
 /* What an owner is and what it is called. -1 on a read error. (ntfs_owner.c) */
 int im_area_owner_describe(struct im_ntfs *fs, struct im_area_owner *o, struct im_error *err);
 /* The bytes of the owner's stream that lie in its clusters of the area: [*start, *start + *len). */

@@ -82,6 +82,8 @@ bool fuzz_devices(const uint8_t *data, size_t size, uint64_t size_max, bool two,
  * volume; a journal. (seal.c) */
 void fuzz_seal_gpt(struct im_dev *dev);
 void fuzz_seal_volume(struct im_dev *vol);
+/* All of a disk that holds a table or a volume, where the head asks for it. */
+void fuzz_seal_disk(struct im_dev *dev, const struct fuzz_head *head);
 void fuzz_seal_journal(struct im_dev *dev);
 
 /* A reader on memory has no reason to fail: reads past the end are a bug. */

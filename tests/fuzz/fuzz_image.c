@@ -177,10 +177,7 @@ FUZZ_TARGET(image)
 
 	if (!fuzz_devices(data, size, SIZE_MAX_BYTES, false, &head, dev))
 		return 0;
-	if (head.flags & FUZZ_SEAL) {
-		fuzz_seal_gpt(dev[0]);
-		fuzz_seal_volume(dev[0]);
-	}
+	fuzz_seal_disk(dev[0], &head);
 	options.deep = head.flags & FUZZ_DEEP;
 	recorder = im_dev_recorder(dev[0], &err);
 	FUZZ_CHECK(recorder, "%s", err.message);

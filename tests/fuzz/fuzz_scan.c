@@ -14,10 +14,7 @@ FUZZ_TARGET(scan)
 
 	if (!fuzz_devices(data, size, SIZE_MAX_BYTES, false, &head, dev))
 		return 0;
-	if (head.flags & FUZZ_SEAL) {
-		fuzz_seal_gpt(dev[0]);
-		fuzz_seal_volume(dev[0]);
-	}
+	fuzz_seal_disk(dev[0], &head);
 	options.deep = head.flags & FUZZ_DEEP;
 	options.sector_size = head.option[0] % 3 == 1 ? 512 : head.option[0] % 3 == 2 ? 4096 : 0;
 	if (im_scan_run(&scan, dev[0], &options, &err) == 0) {

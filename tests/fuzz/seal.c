@@ -132,6 +132,14 @@ void fuzz_seal_volume(struct im_dev *vol)
 	seal_btrfs(vol);
 }
 
+void fuzz_seal_disk(struct im_dev *dev, const struct fuzz_head *head)
+{
+	if (!(head->flags & FUZZ_SEAL))
+		return;
+	fuzz_seal_gpt(dev);
+	fuzz_seal_volume(dev);
+}
+
 /* A section's checksum, from its place and length in the head. */
 static void seal_section(struct im_dev *dev, uint8_t *section)
 {

@@ -62,10 +62,7 @@ int main(int argc, char **argv)
 	}
 	if (!fuzz_devices(data, read_input(argv[1], data), DISK_MAX, false, &head, dev))
 		return 1;
-	if (head.flags & FUZZ_SEAL) {
-		fuzz_seal_gpt(dev[0]);
-		fuzz_seal_volume(dev[0]);
-	}
+	fuzz_seal_disk(dev[0], &head);
 	write_disk(dev[0], argv[2]);
 	im_dev_close(dev[0]);
 	return 0;
