@@ -25,6 +25,37 @@ run 4 plan vol
 bad 4096 -d
 ntfs_refused "a dirty volume" 'dirty|chkdsk|check'
 
+# ---- changes in $LogFile that were not carried out: two restart pages, with a client and not clean
+# restart_page LOG-SIZE FLAGS: in hex, up to the end of its client "NTFS"; the fix-ups are all zero
+restart_page() {
+	local bits=0 n
+	for ((n = $1; n; n >>= 1)); do bits=$((bits + 1)); done
+	printf 52535452					# RSTR
+	number 30 2; number 9 2; number 0 8; number 4096 4; number 4096 4; number 48 2; number 1 2; number 1 2
+	number 0 18					# fix-ups
+	number 4096 8; number 1 2; number 65535 2; number 0 2; number "$2" 2; number $((67 - bits)) 4; number 208 2
+	number 48 2; number "$1" 8; number 0 4; number 48 2; number 64 2; number 1 4; number 0 4
+	number 0 16; number 65535 2; number 65535 2; number 0 8; number 8 4; printf 4e00540046005300
+}
+
+# log_with FLAGS
+log_with() {
+	local start size page
+	bad 4096
+	start=$(($(ntfs_start vol 2) * 4096))
+	size=$(ntfsinfo -f -i 2 vol 2>/dev/null | sed -n 's/.*Data size:[^0-9]*\([0-9]*\).*/\1/p' | tail -n 1)
+	page=$(restart_page "$size" "$1")
+	dd if=/dev/zero of=vol bs=4096 seek=$((start / 4096)) count=2 conv=notrunc status=none
+	put vol "$start" "$page"
+	put vol $((start + 4096)) "$page"
+}
+
+log_with 0
+ntfs_refused "a volume with an unclean log" 'LogFile'
+log_with 2
+run 4 plan vol
+says "a clean log is reset" 'LogFile is reset'
+
 head -c 4096 /dev/zero >hiberfil.sys
 for word in hibr HIBR; do
 	bad 4096
