@@ -38,11 +38,12 @@ void im_judge_table(const struct im_side *before, const struct im_side *after, s
 	bool gains_table = is_bare(before->claim) && !is_bare(after->claim);
 	char why[IM_WHY_MAX];
 
+	op->died = old->head.state == IM_READING_DIED || new->head.state == IM_READING_DIED;
 	if (!gains_table && old->head.state != IM_READING_OK)
 		rule(op, IM_ABSTAINS, OLD "%s", old->head.why);
 	else if (!gains_table && !im_reading_matches(old, before->claim, why))
 		rule(op, IM_ABSTAINS, OLD "%s", why);
-	else if (new->head.state == IM_READING_NONE)
+	else if (new->head.state >= IM_READING_NONE)
 		rule(op, IM_ABSTAINS, NEW "%s", new->head.why);
 	else if (new->head.state == IM_READING_REFUSED)
 		rule(op, IM_DISAGREES, NEW "%s", new->head.why);
@@ -149,9 +150,10 @@ void im_judge_volume(const struct im_reading *before, const struct im_reading *a
 {
 	const struct im_reading_head *old = &before->head, *new = &after->head;
 
+	op->died = old->state == IM_READING_DIED || new->state == IM_READING_DIED;
 	if (old->state != IM_READING_OK)
 		rule(op, IM_ABSTAINS, OLD "%s", old->why);
-	else if (new->state == IM_READING_NONE)
+	else if (new->state >= IM_READING_NONE)
 		rule(op, IM_ABSTAINS, NEW "%s", new->why);
 	else if (new->state != IM_READING_OK)
 		rule(op, IM_DISAGREES, NEW "%s", new->why);

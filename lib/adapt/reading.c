@@ -87,7 +87,7 @@ int im_reading_ask(im_child_fn fn, const struct im_child_needs *needs, const str
 	if (answer.data)
 		rc = decode(&answer, r, err);
 	else
-		im_reading_fail(r, IM_READING_NONE, "%s", answer.why);
+		im_reading_fail(r, IM_READING_DIED, "%s", answer.why);
 	free(answer.data);
 	if (rc)
 		im_reading_free(r);

@@ -16,7 +16,8 @@
 enum im_reading_state {
 	IM_READING_OK,
 	IM_READING_REFUSED,	/* the library does not accept what it sees */
-	IM_READING_NONE,	/* there is nothing that it could say, or it died */
+	IM_READING_NONE,	/* there is nothing that it could say */
+	IM_READING_DIED,	/* its process gave no answer: it died, or had to be ended */
 };
 
 struct im_reading_partition {
@@ -57,7 +58,7 @@ void im_reading_fail(struct im_reading *r, enum im_reading_state state, const ch
 struct im_reading_partition *im_reading_add(struct im_reading *r);
 void im_reading_send(const struct im_child *child, struct im_reading *r);
 
-/* In the parent: run fn in a child and take its reading; without one the state is IM_READING_NONE. */
+/* In the parent: run fn in a child and take its reading; without one the state is IM_READING_DIED. */
 int im_reading_ask(im_child_fn fn, const struct im_child_needs *needs, const struct im_question *q, int fd, struct im_dev *dev,
 		   struct im_reading *r, struct im_error *err);
 

@@ -38,7 +38,8 @@ bool im_api_allows(const struct imgmend_options *options, const char *word);
  * sense. */
 struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err);
 
-int im_api_findings(const struct im_scan *scan, void *vec, struct im_error *err);
+/* Append findings to a vector of struct imgmend_finding, which borrows their texts. */
+int im_api_findings(const struct im_finding *f, size_t count, void *vec, struct im_error *err);
 void im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out);
 
 /* Journals of an image: where they are. (places.c) */

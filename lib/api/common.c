@@ -60,12 +60,11 @@ void im_api_scan_options(const struct imgmend_options *options, struct im_scan_o
 
 typedef IM_VEC(struct imgmend_finding) finding_vec;
 
-int im_api_findings(const struct im_scan *scan, void *vec, struct im_error *err)
+int im_api_findings(const struct im_finding *f, size_t count, void *vec, struct im_error *err)
 {
 	finding_vec *out = vec;
 
-	for (size_t i = 0; i < scan->findings.n; i++) {
-		const struct im_finding *f = &scan->findings.v[i];
+	for (size_t i = 0; i < count; i++, f++) {
 		struct imgmend_finding *n = im_vec_push(out, err);
 
 		if (!n)

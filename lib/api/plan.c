@@ -94,7 +94,8 @@ static int fill(imgmend_plan *p, struct im_error *err)
 		*n = (struct imgmend_way){ w->name, w->align, w->bytes_moved, w->growth, w->journal_bytes, w->is_feasible,
 					   w->is_chosen, w->missing };
 	}
-	return im_api_findings(&p->scan, &p->findings, err);
+	return im_api_findings(p->scan.findings.v, p->scan.findings.n, &p->findings, err) < 0 ? -1 :
+	       im_api_findings(plan->findings.v, plan->findings.n, &p->findings, err);
 }
 
 static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)

@@ -268,5 +268,6 @@ void im_plan_free(struct im_plan *plan)
 	im_vec_free(&plan->ways);
 	im_notes_free(&plan->notes);
 	im_opinions_free(&plan->opinions);
+	im_vec_free(&plan->findings);
 	im_vec_free(&plan->read);
 }

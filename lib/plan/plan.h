@@ -56,6 +56,7 @@ struct im_plan {
 	IM_VEC(struct im_way) ways;
 	im_notes notes;
 	struct im_opinions opinions;
+	IM_VEC(struct im_finding) findings;	/* beside the scan's: what planning found */
 	uint64_t bytes_moved, literal_bytes;
 	/* what was read to make it, and the SHA-256 over sizes, places and bytes of that */
 	IM_VEC(struct im_range) read;

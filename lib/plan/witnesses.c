@@ -1,4 +1,5 @@
 /* witnesses.c - what we say the disk is, before and after, and whether others agree. */
+#include <stdio.h>
 #include <string.h>
 
 #include "plan/plan.h"
@@ -51,14 +52,37 @@ static void claim_free(struct im_claim *c)
 	im_vec_free(&c->ebrs);
 }
 
-/* At least one witness must agree on the table, and none may disagree. */
-static int judge(struct im_plan *plan, struct im_error *err)
+/* A library that died on this image is worth knowing of, whatever becomes of the plan. */
+static int add_death(struct im_plan_context *ctx, const struct im_opinion *o, struct im_error *err)
 {
+	struct im_finding *f = im_vec_push(&ctx->plan->findings, err);
+	int n = o->partition;
+
+	if (!f)
+		return -1;
+	*f = (struct im_finding){ .id = "library-failed", .severity = IM_WARNING, .size = ctx->scan->size, .partition = n };
+	for (size_t i = 0; n && i < ctx->scan->volumes.n; i++)
+		if (ctx->scan->volumes.v[i].number == n) {
+			f->start = ctx->scan->volumes.v[i].start;
+			f->size = ctx->scan->volumes.v[i].size;
+		}
+	snprintf(f->owner, sizeof(f->owner), "%s", o->witness);
+	snprintf(f->message, sizeof(f->message), "%s failed on this image (%s); whatever else on this system reads the image"
+		 " through it may fail too", o->witness, o->why);
+	return 0;
+}
+
+/* At least one witness must agree on the table, and none may disagree. */
+static int judge(struct im_plan_context *ctx, struct im_error *err)
+{
+	struct im_plan *plan = ctx->plan;
 	bool agreed = false;
 
 	for (size_t i = 0; i < plan->opinions.list.n; i++) {
 		const struct im_opinion *o = &plan->opinions.list.v[i];
 
+		if (o->died && add_death(ctx, o, err) < 0)
+			return -1;
 		if (o->verdict == IM_DISAGREES)
 			return im_error_set(err, IM_EREFUSED, "%s does not read the corrected disk as planned (%s); nothing is"
 					    " done on our word alone", o->witness, o->why);
@@ -82,7 +106,7 @@ int im_plan_witnesses(struct im_plan_context *ctx, struct im_dev *raw, struct im
 		return -1;
 	if (claim_of(&before, ctx, false, err) == 0 && claim_of(&after, ctx, true, err) == 0 &&
 	    im_witness_ask(raw, &before, view, &after, &ctx->plan->opinions, err) == 0)
-		rc = judge(ctx->plan, err);
+		rc = judge(ctx, err);
 	claim_free(&before);
 	claim_free(&after);
 	im_dev_close(view);

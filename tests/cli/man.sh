@@ -70,10 +70,12 @@ done
 listed=$("$IMGMEND" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' | tr '\n' ' ')
 [ "$listed" = "$verbs " ] || fault "imgmend --help lists the verbs $listed"
 
-# The ids of findings are the strings of this form that scan's files contain as the only thing in quotes.
+# The ids of findings: those that --only knows, and those that scan makes.
 findings=$(section FINDINGS | sed -n 's/^\.It Cm //p' | sed 's/ , / /g' | tr ' ' '\n' | sort -u)
-known=$(cat "$srcdir"/lib/scan/*.c | grep -E 'im_scan_add\(|gpt_copy\(' | grep -oE '"[a-z]+(-[a-z]+)+"' | tr -d '"' |
-	sort -u)
+known=$({
+	sed -n '/im_finding_ids\[\] = {/,/};/p' "$srcdir"/lib/scan/findings.c
+	cat "$srcdir"/lib/scan/*.c | grep -E 'im_scan_add\(|gpt_copy\('
+} | grep -oE '"[a-z]+(-[a-z]+)+"' | tr -d '"' | sort -u)
 difference=$(diff <(echo "$findings") <(echo "$known") | sed -n 's/^</only in imgmend(8):/p
 	s/^>/only in the program:/p') || true
 [ -z "$difference" ] || fault "findings: $difference"
