@@ -2,6 +2,7 @@
 #include "base/sha256.h"
 
 #include <gcrypt.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,16 +11,23 @@ static gcry_md_hd_t handle(struct im_sha256 *h)
 	return (gcry_md_hd_t)(void *)h;
 }
 
+/* Unless the program that uses the library has done it. */
+static void set_up(void)
+{
+	if (gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P))
+		return;
+	/* no secrets are hashed here: secure memory would only ask for locked pages */
+	gcry_check_version(NULL);
+	gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
+	gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
+}
+
 struct im_sha256 *im_sha256_new(struct im_error *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	gcry_md_hd_t md;
 
-	if (!gcry_control(GCRYCTL_INITIALIZATION_FINISHED_P)) {
-		/* no secrets are hashed here: secure memory would only ask for locked pages */
-		gcry_check_version(NULL);
-		gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
-		gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
-	}
+	pthread_once(&once, set_up);
 	if (gcry_md_open(&md, GCRY_MD_SHA256, 0)) {
 		im_error_nomem(err);
 		return NULL;

@@ -90,10 +90,10 @@ void im_dev_forget(struct im_dev *dev)
 		dev->ops->forget(dev);
 }
 
-void im_dev_prefetch(struct im_dev *dev, uint64_t off, uint64_t len)
+void im_dev_bypass(struct im_dev *dev)
 {
-	if (dev->ops->prefetch && check_range(dev, off, len, "prefetch", NULL) == 0)
-		dev->ops->prefetch(dev, off, len);
+	if (dev->ops->bypass)
+		dev->ops->bypass(dev);
 }
 
 int im_dev_reserve(struct im_dev *dev, uint64_t size, struct im_error *err)

@@ -34,11 +34,11 @@ struct im_dev_ops {
 	/* Grow to size with storage behind every new byte, so that later writes there cannot run out of room.
 	 * NULL: resize is all there is. */
 	int (*reserve)(struct im_dev *dev, uint64_t size, struct im_error *err);
-	/* This range will be read soon. NULL: nothing to be done about it. */
-	void (*prefetch)(struct im_dev *dev, uint64_t off, uint64_t len);
 	/* Drop what is kept of the content beside the storage, so that the next read comes from there; what is not
 	 * durable may stay. NULL: nothing is kept. */
 	void (*forget)(struct im_dev *dev);
+	/* Have large transfers leave no trace in the system's page cache from now on, where that can be. NULL: cannot. */
+	void (*bypass)(struct im_dev *dev);
 	/* The extent at off, at most len long. NULL: everything may hold data. */
 	int (*extent)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);
 	void (*close)(struct im_dev *dev);
@@ -50,7 +50,7 @@ struct im_dev {
 	uint32_t sector_size;	/* logical sector, bytes: 512 or 4096 */
 	bool is_block;		/* a block special file: cannot grow */
 	bool is_read_only;
-	bool may_flush_aside;	/* flush may run in another thread while nothing is written */
+	bool is_parallel;	/* several threads may use it at once, as long as they do not write the same bytes */
 };
 
 int im_dev_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err);
@@ -58,8 +58,8 @@ int im_dev_write(struct im_dev *dev, uint64_t off, const void *buf, size_t len, 
 int im_dev_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
 int im_dev_flush(struct im_dev *dev, struct im_error *err);
 int im_dev_resize(struct im_dev *dev, uint64_t size, struct im_error *err);
-void im_dev_prefetch(struct im_dev *dev, uint64_t off, uint64_t len);
 void im_dev_forget(struct im_dev *dev);
+void im_dev_bypass(struct im_dev *dev);
 int im_dev_reserve(struct im_dev *dev, uint64_t size, struct im_error *err);
 int im_dev_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);
 bool im_dev_can_resize(const struct im_dev *dev);

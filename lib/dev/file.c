@@ -20,10 +20,12 @@
 
 #include "base/bytes.h"
 #include "dev/dev.h"
+#include "dev/direct.h"
 
 struct file {
 	struct im_dev dev;
 	int fd;
+	struct im_direct direct;	/* for large transfers, once im_dev_bypass was called */
 	char *path;
 };
 
@@ -48,7 +50,10 @@ static int file_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, st
 	uint8_t *p = buf;
 
 	while (len) {
-		ssize_t n = pread(f->fd, p, len, (off_t)off);
+		ssize_t n = im_direct_read(&f->direct, off, p, len);
+
+		if (n == 0)
+			n = pread(f->fd, p, len, (off_t)off);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -72,7 +77,10 @@ static int file_write(struct im_dev *dev, uint64_t off, const void *buf, size_t 
 	if (check_size(f, err) < 0)
 		return -1;
 	while (len) {
-		ssize_t n = pwrite(f->fd, p, len, (off_t)off);
+		ssize_t n = im_direct_write(&f->direct, off, p, len);
+
+		if (n == 0)
+			n = pwrite(f->fd, p, f->direct.fd < 0 ? len : im_direct_head(&f->direct, off, len), (off_t)off);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -183,15 +191,11 @@ static int file_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im
 	return 0;
 }
 
-static void file_prefetch(struct im_dev *dev, uint64_t off, uint64_t len)
-{
-	posix_fadvise(((struct file *)dev)->fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
-}
-
 static void file_close(struct im_dev *dev)
 {
 	struct file *f = (struct file *)dev;
 
+	im_direct_close(&f->direct);
 	close(f->fd);
 	free(f->path);
 	free(f);
@@ -202,6 +206,14 @@ static void file_forget(struct im_dev *dev)
 	posix_fadvise(((struct file *)dev)->fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
+static void file_bypass(struct im_dev *dev)
+{
+	struct file *f = (struct file *)dev;
+
+	if (f->direct.fd < 0)
+		im_direct_open(&f->direct, f->fd, !dev->is_read_only);
+}
+
 static const struct im_dev_ops file_ops = {
 	.read = file_read,
 	.write = file_write,
@@ -209,8 +221,8 @@ static const struct im_dev_ops file_ops = {
 	.flush = file_flush,
 	.resize = file_resize,
 	.reserve = file_reserve,
-	.prefetch = file_prefetch,
 	.forget = file_forget,
+	.bypass = file_bypass,
 	.extent = file_extent,
 	.close = file_close,
 };
@@ -249,8 +261,9 @@ static struct im_dev *wrap(int fd, const char *path, uint32_t sector_size, struc
 		return NULL;
 	}
 	f->fd = fd;
+	f->direct.fd = -1;
 	f->dev.ops = &file_ops;
-	f->dev.may_flush_aside = true;
+	f->dev.is_parallel = true;
 	if (measure(f, sector_size, err) < 0) {
 		file_close(&f->dev);
 		return NULL;

@@ -189,11 +189,31 @@ static int load_op(struct im_exec *x, enum im_direction dir, const struct im_op 
 	return im_error_set(err, IM_EFORMAT, "a step of the plan has no meaning");
 }
 
+/* Is all of the batch one piece of the image? Then where. */
+static void note_source(const struct im_program *prog, enum im_direction dir, struct im_batch *b)
+{
+	const struct im_op *op = &b->ops[0];
+	const struct im_origin *o;
+
+	b->is_read = false;
+	if (b->n_ops != 1)
+		return;
+	if (dir == IM_FORWARD) {
+		b->is_read = op->kind == IM_OP_COPY;
+		b->from = op->src;
+		return;
+	}
+	o = im_program_origin(prog, op->dst);
+	b->is_read = o->is_carried && op->dst + op->len <= o->old + o->len;
+	b->from = o->at + (op->dst - o->old);
+}
+
 int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b, struct im_error *err)
 {
 	uint8_t *p = b->content;
 
 	im_batch_plan(x, dir, index, b);
+	note_source(&x->journal.prog, dir, b);
 	for (size_t i = 0; i < b->n_ops; i++) {
 		if (load_op(x, dir, &b->ops[i], p, err) < 0)
 			return -1;
@@ -203,67 +223,77 @@ int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, stru
 	return 0;
 }
 
-void im_batch_prefetch(struct im_exec *x, enum im_direction dir, uint64_t index)
+#define LOOK (1u << 20)
+
+struct look {
+	struct im_exec *x;
+	const struct im_batch *held;
+	size_t n_held;
+	uint8_t *buf;		/* LOOK bytes */
+};
+
+/* Bytes of the image from off on, *len of them, or less: in a held batch, or read into the buffer. */
+static int look_at(const struct look *l, uint64_t off, uint64_t *len, const uint8_t **p, struct im_error *err)
 {
-	struct im_op ops[IM_BATCH_OPS];
-	bool journalled;
-	size_t n = im_program_batch(&x->journal.prog, index, ops, &journalled);
+	*len = im_min(*len, LOOK);
+	for (size_t i = 0; i < l->n_held; i++) {
+		const struct im_batch *h = &l->held[i];
 
-	for (size_t i = 0; i < n; i++) {
-		const struct im_origin *o;
-
-		if (ops[i].kind != IM_OP_COPY)
+		if (h->index == IM_NO_BATCH || !h->is_read || off >= h->from + h->len || off + *len <= h->from)
 			continue;
-		if (dir == IM_FORWARD) {
-			im_dev_prefetch(x->image, ops[i].src, ops[i].len);
+		if (off < h->from) {
+			*len = h->from - off;
 			continue;
 		}
-		if (ops[i].dst >= x->journal.prog.old_size)
-			continue;
-		o = im_program_origin(&x->journal.prog, ops[i].dst);
-		if (o->is_carried)
-			im_dev_prefetch(x->image, o->at + (ops[i].dst - o->old),
-					im_min(ops[i].len, o->old + o->len - ops[i].dst));
+		*len = im_min(*len, h->from + h->len - off);
+		*p = h->content + (off - h->from);
+		return 0;
 	}
+	*p = l->buf;
+	return read_sparse(l->x->image, off, l->buf, *len, err);
 }
 
 /* CRC-32C of the destinations, and whether they hold the content already; with same NULL no content need be loaded. */
-static int look(struct im_exec *x, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
+static int look(struct look *l, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
 {
 	const uint8_t *content = b->content;
-	size_t max = 1 << 20;
-	uint8_t *buf = malloc(max);
 	int rc = 0;
 
 	*crc = 0;
 	if (same)
 		*same = true;
-	if (!buf)
+	l->buf = malloc(LOOK);
+	if (!l->buf)
 		return im_error_nomem(err);
 	for (size_t i = 0; i < b->n_ops && rc == 0; i++)
-		for (uint64_t done = 0; done < b->ops[i].len && rc == 0; done += max) {
-			uint64_t off = b->ops[i].dst + done, n = im_min(max, b->ops[i].len - done);
+		for (uint64_t done = 0, n; done < b->ops[i].len && rc == 0; done += n, content += n) {
+			const uint8_t *p;
 
-			rc = read_sparse(x->image, off, buf, n, err);
+			n = b->ops[i].len - done;
+			rc = look_at(l, b->ops[i].dst + done, &n, &p, err);
 			if (rc < 0)
 				break;
-			*crc = im_crc32c(*crc, buf, n);
-			if (same)
-				*same &= memcmp(buf, content, n) == 0;
-			content += n;
+			*crc = im_crc32c(*crc, p, n);
+			if (same && *same)
+				*same = memcmp(p, content, n) == 0;
 		}
-	free(buf);
+	free(l->buf);
 	return rc;
 }
 
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err)
 {
-	return look(x, b, crc, NULL, err);
+	struct look l = { .x = x };
+
+	return look(&l, b, crc, NULL, err);
 }
 
-int im_batch_look_under(struct im_exec *x, struct im_batch *b, bool *same, struct im_error *err)
+int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_batch *held, size_t n_held, bool *same,
+			struct im_error *err)
 {
-	return look(x, b, &b->crc_under, same, err);
+	struct look l = { .x = x, .held = held, .n_held = n_held };
+
+	return look(&l, b, &b->crc_under, same, err);
 }
 
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err)

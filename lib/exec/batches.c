@@ -1,21 +1,28 @@
 /* batches.c - the loop over the batches of a run.
  *
- * While batch p is being written the content of the next one is already in memory: nothing that p
- * overwrites is read by a later batch (P1 and P2 of program.h). Its checksum stands in slot(p), so that
- * recovery can tell an image that is exactly at p from one that has gone further.
+ * Four batches are under way at a time. While the first is being written in place, the slot of the second goes to
+ * the journal; the third is in memory already, as its checksums stand in that slot, so that recovery can tell an image
+ * that is exactly there from one that has gone further; and the fourth is being read. None of it meets: nothing that
+ * a batch overwrites is read by a later one (P1 and P2 of program.h).
+ *
+ * A round ends when both are durable. So a batch is only begun behind its slot, and a slot is only overwritten when
+ * its batch is durable in place.
  */
-#include <pthread.h>
-
+#include "base/aside.h"
 #include "base/bytes.h"
 #include "base/crc.h"
 #include "exec/exec.h"
 
-#define PREFETCH (8u << 20)	/* bytes that the device is asked to read ahead */
+#define UNDER_WAY 4
 
-static bool report(struct im_exec *x, uint64_t done, uint64_t total)
-{
-	return !x->hooks.progress || x->hooks.progress(x->hooks.arg, IM_GROWN, done, total);
-}
+struct pipeline {
+	struct im_exec *x;
+	enum im_direction dir;
+	uint64_t run, seq;		/* seq: of the last slot that was written */
+	struct im_batch ring[UNDER_WAY];
+	struct im_batch *now, *next, *then, *fresh;	/* in this order; the first three may be IM_NO_BATCH from some on */
+	struct im_aside reader, writer;
+};
 
 /* Where the search for the batch after `index` goes on. */
 static uint64_t behind(enum im_direction dir, uint64_t index)
@@ -23,8 +30,10 @@ static uint64_t behind(enum im_direction dir, uint64_t index)
 	return dir == IM_FORWARD ? index + 1 : index;
 }
 
-/* Find and load the batch at or behind `from` that changes a byte; b->index is IM_NO_BATCH when there is none. */
-static int load_next(struct im_exec *x, enum im_direction dir, uint64_t from, struct im_batch *b, struct im_error *err)
+/* Find and load the batch at or behind `from` that changes a byte; b->index is IM_NO_BATCH when there is none. The
+ * bytes that `held` batches were made of need not be read again. */
+static int load_from(struct im_exec *x, enum im_direction dir, uint64_t from, struct im_batch *b,
+		     const struct im_batch *held, size_t n_held, struct im_error *err)
 {
 	uint64_t next;
 	bool same;
@@ -36,7 +45,7 @@ static int load_next(struct im_exec *x, enum im_direction dir, uint64_t from, st
 		b->crc = b->crc_under = 0;
 		if (next == IM_NO_BATCH)
 			return 0;
-		if (im_batch_load(x, dir, next, b, err) < 0 || im_batch_look_under(x, b, &same, err) < 0)
+		if (im_batch_load(x, dir, next, b, err) < 0 || im_batch_look_under(x, b, held, n_held, &same, err) < 0)
 			return -1;
 		from = behind(dir, next);
 	} while (same);
@@ -54,116 +63,147 @@ int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, 
 	if (im_batch_alloc(&b, &x->journal.prog, err) < 0)
 		return -1;
 	slot.len = x->journal.prog.sector_size;
-	if (load_next(x, dir, from, &b, err) == 0 && im_dev_read(x->image, 0, sector0, slot.len, err) == 0) {
+	if (load_from(x, dir, from, &b, NULL, 0, err) == 0 && im_dev_read(x->image, 0, sector0, slot.len, err) == 0) {
 		slot.next = b.index;
 		slot.crc_next = b.crc;
 		slot.crc_under = b.crc_under;
 		slot.crc = im_crc32c(0, sector0, slot.len);
-		rc = im_slot_write(&x->journal, &slot, sector0, err);
+		rc = im_slot_put(&x->journal, &slot, sector0, err) < 0 ? -1 : im_journal_flush(&x->journal, err);
 	}
 	im_batch_free(&b);
 	return rc;
 }
 
-/* The image's flush, in a thread of its own. */
-struct flushing {
-	struct im_dev *image;
-	struct im_error err;
-	int rc;
-};
-
-static void *flush_image(void *arg)
-{
-	struct flushing *f = arg;
-
-	f->rc = im_dev_flush(f->image, &f->err);
-	return NULL;
-}
-
-/* Make the batch before and this batch's slot durable. In which order that happens does not matter: the
- * slot's record of the batch before is only believed when the image agrees. */
-static int flush_both(struct im_exec *x, const struct im_slot *slot, const uint8_t *content, struct im_error *err)
-{
-	struct flushing f = { .image = x->image };
-	pthread_t thread;
-	int rc;
-
-	if (slot->prev == IM_NO_BATCH)
-		return im_slot_write(&x->journal, slot, content, err);
-	if (!x->image->may_flush_aside || pthread_create(&thread, NULL, flush_image, &f) != 0) {
-		rc = im_slot_write(&x->journal, slot, content, err);
-		return rc < 0 ? -1 : im_dev_flush(x->image, err);
-	}
-	rc = im_slot_write(&x->journal, slot, content, err);
-	pthread_join(thread, NULL);
-	if (rc == 0 && f.rc < 0 && err)
-		*err = f.err;
-	return rc < 0 ? -1 : f.rc;
-}
-
-/* Write batch a in place behind its slot; b is the one that follows. */
-static int one_batch(struct im_exec *x, const struct im_phase_record *run, uint64_t seq, uint64_t prev,
-		     uint32_t crc_prev, const struct im_batch *a, const struct im_batch *b, struct im_error *err)
+/* The slot of batch b, which follows `prev` and is followed by `next`, without a flush. */
+static int put_slot(struct pipeline *p, const struct im_batch *prev, const struct im_batch *b, const struct im_batch *next,
+		    struct im_error *err)
 {
 	struct im_slot slot = {
-		.seq = seq, .run = run->run, .batch = a->index, .prev = prev, .next = b->index,
-		.crc = a->crc, .crc_prev = crc_prev, .crc_next = b->crc, .crc_under = b->crc_under,
-		.journalled = a->journalled, .len = a->len,
+		.seq = ++p->seq, .run = p->run, .batch = b->index, .prev = prev ? prev->index : IM_NO_BATCH, .next = next->index,
+		.crc = b->crc, .crc_prev = prev ? prev->crc : 0, .crc_next = next->crc, .crc_under = next->crc_under,
+		.journalled = b->journalled, .len = b->len,
 	};
 
-	return flush_both(x, &slot, a->content, err) < 0 ? -1 : im_batch_write(x, a, err);
+	return im_slot_put(&p->x->journal, &slot, b->content, err);
 }
 
-/* Keep the device reading ahead of batch b, about PREFETCH bytes. *ahead: how far that went. */
-static void read_ahead(struct im_exec *x, enum im_direction dir, const struct im_batch *b, uint64_t *ahead)
+static int read_fresh(void *arg, struct im_error *err)
 {
-	const struct im_program *prog = &x->journal.prog;
-	uint64_t n = prog->n_batches, index = b->index, want = 1 + PREFETCH / im_max(b->len, prog->params.direct_min);
+	struct pipeline *p = arg;
 
-	for (uint64_t k = 1; k <= want; k++) {
-		uint64_t i = dir == IM_FORWARD ? index + k : index - k;
+	p->fresh->index = IM_NO_BATCH;
+	if (p->then->index == IM_NO_BATCH)
+		return 0;
+	return load_from(p->x, p->dir, behind(p->dir, p->then->index), p->fresh, p->ring, UNDER_WAY, err);
+}
 
-		if (i >= n)		/* past either end: index - k wraps */
-			return;
-		if (*ahead != IM_NO_BATCH && (dir == IM_FORWARD ? i <= *ahead : i >= *ahead))
-			continue;
-		im_batch_prefetch(x, dir, i);
-		*ahead = i;
+static int put_next(struct pipeline *p, struct im_error *err)
+{
+	return p->next->index == IM_NO_BATCH ? 0 : put_slot(p, p->now, p->next, p->then, err);
+}
+
+static int flush_next(struct pipeline *p, struct im_error *err)
+{
+	return p->next->index == IM_NO_BATCH ? 0 : im_journal_flush(&p->x->journal, err);
+}
+
+static int log_next(void *arg, struct im_error *err)
+{
+	return put_next(arg, err) < 0 ? -1 : flush_next(arg, err);
+}
+
+/* One after the other, with both writes before both flushes: so a power cut finds all that it can find when they are
+ * done at once. */
+static int round_alone(struct pipeline *p, struct im_error *err)
+{
+	if (read_fresh(p, err) < 0 || put_next(p, err) < 0 || im_batch_write(p->x, p->now, err) < 0 ||
+	    flush_next(p, err) < 0)
+		return -1;
+	return im_dev_flush(p->x->image, err);
+}
+
+static int round_at_once(struct pipeline *p, struct im_error *err)
+{
+	struct im_error other = { 0 };
+	int rc;
+
+	im_aside_run(&p->reader, read_fresh, p);
+	im_aside_run(&p->writer, log_next, p);
+	rc = im_batch_write(p->x, p->now, err) < 0 ? -1 : im_dev_flush(p->x->image, err);
+	if (im_aside_wait(&p->writer, rc < 0 ? &other : err) < 0)
+		rc = -1;
+	if (im_aside_wait(&p->reader, rc < 0 ? &other : err) < 0)
+		rc = -1;
+	return rc;
+}
+
+static void turn(struct pipeline *p)
+{
+	struct im_batch *done = p->now;
+
+	p->now = p->next;
+	p->next = p->then;
+	p->then = p->fresh;
+	p->fresh = done;
+}
+
+/* Fill the pipeline, and make the slot of its first batch durable. */
+static int fill(struct pipeline *p, uint64_t from, struct im_error *err)
+{
+	if (load_from(p->x, p->dir, from, p->now, NULL, 0, err) < 0)
+		return -1;
+	p->next->index = p->then->index = IM_NO_BATCH;
+	if (p->now->index == IM_NO_BATCH)
+		return 0;
+	if (load_from(p->x, p->dir, behind(p->dir, p->now->index), p->next, p->ring, UNDER_WAY, err) < 0)
+		return -1;
+	if (p->next->index != IM_NO_BATCH &&
+	    load_from(p->x, p->dir, behind(p->dir, p->next->index), p->then, p->ring, UNDER_WAY, err) < 0)
+		return -1;
+	return put_slot(p, NULL, p->now, p->next, err) < 0 ? -1 : im_journal_flush(&p->x->journal, err);
+}
+
+static bool report(struct im_exec *x, uint64_t done, uint64_t total)
+{
+	return !x->hooks.progress || x->hooks.progress(x->hooks.arg, IM_GROWN, done, total);
+}
+
+static int run_all(struct pipeline *p, uint64_t from, uint64_t total, struct im_error *err)
+{
+	bool at_once = p->x->image->is_parallel && p->x->journal.dev->is_parallel;
+
+	if (fill(p, from, err) < 0)
+		return -1;
+	for (; p->now->index != IM_NO_BATCH; turn(p)) {
+		if (!report(p->x, p->dir == IM_FORWARD ? p->now->index : total - p->now->index - 1, total))
+			return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
+		if ((at_once ? round_at_once(p, err) : round_alone(p, err)) < 0)
+			return -1;
 	}
+	report(p->x, total, total);
+	return 0;
 }
 
 int im_batches_run(struct im_exec *x, const struct im_phase_record *run, uint64_t from, uint64_t seq,
 		   struct im_error *err)
 {
 	uint64_t total = run->dir == IM_FORWARD ? x->journal.prog.n_batches : run->batch;
-	struct im_batch two[2] = { { 0 } }, *a = &two[0], *b = &two[1];
-	uint64_t prev = IM_NO_BATCH, ahead = IM_NO_BATCH;
-	uint32_t crc_prev = 0;
-	int rc = -1;
+	struct pipeline p = { .x = x, .dir = run->dir, .run = run->run, .seq = seq };
+	int rc = 0;
 
-	if (im_batch_alloc(a, &x->journal.prog, err) < 0 || im_batch_alloc(b, &x->journal.prog, err) < 0 ||
-	    load_next(x, run->dir, from, a, err) < 0)
-		goto out;
-	while (a->index != IM_NO_BATCH) {
-		struct im_batch *swap = a;
-
-		if (!report(x, run->dir == IM_FORWARD ? a->index : total - a->index - 1, total)) {
-			im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
-			goto out;
-		}
-		read_ahead(x, run->dir, a, &ahead);
-		if (load_next(x, run->dir, behind(run->dir, a->index), b, err) < 0 ||
-		    one_batch(x, run, ++seq, prev, crc_prev, a, b, err) < 0)
-			goto out;
-		prev = a->index;
-		crc_prev = a->crc;
-		a = b;
-		b = swap;
-	}
-	report(x, total, total);
-	rc = im_dev_flush(x->image, err);
-out:
-	im_batch_free(&two[0]);
-	im_batch_free(&two[1]);
+	p.now = &p.ring[0];
+	p.next = &p.ring[1];
+	p.then = &p.ring[2];
+	p.fresh = &p.ring[3];
+	for (size_t i = 0; i < UNDER_WAY && rc == 0; i++)
+		rc = im_batch_alloc(&p.ring[i], &x->journal.prog, err);
+	im_aside_start(&p.reader, x->image->is_parallel);
+	im_aside_start(&p.writer, x->image->is_parallel);
+	if (rc == 0)
+		rc = run_all(&p, from, total, err);
+	im_aside_stop(&p.reader);
+	im_aside_stop(&p.writer);
+	for (size_t i = 0; i < UNDER_WAY; i++)
+		im_batch_free(&p.ring[i]);
 	return rc;
 }

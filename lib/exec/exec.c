@@ -135,6 +135,8 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 	const struct im_map *map = &x->journal.map;
 	uint64_t target = rec.dir == IM_FORWARD ? map->new_size : map->old_size;
 
+	im_dev_bypass(x->image);
+	im_dev_bypass(x->journal.dev);
 	switch (rec.phase) {
 	case IM_PREPARED:
 		/* before the fence: where there is no room, nothing has been written yet */

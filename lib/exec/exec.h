@@ -10,12 +10,13 @@
  *			are durable before this record, this record before the first write to the image
  *	FENCED		put_fence: sector 0 = fence, flushed
  *	GROWN		grow: the image has the larger of its two sizes
- *	  batches	im_batches_run: for each batch p, in this order
- *			  1. the batch before p is made durable in the image, and slot(p), with p's content where it
- *			     is journalled, in the journal: both flushes at once, as slot(p) carries the checksum of
- *			     the batch before, and recovery checks it against the image
- *			  2. p is written in place
- *			two slots in turn: slot(p) never overwrites slot(p-1)
+ *	  batches	im_batches_run, in rounds; in the round of batch p, in any order or at once,
+ *			  - p is written in place and flushed; its slot is durable since the round before
+ *			  - the slot of the batch behind p, with its content where it is journalled, is written to the
+ *			    journal and flushed
+ *			two slots in turn: that slot overwrites the one of the batch before p, which is durable in
+ *			place. A slot carries the checksum of the batch before it, so that recovery can ask the image
+ *			whether that one has to be written again, from its own slot or from where it came
  *	FLUSHED		every batch is durable
  *	UNFENCING	remove_fence: recorded before the final sector 0 is written
  *	COMMITTED	the final sector 0 is durable
@@ -85,6 +86,8 @@ struct im_batch {
 	struct im_op ops[IM_BATCH_OPS];	/* clipped to what this direction writes */
 	uint64_t len;			/* bytes of content */
 	uint8_t *content;		/* the ops' bytes, one after the other */
+	bool is_read;			/* … as they stood in the image at [from, from+len) when they were read */
+	uint64_t from;
 	uint32_t crc;
 	uint32_t crc_under;		/* of what stands at the destinations before the batch is written */
 };
@@ -99,13 +102,12 @@ int im_batch_next(struct im_exec *x, enum im_direction dir, uint64_t from, uint6
 int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b, struct im_error *err);
 /* Set b's ops without content. */
 void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b);
-/* Have the device read ahead what the content of batch index is made of. Copies run from the end of the disk
- * to its start, where no read-ahead of the system's helps. */
-void im_batch_prefetch(struct im_exec *x, enum im_direction dir, uint64_t index);
 /* CRC-32C of what stands at the batch's destinations; what lies past the end counts as zeros. */
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err);
-/* For a loaded batch: set crc_under, and say whether the content stands there already. */
-int im_batch_look_under(struct im_exec *x, struct im_batch *b, bool *same, struct im_error *err);
+/* For a loaded batch: set crc_under, and say whether the content stands there already. What was read into one of
+ * the n_held batches is not read again: before b is written nothing changes where b goes. */
+int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_batch *held, size_t n_held, bool *same,
+			struct im_error *err);
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
 
 /* Bring an interrupted run to an exact state: *from as for im_batch_next. turns: to go back from there, so that the

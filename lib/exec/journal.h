@@ -108,10 +108,11 @@ const struct im_phase_record *im_journal_last(const struct im_journal *j);
 /* Read [off, off+len) of the old image from what was saved. */
 int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err);
 
-/* Write a slot record (and content where journalled, or where it is the first of a run) and make it
- * durable; read the two slots back. slots[0] is the newer one; returns how many are valid for `run`.
+/* Write a slot record, and content where journalled, or where it is the first of a run; both are durable after
+ * im_journal_flush. Read the two slots back. slots[0] is the newer one; returns how many are valid for `run`.
  * A slot whose content is damaged is not valid. */
-int im_slot_write(struct im_journal *j, const struct im_slot *slot, const uint8_t *content, struct im_error *err);
+int im_slot_put(struct im_journal *j, const struct im_slot *slot, const uint8_t *content, struct im_error *err);
+int im_journal_flush(struct im_journal *j, struct im_error *err);
 int im_slot_read(struct im_journal *j, uint64_t run, struct im_slot slots[2], struct im_error *err);
 
 /* The content that stands in a valid slot. */

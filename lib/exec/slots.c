@@ -134,7 +134,7 @@ int im_log_load(struct im_journal *j, struct im_error *err)
 	return 0;
 }
 
-int im_slot_write(struct im_journal *j, const struct im_slot *s, const uint8_t *content, struct im_error *err)
+int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *content, struct im_error *err)
 {
 	struct slot_block *b = (struct slot_block *)j->io;
 	uint64_t off = j->slots_off + s->seq % 2 * j->slot_size;
@@ -156,9 +156,12 @@ int im_slot_write(struct im_journal *j, const struct im_slot *s, const uint8_t *
 	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
 	if (s->journalled && im_dev_write(j->dev, off + IM_JOURNAL_BLOCK, content, s->len, err) < 0)
 		return im_error_prefix(err, "journal");
-	if (im_dev_write(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0 || im_dev_flush(j->dev, err) < 0)
-		return im_error_prefix(err, "journal");
-	return 0;
+	return im_dev_write(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0 ? im_error_prefix(err, "journal") : 0;
+}
+
+int im_journal_flush(struct im_journal *j, struct im_error *err)
+{
+	return im_dev_flush(j->dev, err) < 0 ? im_error_prefix(err, "journal") : 0;
 }
 
 static int content_crc(struct im_journal *j, const struct im_slot *s, uint32_t *crc, struct im_error *err)

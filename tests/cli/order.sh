@@ -3,7 +3,9 @@
 #
 # No campaign finds a folder that is not synced where the file system happens to do that along with the file. Rules:
 #	whenever the image is written to	the journal's entry in its folder is durable, PREPARED has been
-#						written, and everything in the journal is durable
+#						written, and everything in the journal is durable; once there are slots,
+#						everything but the last of them, and as many slots as batches were begun
+#	whenever a slot is written		the slot before it is durable, and so is every batch but the last
 #	whenever a phase is recorded		everything in the image is durable
 #	when the journal is removed, at the end	everything in the image is durable
 #	behind the removal of a journal		its folder is synced, before a new one is made and before the end
@@ -34,6 +36,8 @@ breaches() {
 		if (name == image && begun[$1] == image_writes) is_image_clean = 1
 		if (name == journal && begun[$1] == journal_writes) is_journal_clean = 1
 		if (name == folder) { is_entry_durable = is_there; is_removal_durable = !is_there }
+		# all is durable: a round of the executor ends, or there is none
+		if (is_image_clean && is_journal_clean) { durable_slots = slots; under_way = has_written = 0 }
 	}
 	BEGIN {
 		is_removal_durable = 1
@@ -64,6 +68,11 @@ breaches() {
 			if (index($0, "\"IMPHASE")) {
 				if (!is_image_clean) breach("the image is not durable")
 				is_prepared = 1
+				slots = durable_slots = rounds = 0
+			}
+			if (index($0, "\"IMSLOT")) {
+				slots++
+				if (++under_way > 1) breach("the slot before this one, or what it stands for, is not durable")
 			}
 			journal_writes++
 			is_journal_clean = 0
@@ -71,7 +80,9 @@ breaches() {
 		if (part[2] == image) {
 			if (!is_entry_durable) breach("the folder of the journal is not durable")
 			if (!is_prepared) breach("PREPARED is not written")
-			if (!is_journal_clean) breach("the journal is not durable")
+			if (slots && !has_written) rounds++
+			has_written = 1
+			if (slots ? rounds > durable_slots : !is_journal_clean) breach("the journal is not durable")
 			image_writes++
 			is_image_clean = 0
 		}
@@ -113,6 +124,7 @@ for align in 1M 8K; do
 	in_order "fix --align $align" disk.img 4
 	caught "a folder that is not synced" "/ fsync\\(.*<${WORK//\//\\/}>/d"
 	caught "a journal that is not flushed" '/(fsync|fdatasync)\(.*journal>/d'
+	caught "batches that are not flushed" '/IMSLOT/,${/(fsync|fdatasync)\(.*disk\.img>/d}'
 	caught "an image that is not flushed" '/(fsync|fdatasync)\(.*disk\.img>/d'
 	caught "a flush that failed" '/(fsync|fdatasync)\(.*journal>/s/= 0$/= -1 EIO (Input\/output error)/'
 	traced 0 undo --yes disk.img

@@ -185,7 +185,7 @@ try_point() {
 		return
 		;;
 	ENOMEM*:134) # libgcrypt ends the process where it finds no memory to set itself up
-		grep -q '^Fatal error: Cannot allocate memory' err || oops "aborted"
+		grep -qiE '^fatal(:| error:).*cannot allocate memory' err || oops "aborted"
 		both_ways
 		return
 		;;
