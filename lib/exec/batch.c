@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/crc.h"
-#include "exec/exec.h"
+#include "exec/ahead.h"
 
 int im_batch_alloc(struct im_batch *b, const struct im_program *prog, struct im_error *err)
 {
@@ -28,6 +28,25 @@ static uint64_t written_len(const struct im_program *prog, enum im_direction dir
 	return op->dst >= prog->old_size ? 0 : im_min(op->len, prog->old_size - op->dst);
 }
 
+/* Is all of the batch one piece of the image? Then where. */
+static void note_source(const struct im_program *prog, enum im_direction dir, struct im_batch *b)
+{
+	const struct im_op *op = &b->ops[0];
+	const struct im_origin *o;
+
+	b->is_read = false;
+	if (b->n_ops != 1)
+		return;
+	if (dir == IM_FORWARD) {
+		b->is_read = op->kind == IM_OP_COPY;
+		b->from = op->src;
+		return;
+	}
+	o = im_program_origin(prog, op->dst);
+	b->is_read = o->is_carried && op->dst + op->len <= o->old + o->len;
+	b->from = o->at + (op->dst - o->old);
+}
+
 void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b)
 {
 	const struct im_program *prog = &x->journal.prog;
@@ -45,6 +64,12 @@ void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, str
 		b->ops[b->n_ops++] = op;
 		b->len += op.len;
 	}
+	note_source(prog, dir, b);
+}
+
+uint64_t im_batch_behind(enum im_direction dir, uint64_t index)
+{
+	return dir == IM_FORWARD ? index + 1 : index;
 }
 
 /* Is [off, off+len) of the image known to be zero? Devices that cannot tell say no. What lies past the
@@ -150,6 +175,11 @@ static int read_sparse(struct im_dev *dev, uint64_t off, uint8_t *p, uint64_t le
 	return 0;
 }
 
+int im_batch_read_image(struct im_exec *x, uint64_t off, uint8_t *p, uint64_t len, struct im_error *err)
+{
+	return read_sparse(x->image, off, p, len, err);
+}
+
 static int read_old(struct im_exec *x, uint64_t old, uint8_t *p, uint64_t len, struct im_error *err)
 {
 	while (len) {
@@ -189,31 +219,11 @@ static int load_op(struct im_exec *x, enum im_direction dir, const struct im_op 
 	return im_error_set(err, IM_EFORMAT, "a step of the plan has no meaning");
 }
 
-/* Is all of the batch one piece of the image? Then where. */
-static void note_source(const struct im_program *prog, enum im_direction dir, struct im_batch *b)
-{
-	const struct im_op *op = &b->ops[0];
-	const struct im_origin *o;
-
-	b->is_read = false;
-	if (b->n_ops != 1)
-		return;
-	if (dir == IM_FORWARD) {
-		b->is_read = op->kind == IM_OP_COPY;
-		b->from = op->src;
-		return;
-	}
-	o = im_program_origin(prog, op->dst);
-	b->is_read = o->is_carried && op->dst + op->len <= o->old + o->len;
-	b->from = o->at + (op->dst - o->old);
-}
-
 int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b, struct im_error *err)
 {
 	uint8_t *p = b->content;
 
 	im_batch_plan(x, dir, index, b);
-	note_source(&x->journal.prog, dir, b);
 	for (size_t i = 0; i < b->n_ops; i++) {
 		if (load_op(x, dir, &b->ops[i], p, err) < 0)
 			return -1;
@@ -227,28 +237,37 @@ int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, stru
 
 struct look {
 	struct im_exec *x;
-	const struct im_batch *held;
+	const struct im_piece *const *held;
 	size_t n_held;
 	uint8_t *buf;		/* LOOK bytes */
 };
+
+/* Does h hold image byte off? Else *len ends where it begins to. */
+static bool holds(const struct im_batch *h, uint64_t off, uint64_t *len)
+{
+	if (!h->is_read || off >= h->from + h->len || off + *len <= h->from)
+		return false;
+	if (off < h->from) {
+		*len = h->from - off;
+		return false;
+	}
+	*len = im_min(*len, h->from + h->len - off);
+	return true;
+}
 
 /* Bytes of the image from off on, *len of them, or less: in a held batch, or read into the buffer. */
 static int look_at(const struct look *l, uint64_t off, uint64_t *len, const uint8_t **p, struct im_error *err)
 {
 	*len = im_min(*len, LOOK);
-	for (size_t i = 0; i < l->n_held; i++) {
-		const struct im_batch *h = &l->held[i];
+	for (size_t i = 0; i < l->n_held; i++)
+		for (size_t k = 0; k < l->held[i]->n; k++) {
+			const struct im_batch *h = &l->held[i]->batches[k];
 
-		if (h->index == IM_NO_BATCH || !h->is_read || off >= h->from + h->len || off + *len <= h->from)
-			continue;
-		if (off < h->from) {
-			*len = h->from - off;
-			continue;
+			if (!holds(h, off, len))
+				continue;
+			*p = h->content + (off - h->from);
+			return 0;
 		}
-		*len = im_min(*len, h->from + h->len - off);
-		*p = h->content + (off - h->from);
-		return 0;
-	}
 	*p = l->buf;
 	return read_sparse(l->x->image, off, l->buf, *len, err);
 }
@@ -288,7 +307,7 @@ int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc,
 	return look(&l, b, crc, NULL, err);
 }
 
-int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_batch *held, size_t n_held, bool *same,
+int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_piece *const *held, size_t n_held, bool *same,
 			struct im_error *err)
 {
 	struct look l = { .x = x, .held = held, .n_held = n_held };

@@ -1,55 +1,38 @@
 /* batches.c - the loop over the batches of a run.
  *
- * Four batches are under way at a time. While the first is being written in place, the slot of the second goes to
- * the journal; the third is in memory already, as its checksums stand in that slot, so that recovery can tell an image
- * that is exactly there from one that has gone further; and the fourth is being read. None of it meets: nothing that
- * a batch overwrites is read by a later one (P1 and P2 of program.h).
- *
- * A round ends when both are durable. So a batch is only begun behind its slot, and a slot is only overwritten when
- * its batch is durable in place.
+ * In a round one batch is written in place, while the slot of the next one goes to the journal. The one behind that is
+ * in memory already (ahead.h), as its checksums stand in that slot, so that recovery can tell an image that is exactly
+ * there from one that has gone further. A round ends when both are durable: so a batch is only begun behind its slot,
+ * and a slot is only overwritten when its batch is durable in place.
  */
-#include "base/aside.h"
 #include "base/bytes.h"
 #include "base/crc.h"
-#include "exec/exec.h"
+#include "exec/ahead.h"
 
-#define UNDER_WAY 4
-
-struct pipeline {
+struct run {
 	struct im_exec *x;
 	enum im_direction dir;
-	uint64_t run, seq;		/* seq: of the last slot that was written */
-	struct im_batch ring[UNDER_WAY];
-	struct im_batch *now, *next, *then, *fresh;	/* in this order; the first three may be IM_NO_BATCH from some on */
-	struct im_aside reader, writer;
+	uint64_t number, seq;		/* seq: of the last slot that was written */
+	struct im_ahead ahead;
+	struct im_aside writer;
 };
 
-/* Where the search for the batch after `index` goes on. */
-static uint64_t behind(enum im_direction dir, uint64_t index)
+/* What is said of a batch that is not there. */
+static const struct im_batch none = { .index = IM_NO_BATCH };
+
+static const struct im_batch *batch_at(const struct run *r, size_t i)
 {
-	return dir == IM_FORWARD ? index + 1 : index;
+	const struct im_batch *b = im_ahead_at(&r->ahead, i);
+
+	return b ? b : &none;
 }
 
-/* Find and load the batch at or behind `from` that changes a byte; b->index is IM_NO_BATCH when there is none. The
- * bytes that `held` batches were made of need not be read again. */
-static int load_from(struct im_exec *x, enum im_direction dir, uint64_t from, struct im_batch *b,
-		     const struct im_batch *held, size_t n_held, struct im_error *err)
+/* Fill in what the slot of the batch before `next` says of it. */
+static void announce(struct im_slot *slot, const struct im_batch *next)
 {
-	uint64_t next;
-	bool same;
-
-	do {
-		if (im_batch_next(x, dir, from, &next, err) < 0)
-			return -1;
-		b->index = IM_NO_BATCH;
-		b->crc = b->crc_under = 0;
-		if (next == IM_NO_BATCH)
-			return 0;
-		if (im_batch_load(x, dir, next, b, err) < 0 || im_batch_look_under(x, b, held, n_held, &same, err) < 0)
-			return -1;
-		from = behind(dir, next);
-	} while (same);
-	return 0;
+	slot->next = next->index;
+	slot->crc_next = next->crc;
+	slot->crc_under = next->crc_under;
 }
 
 int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, uint64_t from, uint64_t seq,
@@ -57,54 +40,43 @@ int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, 
 {
 	struct im_slot slot = { .seq = seq, .run = run, .batch = IM_NO_BATCH, .prev = IM_NO_BATCH, .journalled = true };
 	uint8_t sector0[4096];
-	struct im_batch b;
+	struct im_ahead ahead;
 	int rc = -1;
 
-	if (im_batch_alloc(&b, &x->journal.prog, err) < 0)
-		return -1;
 	slot.len = x->journal.prog.sector_size;
-	if (load_from(x, dir, from, &b, NULL, 0, err) == 0 && im_dev_read(x->image, 0, sector0, slot.len, err) == 0) {
-		slot.next = b.index;
-		slot.crc_next = b.crc;
-		slot.crc_under = b.crc_under;
+	if (im_ahead_start(&ahead, x, dir, from, false, err) == 0 && im_ahead_fill(&ahead, 1, err) == 0 &&
+	    im_dev_read(x->image, 0, sector0, slot.len, err) == 0) {
+		announce(&slot, im_ahead_at(&ahead, 0) ? im_ahead_at(&ahead, 0) : &none);
 		slot.crc = im_crc32c(0, sector0, slot.len);
 		rc = im_slot_put(&x->journal, &slot, sector0, err) < 0 ? -1 : im_journal_flush(&x->journal, err);
 	}
-	im_batch_free(&b);
+	im_ahead_stop(&ahead);
 	return rc;
 }
 
 /* The slot of batch b, which follows `prev` and is followed by `next`, without a flush. */
-static int put_slot(struct pipeline *p, const struct im_batch *prev, const struct im_batch *b, const struct im_batch *next,
+static int put_slot(struct run *r, const struct im_batch *prev, const struct im_batch *b, const struct im_batch *next,
 		    struct im_error *err)
 {
 	struct im_slot slot = {
-		.seq = ++p->seq, .run = p->run, .batch = b->index, .prev = prev ? prev->index : IM_NO_BATCH, .next = next->index,
-		.crc = b->crc, .crc_prev = prev ? prev->crc : 0, .crc_next = next->crc, .crc_under = next->crc_under,
+		.seq = ++r->seq, .run = r->number, .batch = b->index, .prev = prev->index, .crc = b->crc, .crc_prev = prev->crc,
 		.journalled = b->journalled, .len = b->len,
 	};
 
-	return im_slot_put(&p->x->journal, &slot, b->content, err);
+	announce(&slot, next);
+	return im_slot_put(&r->x->journal, &slot, b->content, err);
 }
 
-static int read_fresh(void *arg, struct im_error *err)
+static int put_next(struct run *r, struct im_error *err)
 {
-	struct pipeline *p = arg;
+	const struct im_batch *next = im_ahead_at(&r->ahead, 1);
 
-	p->fresh->index = IM_NO_BATCH;
-	if (p->then->index == IM_NO_BATCH)
-		return 0;
-	return load_from(p->x, p->dir, behind(p->dir, p->then->index), p->fresh, p->ring, UNDER_WAY, err);
+	return next ? put_slot(r, batch_at(r, 0), next, batch_at(r, 2), err) : 0;
 }
 
-static int put_next(struct pipeline *p, struct im_error *err)
+static int flush_next(struct run *r, struct im_error *err)
 {
-	return p->next->index == IM_NO_BATCH ? 0 : put_slot(p, p->now, p->next, p->then, err);
-}
-
-static int flush_next(struct pipeline *p, struct im_error *err)
-{
-	return p->next->index == IM_NO_BATCH ? 0 : im_journal_flush(&p->x->journal, err);
+	return im_ahead_at(&r->ahead, 1) ? im_journal_flush(&r->x->journal, err) : 0;
 }
 
 static int log_next(void *arg, struct im_error *err)
@@ -114,53 +86,21 @@ static int log_next(void *arg, struct im_error *err)
 
 /* One after the other, with both writes before both flushes: so a power cut finds all that it can find when they are
  * done at once. */
-static int round_alone(struct pipeline *p, struct im_error *err)
+static int round_alone(struct run *r, struct im_error *err)
 {
-	if (read_fresh(p, err) < 0 || put_next(p, err) < 0 || im_batch_write(p->x, p->now, err) < 0 ||
-	    flush_next(p, err) < 0)
+	if (put_next(r, err) < 0 || im_batch_write(r->x, batch_at(r, 0), err) < 0 || flush_next(r, err) < 0)
 		return -1;
-	return im_dev_flush(p->x->image, err);
+	return im_dev_flush(r->x->image, err);
 }
 
-static int round_at_once(struct pipeline *p, struct im_error *err)
+static int round_at_once(struct run *r, struct im_error *err)
 {
 	struct im_error other = { 0 };
 	int rc;
 
-	im_aside_run(&p->reader, read_fresh, p);
-	im_aside_run(&p->writer, log_next, p);
-	rc = im_batch_write(p->x, p->now, err) < 0 ? -1 : im_dev_flush(p->x->image, err);
-	if (im_aside_wait(&p->writer, rc < 0 ? &other : err) < 0)
-		rc = -1;
-	if (im_aside_wait(&p->reader, rc < 0 ? &other : err) < 0)
-		rc = -1;
-	return rc;
-}
-
-static void turn(struct pipeline *p)
-{
-	struct im_batch *done = p->now;
-
-	p->now = p->next;
-	p->next = p->then;
-	p->then = p->fresh;
-	p->fresh = done;
-}
-
-/* Fill the pipeline, and make the slot of its first batch durable. */
-static int fill(struct pipeline *p, uint64_t from, struct im_error *err)
-{
-	if (load_from(p->x, p->dir, from, p->now, NULL, 0, err) < 0)
-		return -1;
-	p->next->index = p->then->index = IM_NO_BATCH;
-	if (p->now->index == IM_NO_BATCH)
-		return 0;
-	if (load_from(p->x, p->dir, behind(p->dir, p->now->index), p->next, p->ring, UNDER_WAY, err) < 0)
-		return -1;
-	if (p->next->index != IM_NO_BATCH &&
-	    load_from(p->x, p->dir, behind(p->dir, p->next->index), p->then, p->ring, UNDER_WAY, err) < 0)
-		return -1;
-	return put_slot(p, NULL, p->now, p->next, err) < 0 ? -1 : im_journal_flush(&p->x->journal, err);
+	im_aside_run(&r->writer, log_next, r);
+	rc = im_batch_write(r->x, batch_at(r, 0), err) < 0 ? -1 : im_dev_flush(r->x->image, err);
+	return im_aside_wait(&r->writer, rc < 0 ? &other : err) < 0 ? -1 : rc;
 }
 
 static bool report(struct im_exec *x, uint64_t done, uint64_t total)
@@ -168,19 +108,23 @@ static bool report(struct im_exec *x, uint64_t done, uint64_t total)
 	return !x->hooks.progress || x->hooks.progress(x->hooks.arg, IM_GROWN, done, total);
 }
 
-static int run_all(struct pipeline *p, uint64_t from, uint64_t total, struct im_error *err)
+static int run_all(struct run *r, uint64_t total, struct im_error *err)
 {
-	bool at_once = p->x->image->is_parallel && p->x->journal.dev->is_parallel;
+	const struct im_batch *now;
 
-	if (fill(p, from, err) < 0)
+	if (im_ahead_fill(&r->ahead, 2, err) < 0)
 		return -1;
-	for (; p->now->index != IM_NO_BATCH; turn(p)) {
-		if (!report(p->x, p->dir == IM_FORWARD ? p->now->index : total - p->now->index - 1, total))
+	now = im_ahead_at(&r->ahead, 0);
+	if (now && (put_slot(r, &none, now, batch_at(r, 1), err) < 0 || im_journal_flush(&r->x->journal, err) < 0))
+		return -1;
+	for (; (now = im_ahead_at(&r->ahead, 0)); im_ahead_pop(&r->ahead)) {
+		if (!report(r->x, r->dir == IM_FORWARD ? now->index : total - now->index - 1, total))
 			return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
-		if ((at_once ? round_at_once(p, err) : round_alone(p, err)) < 0)
+		if (im_ahead_fill(&r->ahead, 3, err) < 0 ||
+		    (r->writer.has_thread ? round_at_once(r, err) : round_alone(r, err)) < 0)
 			return -1;
 	}
-	report(p->x, total, total);
+	report(r->x, total, total);
 	return 0;
 }
 
@@ -188,22 +132,15 @@ int im_batches_run(struct im_exec *x, const struct im_phase_record *run, uint64_
 		   struct im_error *err)
 {
 	uint64_t total = run->dir == IM_FORWARD ? x->journal.prog.n_batches : run->batch;
-	struct pipeline p = { .x = x, .dir = run->dir, .run = run->run, .seq = seq };
-	int rc = 0;
+	bool at_once = x->image->is_parallel && x->journal.dev->is_parallel;
+	struct run r = { .x = x, .dir = run->dir, .number = run->run, .seq = seq };
+	int rc;
 
-	p.now = &p.ring[0];
-	p.next = &p.ring[1];
-	p.then = &p.ring[2];
-	p.fresh = &p.ring[3];
-	for (size_t i = 0; i < UNDER_WAY && rc == 0; i++)
-		rc = im_batch_alloc(&p.ring[i], &x->journal.prog, err);
-	im_aside_start(&p.reader, x->image->is_parallel);
-	im_aside_start(&p.writer, x->image->is_parallel);
+	im_aside_start(&r.writer, at_once);
+	rc = im_ahead_start(&r.ahead, x, run->dir, from, at_once, err);
 	if (rc == 0)
-		rc = run_all(&p, from, total, err);
-	im_aside_stop(&p.reader);
-	im_aside_stop(&p.writer);
-	for (size_t i = 0; i < UNDER_WAY; i++)
-		im_batch_free(&p.ring[i]);
+		rc = run_all(&r, total, err);
+	im_ahead_stop(&r.ahead);
+	im_aside_stop(&r.writer);
 	return rc;
 }

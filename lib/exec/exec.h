@@ -85,9 +85,9 @@ struct im_batch {
 	size_t n_ops;
 	struct im_op ops[IM_BATCH_OPS];	/* clipped to what this direction writes */
 	uint64_t len;			/* bytes of content */
-	uint8_t *content;		/* the ops' bytes, one after the other */
-	bool is_read;			/* … as they stood in the image at [from, from+len) when they were read */
+	bool is_read;			/* they are one piece of the image, from byte `from` on */
 	uint64_t from;
+	uint8_t *content;		/* the ops' bytes, one after the other */
 	uint32_t crc;
 	uint32_t crc_under;		/* of what stands at the destinations before the batch is written */
 };
@@ -100,13 +100,18 @@ void im_batch_free(struct im_batch *b);
 int im_batch_next(struct im_exec *x, enum im_direction dir, uint64_t from, uint64_t *next, struct im_error *err);
 /* Read the content of batch index from where it is in the state before the batch. */
 int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b, struct im_error *err);
+/* Where the search for the batch after `index` goes on. */
+uint64_t im_batch_behind(enum im_direction dir, uint64_t index);
 /* Set b's ops without content. */
 void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b);
+/* Read from the image, but not its holes; what lies past its end is zero once it has grown. */
+int im_batch_read_image(struct im_exec *x, uint64_t off, uint8_t *p, uint64_t len, struct im_error *err);
 /* CRC-32C of what stands at the batch's destinations; what lies past the end counts as zeros. */
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err);
-/* For a loaded batch: set crc_under, and say whether the content stands there already. What was read into one of
- * the n_held batches is not read again: before b is written nothing changes where b goes. */
-int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_batch *held, size_t n_held, bool *same,
+struct im_piece;
+/* For a loaded batch: set crc_under, and say whether the content stands there already. What was read into the batches
+ * of n_held pieces (ahead.h) is not read again. */
+int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_piece *const *held, size_t n_held, bool *same,
 			struct im_error *err);
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
 

@@ -91,6 +91,12 @@ static int collect_rest(struct im_program *prog, const struct im_map *map, const
 	return 0;
 }
 
+/* Most bytes of a batch without a journalled copy. */
+static uint64_t plain_batch(const struct im_program *prog)
+{
+	return im_min(prog->params.buffer, IM_DIRECT_BATCH);
+}
+
 /* How a copy is cut: within the shift when that is large, through the journal's buffers when not. */
 static struct im_stretch cut_copy(const struct im_program *prog, const struct im_op *op)
 {
@@ -100,7 +106,7 @@ static struct im_stretch cut_copy(const struct im_program *prog, const struct im
 	if (shift < op->len && shift < prog->params.direct_min)
 		st.journalled = true;
 	else
-		st.batch_size = im_min(st.batch_size, shift);
+		st.batch_size = im_min(plain_batch(prog), shift);
 	return st;
 }
 
@@ -126,7 +132,7 @@ static int cut(struct im_program *prog, struct im_error *err)
 
 	while (i < prog->ops.n) {
 		const struct im_op *op = &prog->ops.v[i];
-		struct im_stretch st = { .batch_size = prog->params.buffer };
+		struct im_stretch st = { .batch_size = plain_batch(prog) };
 		struct im_stretch *n = im_vec_push(&prog->stretches, err);
 		uint64_t sum = op->len;
 
@@ -141,10 +147,10 @@ static int cut(struct im_program *prog, struct im_error *err)
 		st.n_ops = 1;
 		st.first_batch = prog->n_batches;
 		split(&st, op);
-		if (op->kind != IM_OP_COPY && sum <= prog->params.buffer) {
+		if (op->kind != IM_OP_COPY && sum <= plain_batch(prog)) {
 			/* small ones share a batch */
 			while (i + st.n_ops < prog->ops.n && st.n_ops < IM_BATCH_OPS &&
-			       prog->ops.v[i + st.n_ops].len <= prog->params.buffer - sum)
+			       prog->ops.v[i + st.n_ops].len <= plain_batch(prog) - sum)
 				sum += prog->ops.v[i + st.n_ops++].len;
 			st.n_batches = 1;
 			st.first_len = op->len;

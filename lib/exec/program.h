@@ -84,6 +84,10 @@ int im_program_build(struct im_program *prog, const struct im_map *map, uint32_t
 		     const struct im_exec_params *params, struct im_error *err);
 void im_program_free(struct im_program *prog);
 
+/* Most bytes of a batch that is not journalled, and of what is read at once for such ones: a few of them together stay
+ * in the processor's cache. */
+#define IM_DIRECT_BATCH (4u << 20)
+
 /* The most ops that one batch has. */
 #define IM_BATCH_OPS 256
 

@@ -73,6 +73,18 @@ static uint8_t *noise(size_t len)
 	return p;
 }
 
+/* Long enough for what goes in stretches, with a rest of every kind behind it. */
+START_TEST(long_buffers)
+{
+	size_t most = 64 << 10;
+	uint8_t *p = noise(most + 8);
+
+	for (size_t len = 12270; len < most; len += len < 12310 ? 1 : 997)
+		ck_assert_uint_eq(im_crc32c(0, p + len % 8, len), bitwise(0x82f63b78, p + len % 8, len));
+	free(p);
+}
+END_TEST
+
 START_TEST(every_length_and_alignment)
 {
 	uint8_t *p = noise(MOST + SHIFTS);
@@ -107,6 +119,7 @@ static Suite *suite(void)
 
 	tcase_add_test(c, castagnoli);
 	tcase_add_test(c, ieee);
+	tcase_add_test(c, long_buffers);
 	tcase_add_loop_test(c, every_length_and_alignment, 0, 2);
 	tcase_add_loop_test(c, in_pieces, 0, 2);
 	suite_add_tcase(s, c);

@@ -1,0 +1,195 @@
+/* ahead.c - reading batches in pieces; see ahead.h.
+ *
+ * What a batch is made of stays in place until its turn has come (P1 and P2 of program.h), and what stands where it goes
+ * is changed by nobody else: so both can be read at any time before, and what is in memory need not be read again.
+ */
+#include "exec/ahead.h"
+
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "base/crc.h"
+
+static size_t piece_size(const struct im_program *prog)
+{
+	uint64_t most = prog->has_journalled ? prog->params.buffer : im_min(prog->params.buffer, IM_DIRECT_BATCH);
+
+	return (im_max(most, 4096) + 4095) / 4096 * 4096;
+}
+
+/* So many that what was read stays in memory until it would be overwritten, where a shift is not too long for that. */
+static size_t piece_count(const struct im_program *prog)
+{
+	uint64_t longest = 0, kept;
+
+	for (size_t i = 0; i < prog->ops.n; i++) {
+		const struct im_op *op = &prog->ops.v[i];
+		uint64_t shift = op->dst > op->src ? op->dst - op->src : op->src - op->dst;
+
+		if (op->kind == IM_OP_COPY && shift < op->len)
+			longest = im_max(longest, shift);
+	}
+	kept = prog->has_journalled ? 0 : (longest + piece_size(prog) - 1) / piece_size(prog);
+	return (size_t)im_min(IM_PIECES_AHEAD + kept, IM_PIECES);
+}
+
+int im_ahead_start(struct im_ahead *a, struct im_exec *x, enum im_direction dir, uint64_t from, bool in_thread,
+		   struct im_error *err)
+{
+	*a = (struct im_ahead){ .x = x, .dir = dir, .from = from };
+	im_aside_start(&a->reader, in_thread);
+	a->n_pieces = piece_count(&x->journal.prog);
+	for (size_t i = 0; i < a->n_pieces; i++) {
+		struct im_piece *p = a->pieces[i] = calloc(1, sizeof(*p));
+
+		if (p)
+			p->bytes = aligned_alloc(4096, piece_size(&x->journal.prog));
+		if (!p || !p->bytes)
+			return im_error_nomem(err);
+	}
+	return 0;
+}
+
+void im_ahead_stop(struct im_ahead *a)
+{
+	if (a->is_reading)
+		im_aside_wait(&a->reader, NULL);
+	im_aside_stop(&a->reader);
+	for (size_t i = 0; i < a->n_pieces; i++) {
+		if (a->pieces[i])
+			free(a->pieces[i]->bytes);
+		free(a->pieces[i]);
+	}
+}
+
+/* Is b made of the bytes right beside those of the batch before it? */
+static bool joins(const struct im_batch *before, const struct im_batch *b)
+{
+	return before->is_read && b->is_read && (b->from + b->len == before->from || before->from + before->len == b->from);
+}
+
+/* Plan batches for the piece until one does not fit or join. */
+static int collect(struct im_ahead *a, struct im_piece *p, struct im_error *err)
+{
+	uint64_t used = 0, index;
+
+	for (p->n = 0; p->n < IM_PIECE_BATCHES; p->n++) {
+		struct im_batch *b = &p->batches[p->n];
+
+		if (im_batch_next(a->x, a->dir, a->from, &index, err) < 0)
+			return -1;
+		a->is_at_end = index == IM_NO_BATCH;
+		if (a->is_at_end)
+			return 0;
+		im_batch_plan(a->x, a->dir, index, b);
+		used += b->len;
+		if (p->n && (used > piece_size(&a->x->journal.prog) || !joins(b - 1, b)))
+			return 0;
+		a->from = im_batch_behind(a->dir, index);
+	}
+	return 0;
+}
+
+static int read_in(struct im_ahead *a, struct im_piece *p, struct im_error *err)
+{
+	uint64_t start = UINT64_MAX, end = 0;
+
+	if (p->n == 1) {
+		p->batches[0].content = p->bytes;
+		return im_batch_load(a->x, a->dir, p->batches[0].index, &p->batches[0], err);
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		start = im_min(start, p->batches[i].from);
+		end = im_max(end, p->batches[i].from + p->batches[i].len);
+	}
+	if (im_batch_read_image(a->x, start, p->bytes, end - start, err) < 0)
+		return -1;
+	for (size_t i = 0; i < p->n; i++) {
+		struct im_batch *b = &p->batches[i];
+
+		b->content = p->bytes + (b->from - start);
+		b->crc = im_crc32c(0, b->content, b->len);
+	}
+	return 0;
+}
+
+/* Fill the target. */
+static int read_piece(void *arg, struct im_error *err)
+{
+	struct im_ahead *a = arg;
+	struct im_piece *p = a->target;
+	bool same;
+
+	if (collect(a, p, err) < 0 || (p->n && read_in(a, p, err) < 0))
+		return -1;
+	for (size_t i = 0; i < p->n; i++) {
+		if (im_batch_look_under(a->x, &p->batches[i], (const struct im_piece *const *)a->pieces, a->n_pieces, &same, err) < 0)
+			return -1;
+		if (same)
+			p->batches[i].index = IM_NO_BATCH;
+	}
+	return 0;
+}
+
+/* Read the next piece, if not enough of them wait already; there are few whenever the queue is short. */
+static void begin(struct im_ahead *a)
+{
+	size_t waiting = 0;
+
+	for (size_t i = 0; i < a->n_pieces; i++)
+		waiting += a->pieces[i]->n_left > 0;
+	if (waiting >= IM_PIECES_AHEAD)
+		return;
+	a->target = a->pieces[a->next_piece];
+	a->target->n = 0;
+	a->is_reading = true;
+	im_aside_run(&a->reader, read_piece, a);
+}
+
+static int finish(struct im_ahead *a, struct im_error *err)
+{
+	struct im_piece *p = a->target;
+
+	a->is_reading = false;
+	if (im_aside_wait(&a->reader, err) < 0)
+		return -1;
+	for (size_t i = 0; i < p->n; i++) {
+		size_t at = (a->head + a->n_queued) % (IM_PIECES * IM_PIECE_BATCHES);
+
+		if (p->batches[i].index == IM_NO_BATCH)
+			continue;
+		a->queue[at] = &p->batches[i];
+		a->of[at] = p;
+		a->n_queued++;
+		p->n_left++;
+	}
+	/* so that the pieces that wait stand in one row behind it */
+	if (p->n_left)
+		a->next_piece = (a->next_piece + 1) % a->n_pieces;
+	return 0;
+}
+
+int im_ahead_fill(struct im_ahead *a, size_t n, struct im_error *err)
+{
+	while (a->n_queued < n && (a->is_reading || !a->is_at_end)) {
+		if (!a->is_reading)
+			begin(a);
+		if (finish(a, err) < 0)
+			return -1;
+	}
+	if (a->reader.has_thread && !a->is_reading && !a->is_at_end)
+		begin(a);
+	return 0;
+}
+
+struct im_batch *im_ahead_at(const struct im_ahead *a, size_t i)
+{
+	return i < a->n_queued ? a->queue[(a->head + i) % (IM_PIECES * IM_PIECE_BATCHES)] : NULL;
+}
+
+void im_ahead_pop(struct im_ahead *a)
+{
+	a->of[a->head]->n_left--;
+	a->head = (a->head + 1) % (IM_PIECES * IM_PIECE_BATCHES);
+	a->n_queued--;
+}

@@ -1,0 +1,49 @@
+/* ahead.h - batches in memory, read before their turn comes.
+ *
+ * Batches that come one after the other are mostly made of bytes that lie one after the other: they are read in pieces
+ * of many batches. A piece may be read in another thread while the batches of earlier ones are written.
+ */
+#ifndef IM_EXEC_AHEAD_H
+#define IM_EXEC_AHEAD_H
+
+#include "base/aside.h"
+#include "exec/exec.h"
+
+#define IM_PIECES_AHEAD 4	/* three batches are under way at a time, of as many pieces if need be; and one is read */
+#define IM_PIECES 12		/* the others are kept for what they say of places that are still to be overwritten */
+#define IM_PIECE_BATCHES 16
+
+struct im_piece {
+	uint8_t *bytes;
+	size_t n;		/* batches; those whose index is IM_NO_BATCH had nothing to change */
+	size_t n_left;		/* of them still in the queue */
+	struct im_batch batches[IM_PIECE_BATCHES];
+};
+
+struct im_ahead {
+	struct im_exec *x;
+	enum im_direction dir;
+	uint64_t from;		/* where the search goes on, as for im_batch_next */
+	bool is_at_end, is_reading;
+	struct im_piece *pieces[IM_PIECES];	/* used in turn */
+	size_t n_pieces, next_piece;
+	struct im_piece *target;	/* being read */
+	struct im_batch *queue[IM_PIECES * IM_PIECE_BATCHES];
+	struct im_piece *of[IM_PIECES * IM_PIECE_BATCHES];	/* the piece of each */
+	size_t head, n_queued;
+	struct im_aside reader;
+};
+
+/* Batches of this direction from `from` on. im_ahead_stop is due in any case. */
+int im_ahead_start(struct im_ahead *a, struct im_exec *x, enum im_direction dir, uint64_t from, bool in_thread,
+		   struct im_error *err);
+void im_ahead_stop(struct im_ahead *a);
+
+/* Have at least n batches in the queue, or all that there are. Then go on reading, where that is done in a thread. */
+int im_ahead_fill(struct im_ahead *a, size_t n, struct im_error *err);
+/* The i-th batch of the queue; NULL where there is none. */
+struct im_batch *im_ahead_at(const struct im_ahead *a, size_t i);
+/* The first one is done. */
+void im_ahead_pop(struct im_ahead *a);
+
+#endif
