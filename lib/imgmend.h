@@ -102,6 +102,7 @@ struct imgmend_options {
 	uint64_t align;			/* of the partition at fault; 0: 1 MiB */
 	int no_grow;
 	const char *only;		/* finding ids, comma-separated */
+	const char *strategy;		/* "direct", "journalled", "write-once", "reflink"; NULL: the best */
 	const char *add_table;		/* "mbr" or "gpt" */
 	const char *allow;		/* comma-separated: in-use, changed, dirty, snapshots, volatile-journal,
 					   unknown-boot-code */

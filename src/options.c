@@ -8,7 +8,7 @@
 #include "program.h"
 
 enum {
-	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_SECTOR_SIZE,
+	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_STRATEGY, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_SECTOR_SIZE,
 	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_VERIFY, OPT_MANIFEST, OPT_ALLOW, OPT_HELP, OPT_VERSION,
 };
 
@@ -33,6 +33,7 @@ static const struct option_row {
 	{ " scan plan fix ", 0, "deep", OPT_DEEP, NULL, N_("look at every file record of NTFS volumes") },
 	{ " plan fix ", 0, "align", OPT_ALIGN, "SIZE", N_("alignment of the partition at fault (default 1M)") },
 	{ " plan fix ", 0, "no-grow", OPT_NO_GROW, NULL, N_("do not make the image larger") },
+	{ " plan fix ", 0, "strategy", OPT_STRATEGY, "WAY", N_("auto, direct, journalled, write-once or reflink") },
 	{ " plan fix ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
 	{ " plan fix ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", N_("put a table around a volume that has none") },
 	{ " plan fix resume undo discard ", 0, "allow", OPT_ALLOW, "WHAT,...",
@@ -166,6 +167,7 @@ static int set_value(struct settings *s, int value, const char *arg)
 	case OPT_MANIFEST: s->manifest = arg; s->library.manifest = 1; return -1;
 	case OPT_NO_GROW: s->library.no_grow = 1; return -1;
 	case OPT_ONLY: s->library.only = arg; return -1;
+	case OPT_STRATEGY: s->library.strategy = arg; return -1;
 	case OPT_ADD_TABLE: s->library.add_table = arg; return -1;
 	case OPT_PLAN: s->plan_file = arg; return -1;
 	case OPT_JOURNAL: s->library.journal = arg; return -1;
@@ -256,9 +258,10 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct setting
 	}
 	s->images = argv + optind;
 	s->n_images = argc - optind;
-	if (s->plan_file && (s->library.align || s->library.no_grow || s->library.only || s->library.add_table)) {
-		fprintf(stderr, _("imgmend fix: a saved plan says all; --align, --no-grow, --only and --add-table cannot"
-				  " change it\n"));
+	if (s->plan_file && (s->library.align || s->library.no_grow || s->library.only || s->library.add_table ||
+			     s->library.strategy)) {
+		fprintf(stderr, _("imgmend fix: a saved plan says all; --align, --no-grow, --only, --add-table and"
+				  " --strategy cannot change it\n"));
 		return EXIT_USAGE;
 	}
 	if (s->new_image && (s->library.verify || s->manifest)) {

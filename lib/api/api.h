@@ -2,6 +2,7 @@
 #ifndef IM_API_API_H
 #define IM_API_API_H
 
+#include "api/strategy.h"
 #include "base/vec.h"
 #include "exec/exec.h"
 #include "imgmend.h"
@@ -21,7 +22,7 @@ struct imgmend_plan {
 	struct im_scan scan;
 	struct im_plan plan;
 	struct im_journal_cost cost;
-	char strategy[32];
+	struct im_strategy strategy;
 	IM_VEC(struct imgmend_finding) findings;
 	IM_VEC(struct imgmend_partition) partitions;
 	IM_VEC(struct imgmend_segment) segments;

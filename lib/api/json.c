@@ -69,6 +69,21 @@ static void put_segments(struct im_json *j, const imgmend_plan *p)
 	im_json_close(j, '[');
 }
 
+/* What the strategy was chosen by. */
+static void put_cost(struct im_json *j, const struct im_strategy *s)
+{
+	im_json_open(j, "cost", '{');
+	im_json_string(j, "file_system", s->host.fs);
+	im_json_bool(j, "shares_blocks", s->host.can_share);
+	im_json_bool(j, "probed", s->host.is_probed);
+	im_json_uint(j, "flush_ns", s->host.flush_ns);
+	im_json_uint(j, "write_rate", s->host.write_rate);
+	im_json_uint(j, "direct_min", s->params.direct_min);
+	im_json_uint(j, "direct_ns", s->direct_ns);
+	im_json_uint(j, "journalled_ns", s->journalled_ns);
+	im_json_close(j, '{');
+}
+
 static void put_ways(struct im_json *j, const imgmend_plan *p)
 {
 	im_json_open(j, "alternatives", '[');
@@ -124,6 +139,7 @@ char *imgmend_plan_json(const imgmend_plan *p)
 	im_json_uint(&j, "scratch_bytes", f.scratch_bytes);
 	im_json_uint(&j, "journal_bytes", f.journal_bytes);
 	im_json_string(&j, "strategy", f.strategy);
+	put_cost(&j, &p->strategy);
 	put_ways(&j, p);
 	im_json_open(&j, "notes", '[');
 	for (size_t i = 0; i < p->plan.notes.n; i++)

@@ -17,20 +17,16 @@
 struct costing {
 	struct im_dev *image;
 	uint32_t sector_size;
+	const struct im_exec_params *params;
 };
 
-static int cost_of_map(const struct costing *c, const struct im_map *map, struct im_journal_cost *cost, char strategy[32],
-		       struct im_error *err)
+static int cost_of_map(const struct costing *c, const struct im_map *map, struct im_journal_cost *cost, struct im_error *err)
 {
 	struct im_program prog;
 
-	if (im_program_build(&prog, map, c->sector_size, &im_exec_defaults, err) < 0)
+	if (im_program_build(&prog, map, c->sector_size, c->params, err) < 0)
 		return -1;
 	im_journal_cost(&prog, c->image, cost);
-	if (strategy)
-		snprintf(strategy, 32, "%s%s%s", prog.has_direct ? "direct" : "",
-			 prog.has_direct && prog.has_journalled ? "+" : "", prog.has_journalled ? "journalled" :
-			 prog.has_direct ? "" : "literals");
 	im_program_free(&prog);
 	return 0;
 }
@@ -39,7 +35,7 @@ static int journal_bytes(void *arg, const struct im_map *map, uint64_t *bytes, s
 {
 	struct im_journal_cost cost;
 
-	if (cost_of_map(arg, map, &cost, NULL, err) < 0)
+	if (cost_of_map(arg, map, &cost, err) < 0)
 		return -1;
 	*bytes = cost.total;
 	return 0;
@@ -98,23 +94,35 @@ static int fill(imgmend_plan *p, struct im_error *err)
 	       im_api_findings(plan->findings.v, plan->findings.n, &p->findings, err);
 }
 
+static int begin_strategy(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)
+{
+	struct im_place place;
+	int rc = im_place_of(p->path, options, &place, err);
+
+	if (rc == 0)
+		rc = im_strategy_begin(&p->strategy, dev, place.dir, options->strategy, err);
+	im_place_free(&place);
+	return rc;
+}
+
 static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)
 {
 	struct im_dev *recorder = im_dev_recorder(dev, err);
 	struct im_scan_options scan_options;
 	struct im_plan_options po;
-	struct costing costing = { .image = dev };
+	struct costing costing = { .image = dev, .params = &p->strategy.params };
 	int rc = -1;
 
 	im_api_scan_options(options, &scan_options);
-	if (recorder && plan_options(options, &po, err) == 0 &&
+	if (recorder && plan_options(options, &po, err) == 0 && begin_strategy(p, dev, options, err) == 0 &&
 	    im_scan_run(&p->scan, recorder, &scan_options, err) == 0) {
 		dev->sector_size = costing.sector_size = p->scan.sector_size;
 		po.cost = journal_bytes;
 		po.cost_arg = &costing;
 		rc = im_plan_make(&p->plan, &p->scan, recorder, dev, &po, err);
 		if (rc == 0 && !im_map_is_identity(&p->plan.map))
-			rc = cost_of_map(&costing, &p->plan.map, &p->cost, p->strategy, err);
+			rc = im_strategy_settle(&p->strategy, &p->plan.map, costing.sector_size, options->strategy, err) < 0 ? -1 :
+			     cost_of_map(&costing, &p->plan.map, &p->cost, err);
 	}
 	im_dev_close(recorder);
 	return rc;
@@ -189,7 +197,7 @@ int imgmend_plan_load(const char *file, imgmend_plan **out, struct imgmend_error
 		else
 			rc = fill(p, &err);
 		p->cost = (struct im_journal_cost){ p->plan.saved.undo, p->plan.saved.scratch, p->plan.saved.journal };
-		memcpy(p->strategy, p->plan.saved.strategy, sizeof(p->strategy));
+		im_strategy_restore(&p->strategy, p->plan.saved.strategy, p->plan.saved.direct_min);
 	}
 	free(text);
 	if (rc < 0) {
@@ -255,6 +263,6 @@ void imgmend_plan_figures(const imgmend_plan *p, struct imgmend_plan_figures *f)
 		.old_size = p->plan.map.old_size, .new_size = p->plan.map.new_size, .sector_size = p->plan.sector_size,
 		.bytes_moved = p->plan.bytes_moved, .literal_bytes = p->plan.literal_bytes,
 		.undo_bytes = p->cost.undo, .scratch_bytes = p->cost.scratch, .journal_bytes = p->cost.total,
-		.strategy = p->strategy, .fingerprint = p->plan.fingerprint,
+		.strategy = p->strategy.name, .fingerprint = p->plan.fingerprint,
 	};
 }

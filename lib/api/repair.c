@@ -1,6 +1,7 @@
 /* repair.c - imgmend_fix, resume, undo, discard: the image, its journal and the executor brought together. */
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,16 @@
 #include "dev/inuse.h"
 
 /* ---- fix ---- */
+
+static int remove_leftover(struct im_session *s, const char *path, struct im_error *err)
+{
+	char clone[PATH_MAX + 8];
+
+	snprintf(clone, sizeof(clone), "%s.clone", path);
+	if (unlink(path) < 0 || (unlink(clone) < 0 && errno != ENOENT))
+		return im_error_sys(err, errno, "%s: cannot remove the old journal", path);
+	return im_place_sync_dir(&s->place, err);
+}
 
 /* A journal of an earlier repair: in the way, or finished? */
 static int check_leftover(struct im_session *s, struct im_error *err)
@@ -34,8 +45,10 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 		state = x.state;
 		/* what is left of one that is over, or never began, is at most a size: put it right */
 		if (state == IM_STATE_NOT_STARTED || state == IM_STATE_UNDONE)
-			rc = im_exec_undo(&x, false, err);
+			rc = im_session_find_clone(s, &x, path, err) < 0 ? -1 : im_exec_undo(&x, false, err);
 		im_exec_close(&x);
+		im_dev_close(s->clone);
+		s->clone = NULL;
 	} else {
 		im_dev_close(journal);
 		/* where reading it failed, the journal may be a good one */
@@ -55,29 +68,41 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 		rc = im_error_set(err, IM_EREFUSED, "%s: an earlier %s was interrupted (journal %s); finish it with `imgmend"
 				  " resume` or take it back with `imgmend undo`", s->path,
 				  state == IM_STATE_REPAIRING ? "repair" : "undo", path);
-	else if (state != IM_STATE_REPAIRED && (unlink(path) < 0 || im_place_sync_dir(&s->place, err) < 0))
-		rc = im_error_sys(err, errno, "%s: cannot remove the old journal", path);
+	else if (state != IM_STATE_REPAIRED)
+		rc = remove_leftover(s, path, err);
 	free(path);
 	return rc;
 }
 
-static int create_journal(struct im_session *s, const struct im_map *map, struct im_error *err)
+/* Write the journal into its new file, behind the clone where the repair goes by one. */
+static int prepare(struct im_session *s, struct im_error *err)
 {
-	struct im_exec_params params = im_exec_defaults;
+	struct im_exec_params params = s->plan->strategy.params;
 	char real[PATH_MAX];
 
 	params.manifest = s->options->manifest || s->options->verify;
+	/* one without a journal is left of a fix that was killed */
+	if (im_inuse_lock(s->journal, s->journal_path, err) < 0 || im_session_drop_clone(s, err) < 0)
+		return -1;
+	/* where none can be made after all, the other ways remain */
+	if (s->plan->strategy.by_clone && im_session_make_clone(s, err) < 0)
+		return -1;
+	params.clone = s->clone;
+	return im_exec_prepare(&s->exec, s->image, s->journal, &s->plan->plan.map, &params,
+			       realpath(s->path, real) ? real : s->path, err);
+}
 
+static int create_journal(struct im_session *s, struct im_error *err)
+{
 	s->journal_path = im_place_path(&s->place, (unsigned)(im_place_newest(&s->place) + 1));
 	if (!s->journal_path)
 		return im_error_nomem(err);
 	s->journal = im_dev_file_create(s->journal_path, 0, 0, err);
 	if (!s->journal)
 		return -1;
-	if (im_inuse_lock(s->journal, s->journal_path, err) < 0 ||
-	    im_exec_prepare(&s->exec, s->image, s->journal, map, &params,
-			    realpath(s->path, real) ? real : s->path, err) < 0) {
+	if (prepare(s, err) < 0) {
 		unlink(s->journal_path);
+		im_session_drop_clone(s, NULL);
 		return -1;
 	}
 	s->is_open = true;
@@ -133,14 +158,25 @@ static int check_names(const struct im_session *s, struct im_error *err)
 
 static int do_resume(struct im_session *s, struct im_error *err)
 {
-	if (im_exec_resume(&s->exec, err) < 0 || verify(s, err) < 0)
+	if (im_exec_resume(&s->exec, err) < 0 || verify(s, err) < 0 || im_session_drop_clone(s, err) < 0)
 		return im_error_prefix(err, "%s", s->path);
 	return check_names(s, err);
 }
 
+/* What went by a clone goes back by one, if it can: this one is of the image as it is now. */
+static int clone_for_undo(struct im_session *s, struct im_error *err)
+{
+	if (s->exec.state != IM_STATE_REPAIRED || !s->exec.journal.log.v[0].base)
+		return 0;
+	if (im_session_make_clone(s, err) < 0)
+		return -1;
+	s->exec.clone = s->clone;
+	return 0;
+}
+
 static int do_undo(struct im_session *s, struct im_error *err)
 {
-	if (im_exec_undo(&s->exec, im_api_allows(s->options, "changed"), err) < 0)
+	if (clone_for_undo(s, err) < 0 || im_exec_undo(&s->exec, im_api_allows(s->options, "changed"), err) < 0)
 		return im_error_prefix(err, "%s", s->path);
 	return check_names(s, err);
 }
@@ -159,7 +195,7 @@ static void drop_unused_journal(struct im_session *s)
 
 static int do_fix(struct im_session *s, struct im_error *err)
 {
-	if (create_journal(s, s->map, err) == 0 && do_resume(s, err) == 0)
+	if (create_journal(s, err) == 0 && do_resume(s, err) == 0)
 		return 0;
 	drop_unused_journal(s);
 	return -1;
@@ -178,7 +214,7 @@ static int fix(struct im_session *s, const char *path, const imgmend_plan *plan,
 		return -1;
 	if (plan->plan.map.new_size != s->image->size && !im_dev_can_resize(s->image))
 		return im_error_set(err, IM_EREFUSED, "%s: the plan changes the size, and this cannot", path);
-	s->map = &plan->plan.map;
+	s->plan = plan;
 	return with_partitions_away(s, do_fix, err);
 }
 

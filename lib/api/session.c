@@ -18,6 +18,7 @@ void im_session_close(struct im_session *s)
 {
 	if (s->is_open)
 		im_exec_close(&s->exec);
+	im_dev_close(s->clone);
 	im_dev_close(s->journal);
 	im_dev_close(s->image);
 	im_place_free(&s->place);
@@ -176,6 +177,8 @@ int im_session_remove_journal(struct im_session *s, struct im_error *err)
 				    " replaced it, and it is left alone", s->journal_path);
 	if (unlink(s->journal_path) < 0)
 		return im_error_sys(err, errno, "%s: cannot remove the journal", s->journal_path);
+	if (im_session_drop_clone(s, err) < 0)
+		return -1;
 	return im_place_sync_dir(&s->place, err);
 }
 
@@ -211,6 +214,8 @@ int im_session_open(struct im_session *s, const char *path, const struct imgmend
 	if (im_exec_open(&s->exec, s->image, s->journal, err) < 0)
 		return im_error_prefix(err, "%s", s->journal_path);
 	s->is_open = true;
+	if (im_session_find_clone(s, &s->exec, s->journal_path, err) < 0)
+		return -1;
 	im_session_set_hooks(s);
 	return 0;
 }

@@ -10,10 +10,11 @@ struct im_session {
 	const struct imgmend_options *options;
 	struct im_place place;
 	struct im_dev *image, *journal;
+	struct im_dev *clone;		/* NULL: there is none */
 	char *journal_path;
 	struct im_exec exec;
 	bool is_open;			/* exec */
-	const struct im_map *map;	/* fix: what to carry out */
+	const imgmend_plan *plan;	/* fix: what to carry out */
 };
 
 /* Close everything that is open. */
@@ -44,7 +45,13 @@ void im_session_adopt_sector_size(struct im_session *s);
 /* Have the executor report to the caller's progress function. */
 void im_session_set_hooks(struct im_session *s);
 
-/* Remove the journal, durably. */
+/* Make a durable clone of the image for a run to go by. 1: that is not possible here. (clone.c) */
+int im_session_make_clone(struct im_session *s, struct im_error *err);
+/* Give the executor of this journal the clone that its interrupted run goes by, if it is there. */
+int im_session_find_clone(struct im_session *s, struct im_exec *x, const char *journal, struct im_error *err);
+int im_session_drop_clone(struct im_session *s, struct im_error *err);
+
+/* Remove the journal, and what lies beside it, durably. */
 int im_session_remove_journal(struct im_session *s, struct im_error *err);
 
 enum imgmend_state im_session_public_state(enum im_exec_state state);

@@ -90,6 +90,16 @@ void im_dev_forget(struct im_dev *dev)
 		dev->ops->forget(dev);
 }
 
+int im_dev_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t from_off, uint64_t len, struct im_error *err)
+{
+	if (check_range(dev, off, len, "write", err) < 0 || check_range(from, from_off, len, "read", err) < 0 ||
+	    check_writable(dev, err) < 0)
+		return -1;
+	if (!dev->ops->share || !dev->share_unit || off % dev->share_unit || from_off % dev->share_unit || len % dev->share_unit)
+		return 1;
+	return len ? dev->ops->share(dev, off, from, from_off, len, err) : 0;
+}
+
 void im_dev_bypass(struct im_dev *dev)
 {
 	if (dev->ops->bypass)

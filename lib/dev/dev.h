@@ -39,6 +39,10 @@ struct im_dev_ops {
 	void (*forget)(struct im_dev *dev);
 	/* Have large transfers leave no trace in the system's page cache from now on, where that can be. NULL: cannot. */
 	void (*bypass)(struct im_dev *dev);
+	/* Make [off, off+len) of dev be [from_off, …) of another device without moving the bytes, as by a copy. 1: that is
+	 * not possible here. NULL: never. */
+	int (*share)(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t from_off, uint64_t len,
+		     struct im_error *err);
 	/* The extent at off, at most len long. NULL: everything may hold data. */
 	int (*extent)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);
 	void (*close)(struct im_dev *dev);
@@ -50,6 +54,7 @@ struct im_dev {
 	uint32_t sector_size;	/* logical sector, bytes: 512 or 4096 */
 	bool is_block;		/* a block special file: cannot grow */
 	bool is_read_only;
+	uint32_t share_unit;	/* what offsets and lengths of share must be multiples of, bytes; 0: share is not possible */
 	bool is_parallel;	/* several threads may use it at once, as long as they do not write the same bytes */
 };
 
@@ -59,6 +64,8 @@ int im_dev_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error 
 int im_dev_flush(struct im_dev *dev, struct im_error *err);
 int im_dev_resize(struct im_dev *dev, uint64_t size, struct im_error *err);
 void im_dev_forget(struct im_dev *dev);
+/* 0 done, 1 not possible here: copy instead. Durable, as a write, after a flush of dev. */
+int im_dev_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t from_off, uint64_t len, struct im_error *err);
 void im_dev_bypass(struct im_dev *dev);
 int im_dev_reserve(struct im_dev *dev, uint64_t size, struct im_error *err);
 int im_dev_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);

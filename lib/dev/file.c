@@ -12,10 +12,12 @@
 #include <inttypes.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -214,6 +216,25 @@ static void file_bypass(struct im_dev *dev)
 		im_direct_open(&f->direct, f->fd, !dev->is_read_only);
 }
 
+static int file_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t from_off, uint64_t len,
+		      struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+	struct file_clone_range range = {
+		.src_fd = im_dev_file_fd(from), .src_offset = from_off, .src_length = len, .dest_offset = off,
+	};
+
+	if (range.src_fd < 0)
+		return 1;
+	if (check_size(f, err) < 0 || check_size((struct file *)from, err) < 0)
+		return -1;
+	if (TEMP_FAILURE_RETRY(ioctl(f->fd, FICLONERANGE, &range)) == 0)
+		return check_size(f, err);
+	if (errno == EOPNOTSUPP || errno == ENOTTY || errno == EINVAL || errno == EXDEV || errno == EPERM || errno == ETXTBSY)
+		return 1;
+	return im_error_sys(err, errno, "%s: cannot share %" PRIu64 " bytes at byte %" PRIu64, f->path, len, off);
+}
+
 static const struct im_dev_ops file_ops = {
 	.read = file_read,
 	.write = file_write,
@@ -223,6 +244,7 @@ static const struct im_dev_ops file_ops = {
 	.reserve = file_reserve,
 	.forget = file_forget,
 	.bypass = file_bypass,
+	.share = file_share,
 	.extent = file_extent,
 	.close = file_close,
 };
@@ -230,6 +252,7 @@ static const struct im_dev_ops file_ops = {
 /* Size, sector size and kind of what fd is. */
 static int measure(struct file *f, uint32_t sector_size, struct im_error *err)
 {
+	struct statfs fs;
 	struct stat st;
 	int kernel_sector = 512;
 
@@ -237,6 +260,9 @@ static int measure(struct file *f, uint32_t sector_size, struct im_error *err)
 		return im_error_sys(err, errno, "%s: cannot ask for its size", f->path);
 	if (S_ISREG(st.st_mode)) {
 		f->dev.size = (uint64_t)st.st_size;
+		/* where files share blocks at all, these are the blocks */
+		if (fstatfs(f->fd, &fs) == 0 && (fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC))
+			f->dev.share_unit = (uint32_t)fs.f_bsize;
 	} else if (S_ISBLK(st.st_mode)) {
 		f->dev.is_block = true;
 		if (ioctl(f->fd, BLKGETSIZE64, &f->dev.size) < 0 || ioctl(f->fd, BLKSSZGET, &kernel_sector) < 0)

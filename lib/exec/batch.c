@@ -54,7 +54,7 @@ void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, str
 
 	b->index = index;
 	b->n_ops = 0;
-	b->len = 0;
+	b->len = b->slot_at = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct im_op op = b->ops[i];
 
@@ -315,10 +315,39 @@ int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_p
 	return look(&l, b, &b->crc_under, same, err);
 }
 
+/* Sharing makes no holes: blocks of zeros would become real ones. */
+static bool has_zero_blocks(const struct im_batch *b, uint32_t unit)
+{
+	for (uint64_t off = 0; off < b->len; off += unit)
+		if (im_is_zero(b->content + off, (size_t)im_min(unit, b->len - off)))
+			return true;
+	return false;
+}
+
+/* Have the image share the blocks of the batch's content in the journal. *done: bytes of it that were, whole blocks. */
+static int share(struct im_exec *x, const struct im_batch *b, uint64_t *done, struct im_error *err)
+{
+	uint32_t unit = x->image->share_unit;
+	int rc;
+
+	*done = 0;
+	if (!b->slot_at || b->n_ops != 1 || !unit || x->journal.prog.params.no_share || b->len < unit || has_zero_blocks(b, unit))
+		return 0;
+	rc = im_dev_share(x->image, b->ops[0].dst, x->journal.dev, b->slot_at, b->len - b->len % unit, err);
+	if (rc == 0)
+		*done = b->len - b->len % unit;
+	return rc < 0 ? -1 : 0;
+}
+
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err)
 {
 	const uint8_t *p = b->content;
+	uint64_t done;
 
+	if (share(x, b, &done, err) < 0)
+		return -1;
+	if (done)
+		return im_dev_write_sparse(x->image, b->ops[0].dst + done, p + done, b->len - done, err);
 	for (size_t i = 0; i < b->n_ops; i++) {
 		if (im_dev_write_sparse(x->image, b->ops[i].dst, p, b->ops[i].len, err) < 0)
 			return -1;

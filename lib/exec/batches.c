@@ -55,7 +55,7 @@ int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, 
 }
 
 /* The slot of batch b, which follows `prev` and is followed by `next`, without a flush. */
-static int put_slot(struct run *r, const struct im_batch *prev, const struct im_batch *b, const struct im_batch *next,
+static int put_slot(struct run *r, const struct im_batch *prev, struct im_batch *b, const struct im_batch *next,
 		    struct im_error *err)
 {
 	struct im_slot slot = {
@@ -64,12 +64,13 @@ static int put_slot(struct run *r, const struct im_batch *prev, const struct im_
 	};
 
 	announce(&slot, next);
+	b->slot_at = b->journalled ? im_slot_content_at(&r->x->journal, &slot) : 0;
 	return im_slot_put(&r->x->journal, &slot, b->content, err);
 }
 
 static int put_next(struct run *r, struct im_error *err)
 {
-	const struct im_batch *next = im_ahead_at(&r->ahead, 1);
+	struct im_batch *next = im_ahead_at(&r->ahead, 1);
 
 	return next ? put_slot(r, batch_at(r, 0), next, batch_at(r, 2), err) : 0;
 }
@@ -110,7 +111,7 @@ static bool report(struct im_exec *x, uint64_t done, uint64_t total)
 
 static int run_all(struct run *r, uint64_t total, struct im_error *err)
 {
-	const struct im_batch *now;
+	struct im_batch *now;
 
 	if (im_ahead_fill(&r->ahead, 2, err) < 0)
 		return -1;

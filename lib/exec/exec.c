@@ -1,5 +1,5 @@
 /* exec.c - the phases of a run; the invariants and the order are in exec.h. */
-#include "exec/exec.h"
+#include "exec/clone.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,18 +15,30 @@ static int record(struct im_exec *x, struct im_phase_record rec, enum im_phase p
 	return im_journal_phase(&x->journal, &rec, err);
 }
 
+/* The run will go by x->clone, which holds the old or the new image. */
+static int set_base(struct im_exec *x, struct im_phase_record *rec, enum im_base base, struct im_error *err)
+{
+	rec->base = base;
+	return im_clone_sample(&x->journal.map, x->journal.prog.sector_size, x->clone, base, &rec->base_crc, err);
+}
+
 int im_exec_prepare(struct im_exec *x, struct im_dev *image, struct im_dev *journal, const struct im_map *map,
 		    const struct im_exec_params *params, const char *image_name, struct im_error *err)
 {
 	struct im_phase_record rec = { .dir = IM_FORWARD };
+	uint64_t from = 0;
 
 	memset(x, 0, sizeof(*x));
 	x->image = image;
+	x->clone = params->clone;
 	x->state = IM_STATE_NOT_STARTED;
 	if (im_map_check(map, err) < 0 ||
 	    im_journal_create(&x->journal, journal, image, map, params, image_name, err) < 0)
 		return -1;
-	if (im_batches_announce(x, IM_FORWARD, 0, 0, 0, err) < 0 || record(x, rec, IM_PREPARED, err) < 0) {
+	if (x->clone)
+		from = x->journal.prog.n_batches;
+	if ((x->clone && set_base(x, &rec, IM_BASE_OLD, err) < 0) ||
+	    im_batches_announce(x, IM_FORWARD, 0, from, 0, err) < 0 || record(x, rec, IM_PREPARED, err) < 0) {
 		im_exec_close(x);
 		return -1;
 	}
@@ -85,33 +97,10 @@ static int set_size(struct im_exec *x, uint64_t size, struct im_error *err)
 	return im_dev_flush(x->image, err);
 }
 
-#define SAMPLE 4096		/* bytes at either end of a moved segment that tell whether it was used since */
-
-static int sample_range(struct im_exec *x, uint64_t off, uint64_t len, uint32_t *crc, struct im_error *err)
+/* CRC-32C over both ends of every moved segment, where it is in the new image. */
+static int take_sample(const struct im_exec *x, uint32_t *crc, struct im_error *err)
 {
-	uint8_t buf[SAMPLE];
-
-	if (im_dev_read(x->image, off, buf, len, err) < 0)
-		return -1;
-	*crc = im_crc32c(*crc, buf, len);
-	return 0;
-}
-
-/* CRC-32C over both ends of every moved segment, where it is in the new image. Sector 0 is looked at apart. */
-static int take_sample(struct im_exec *x, uint32_t *crc, struct im_error *err)
-{
-	*crc = 0;
-	for (size_t i = 0; i < x->journal.map.segs.n; i++) {
-		const struct im_segment *s = &x->journal.map.segs.v[i];
-		uint64_t start = im_max(s->start, x->journal.prog.sector_size), end = s->start + s->len, n;
-
-		if (s->kind != IM_FROM || end <= start)
-			continue;
-		n = im_min(SAMPLE, end - start);
-		if (sample_range(x, start, n, crc, err) < 0 || sample_range(x, end - n, n, crc, err) < 0)
-			return -1;
-	}
-	return 0;
+	return im_clone_sample(&x->journal.map, x->journal.prog.sector_size, x->image, IM_BASE_NEW, crc, err);
 }
 
 /* Grow with storage behind what is new. On failure the size is what it was. */
@@ -151,7 +140,7 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 			return -1;
 		/* fall through */
 	case IM_GROWN:
-		if (im_batches_run(x, &rec, from, seq, err) < 0 ||
+		if ((rec.base ? im_clone_run(x, &rec, err) : im_batches_run(x, &rec, from, seq, err)) < 0 ||
 		    (rec.dir == IM_FORWARD && take_sample(x, &rec.sample, err) < 0) ||
 		    record(x, rec, IM_FLUSHED, err) < 0)
 			return -1;
@@ -183,6 +172,8 @@ static int settle(struct im_exec *x, bool turns, uint64_t *from, uint64_t *seq, 
 
 	*seq = 0;
 	*from = rec->dir == IM_FORWARD ? x->journal.prog.n_batches : 0;
+	if (rec->base)
+		return rec->phase <= IM_GROWN ? im_clone_check(x, rec, err) : 0;
 	return rec->phase <= IM_GROWN ? im_settle(x, rec, turns, from, seq, err) : 0;
 }
 
@@ -246,7 +237,7 @@ static int check_sample(const struct im_exec *x, struct im_error *err)
 
 		if (rec->dir != IM_FORWARD || rec->phase != IM_FLUSHED)
 			continue;
-		if (take_sample((struct im_exec *)x, &now, err) < 0)
+		if (take_sample(x, &now, err) < 0)
 			return -1;
 		if (now != rec->sample)
 			return im_error_set(err, IM_ECHANGED, "the image has been used since the repair, or is not the repaired"
@@ -301,12 +292,21 @@ static int start_backward(struct im_exec *x, uint64_t batch, bool was_fenced, ui
 	struct im_phase_record rec = {
 		.dir = IM_BACKWARD, .run = x->journal.log.n, .batch = batch, .was_fenced = was_fenced,
 	};
+	const struct im_phase_record *last = im_journal_last(&x->journal);
 	struct im_slot slots[2];
-	int n = im_slot_read(&x->journal, im_journal_last(&x->journal)->run, slots, err);
+	int n = im_slot_read(&x->journal, last->run, slots, err);
 
 	if (n < 0)
 		return -1;
 	*seq = n ? slots[0].seq + 1 : 0;
+	if (was_fenced) {
+		rec.base = last->base;
+		rec.base_crc = last->base_crc;
+	} else if (x->clone && set_base(x, &rec, IM_BASE_NEW, err) < 0) {
+		return -1;
+	}
+	if (rec.base)
+		batch = 0;
 	if (im_batches_announce(x, IM_BACKWARD, rec.run, batch, *seq, err) < 0)
 		return -1;
 	return record(x, rec, IM_PREPARED, err);
@@ -331,7 +331,9 @@ static int forget(struct im_exec *x, struct im_error *err)
 	if (size <= old || !x->journal.log.n)
 		return 0;
 	/* proves that not even the first batch was begun: this is no older copy of the journal of a complete repair */
-	if (settle(x, true, &from, &seq, err) < 0)
+	if (im_journal_last(&x->journal)->base && im_clone_compare(x, err) < 0)
+		return -1;
+	if (!im_journal_last(&x->journal)->base && settle(x, true, &from, &seq, err) < 0)
 		return -1;
 	for (uint64_t off = old; off < size; off += sizeof(buf)) {
 		size_t n = (size_t)im_min(sizeof(buf), size - off);

@@ -49,12 +49,17 @@ struct im_exec_hooks {
 struct im_exec {
 	struct im_journal journal;
 	struct im_dev *image;		/* borrowed */
+	struct im_dev *clone;		/* borrowed; NULL: there is none (clone.h) */
 	struct im_exec_hooks hooks;
 	enum im_exec_state state;
 };
 
+/* Two kinds of runs: in batches, as above; or from a clone of the image (clone.h), where GROWN to FLUSHED is one step
+ * that may be done any number of times. A run says in its PREPARED record which it is. */
+
 /* Write a journal for the map and record PREPARED. Nothing is written to the image. The caller must
- * make the journal's directory entry durable before im_exec_resume. */
+ * make the journal's directory entry durable before im_exec_resume. With params->clone, which the caller has made
+ * durable, the run goes by that. */
 int im_exec_prepare(struct im_exec *x, struct im_dev *image, struct im_dev *journal, const struct im_map *map,
 		    const struct im_exec_params *params, const char *image_name, struct im_error *err);
 
@@ -63,13 +68,15 @@ int im_exec_prepare(struct im_exec *x, struct im_dev *image, struct im_dev *jour
 int im_exec_open(struct im_exec *x, struct im_dev *image, struct im_dev *journal, struct im_error *err);
 void im_exec_close(struct im_exec *x);
 
+/* Before these two the caller sets x->clone to the clone of the interrupted run where it was one by a clone. */
 /* Go on in the current direction to the end. From NOT_STARTED this is the repair itself; REPAIRED and
  * UNDONE only finish a pending change of size. */
 int im_exec_resume(struct im_exec *x, struct im_error *err);
 
 /* Take the repair back from any state. From REPAIRED it first compares every literal and every vacated
  * range with what the repair left there, and refuses with IM_ECHANGED unless allow_changed. From
- * NOT_STARTED nothing is written. Ends in UNDONE. */
+ * NOT_STARTED nothing is written. Ends in UNDONE. From REPAIRED, x->clone may be a durable clone of the image as it is
+ * now: then the undo goes by that. */
 int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err);
 
 /* At rest (REPAIRED, UNDONE): is sector 0 what was left there? Else IM_EREFUSED. */
@@ -88,6 +95,7 @@ struct im_batch {
 	bool is_read;			/* they are one piece of the image, from byte `from` on */
 	uint64_t from;
 	uint8_t *content;		/* the ops' bytes, one after the other */
+	uint64_t slot_at;		/* where its content stands in the journal; 0: nowhere */
 	uint32_t crc;
 	uint32_t crc_under;		/* of what stands at the destinations before the batch is written */
 };

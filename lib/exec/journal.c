@@ -18,7 +18,9 @@
 
 static const char magic[16] = "imgmend journal\n";
 
-#define VERSION 2	/* 2: the plan may hold FILL segments, and there may be a manifest */
+/* 2: the plan may hold FILL segments, and there may be a manifest; 3: a run may go by a clone, and batches are smaller.
+ * Older ones cut their batches in another way. */
+#define VERSION 3
 #define SECTION_MAX (8u << 20)		/* of PLAN and INDEX: held in memory */
 
 struct section {
@@ -281,7 +283,9 @@ static int check_saved(struct im_dev *dev, const struct section *s, struct im_er
 
 static int get_map(struct im_journal *j, const struct head *h, struct im_error *err)
 {
-	struct im_exec_params params = { im_le64(h->buffer), im_le64(h->direct_min), im_le64(h->manifest.len) != 0 };
+	struct im_exec_params params = {
+		.buffer = im_le64(h->buffer), .direct_min = im_le64(h->direct_min), .manifest = im_le64(h->manifest.len) != 0,
+	};
 	uint32_t ss = im_le32(h->sector_size);
 	uint8_t *p;
 	size_t len;
@@ -397,9 +401,9 @@ static int get_head(struct im_journal *j, struct head *h, struct im_error *err)
 		return im_error_set(err, IM_EFORMAT, "not a journal of imgmend, or one that was never finished");
 	if (!is_sound_head(h))
 		return broken(err, "the head fails its checksum");
-	if (!im_le32(h->version) || im_le32(h->version) > VERSION)
-		return im_error_set(err, IM_EFORMAT, "the journal has format version %u; this imgmend reads up to version %u",
-				    im_le32(h->version), VERSION);
+	if (im_le32(h->version) != VERSION)
+		return im_error_set(err, IM_EFORMAT, "the journal has format version %u; this imgmend reads version %u; use the"
+				    " imgmend that wrote it", im_le32(h->version), VERSION);
 	if (im_le64(h->total) > j->dev->size)
 		return broken(err, "the file is cut off");
 	j->slots_off = im_le64(h->slots_off);

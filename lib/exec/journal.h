@@ -38,12 +38,17 @@ enum im_phase {
 
 enum im_direction { IM_FORWARD, IM_BACKWARD };
 
+/* Which image the clone holds that a run goes by. */
+enum im_base { IM_BASE_NONE, IM_BASE_OLD, IM_BASE_NEW };
+
 struct im_phase_record {
 	enum im_phase phase;
 	enum im_direction dir;
 	uint64_t run;		/* sequence number of this run's PREPARED record */
 	uint64_t batch;		/* backward runs: batches before this one were done when the run began */
 	bool was_fenced;	/* the run began on an image that a run before it had fenced */
+	enum im_base base;	/* NONE: the run goes in batches */
+	uint32_t base_crc;	/* im_clone_sample of the clone */
 	uint32_t sample;	/* FLUSHED and later: CRC-32C of both ends of what was moved (im_exec_sample) */
 };
 
@@ -115,6 +120,8 @@ int im_slot_put(struct im_journal *j, const struct im_slot *slot, const uint8_t 
 int im_journal_flush(struct im_journal *j, struct im_error *err);
 int im_slot_read(struct im_journal *j, uint64_t run, struct im_slot slots[2], struct im_error *err);
 
+/* Where the content of a slot stands in the journal, bytes. */
+uint64_t im_slot_content_at(const struct im_journal *j, const struct im_slot *slot);
 /* The content that stands in a valid slot. */
 int im_slot_content(struct im_journal *j, const struct im_slot *slot, uint8_t *buf, struct im_error *err);
 

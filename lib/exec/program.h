@@ -29,6 +29,9 @@ struct im_exec_params {
 	uint64_t buffer;	/* most bytes of a batch; also the size of a journal buffer */
 	uint64_t direct_min;	/* shifts of at least this many bytes need no data journal */
 	bool manifest;		/* hash the image and what changes before the first write */
+	/* not kept in the journal */
+	struct im_dev *clone;	/* of the image, durable: the repair goes by that (clone.h) */
+	bool no_share;		/* write a journalled batch a second time even where its blocks could be shared */
 };
 
 extern const struct im_exec_params im_exec_defaults;

@@ -17,7 +17,8 @@ struct phase_block {
 	le64 run, batch;	/* 40, 48 */
 	le32 was_fenced;	/* 56 */
 	le32 sample;		/* 60 */
-	le32 crc;		/* 64: of the 64 bytes before it */
+	le32 base, base_crc;	/* 64, 68 */
+	le32 crc;		/* 72: of the 72 bytes before it */
 };
 
 struct slot_block {
@@ -32,7 +33,7 @@ struct slot_block {
 	le32 crc;		/* 92: of the 92 bytes before it */
 };
 
-_Static_assert(sizeof(struct phase_block) == 68, "phase record layout");
+_Static_assert(sizeof(struct phase_block) == 76, "phase record layout");
 _Static_assert(sizeof(struct slot_block) == 96, "slot record layout");
 
 static const char phase_magic[8] = "IMPHASE\n", slot_magic[8] = "IMSLOT\n";
@@ -55,6 +56,8 @@ int im_journal_phase(struct im_journal *j, const struct im_phase_record *rec, st
 	b->batch = im_to_le64(rec->batch);
 	b->was_fenced = im_to_le32(rec->was_fenced);
 	b->sample = im_to_le32(rec->sample);
+	b->base = im_to_le32(rec->base);
+	b->base_crc = im_to_le32(rec->base_crc);
 	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
 	if (off + IM_JOURNAL_BLOCK > j->dev->size && im_dev_resize(j->dev, off + IM_JOURNAL_BLOCK, err) < 0)
 		return -1;
@@ -76,16 +79,16 @@ const struct im_phase_record *im_journal_last(const struct im_journal *j)
 static bool decode_phase(const struct im_journal *j, uint64_t seq, struct im_phase_record *rec)
 {
 	const struct phase_block *b = (const struct phase_block *)j->io;
-	uint32_t phase = im_le32(b->phase), dir = im_le32(b->dir);
+	uint32_t phase = im_le32(b->phase), dir = im_le32(b->dir), base = im_le32(b->base);
 
 	if (memcmp(b->magic, phase_magic, sizeof(phase_magic)) != 0 || memcmp(b->uuid, j->uuid, 16) != 0 ||
 	    im_crc32c(0, b, sizeof(*b) - 4) != im_le32(b->crc) || im_le64(b->seq) != seq ||
-	    phase < IM_PREPARED || phase > IM_SHRUNK || dir > IM_BACKWARD)
+	    phase < IM_PREPARED || phase > IM_SHRUNK || dir > IM_BACKWARD || base > IM_BASE_NEW)
 		return false;
 	*rec = (struct im_phase_record){
 		.phase = (enum im_phase)phase, .dir = (enum im_direction)dir, .run = im_le64(b->run),
 		.batch = im_le64(b->batch), .was_fenced = im_le32(b->was_fenced) != 0,
-		.sample = im_le32(b->sample),
+		.sample = im_le32(b->sample), .base = (enum im_base)base, .base_crc = im_le32(b->base_crc),
 	};
 	return true;
 }
@@ -103,7 +106,8 @@ static bool may_follow(const struct im_journal *j, const struct im_phase_record 
 	if (rec->phase == IM_PREPARED)
 		return rec->dir == IM_BACKWARD && rec->run == j->log.n;
 	return rec->run == last->run && rec->dir == last->dir && rec->phase == last->phase + 1 &&
-	       rec->batch == last->batch && rec->was_fenced == last->was_fenced;
+	       rec->batch == last->batch && rec->was_fenced == last->was_fenced && rec->base == last->base &&
+	       rec->base_crc == last->base_crc;
 }
 
 int im_log_load(struct im_journal *j, struct im_error *err)
@@ -132,6 +136,11 @@ int im_log_load(struct im_journal *j, struct im_error *err)
 		*n = rec;
 	}
 	return 0;
+}
+
+uint64_t im_slot_content_at(const struct im_journal *j, const struct im_slot *s)
+{
+	return j->slots_off + s->seq % 2 * j->slot_size + IM_JOURNAL_BLOCK;
 }
 
 int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *content, struct im_error *err)
@@ -166,7 +175,7 @@ int im_journal_flush(struct im_journal *j, struct im_error *err)
 
 static int content_crc(struct im_journal *j, const struct im_slot *s, uint32_t *crc, struct im_error *err)
 {
-	uint64_t off = j->slots_off + s->seq % 2 * j->slot_size + IM_JOURNAL_BLOCK;
+	uint64_t off = im_slot_content_at(j, s);
 	uint8_t buf[16384];
 
 	*crc = 0;
@@ -235,5 +244,5 @@ int im_slot_read(struct im_journal *j, uint64_t run, struct im_slot slots[2], st
 
 int im_slot_content(struct im_journal *j, const struct im_slot *s, uint8_t *buf, struct im_error *err)
 {
-	return im_dev_read(j->dev, j->slots_off + s->seq % 2 * j->slot_size + IM_JOURNAL_BLOCK, buf, s->len, err);
+	return im_dev_read(j->dev, im_slot_content_at(j, s), buf, s->len, err);
 }

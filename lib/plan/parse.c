@@ -181,11 +181,16 @@ static int parse_fingerprint(struct im_plan *plan, struct json_object *o, struct
 	return 0;
 }
 
-/* What the plan was said to cost: for the report alone. */
+/* What the plan was said to cost, for the report, and the way that was chosen. */
 static int parse_figures(struct im_plan *plan, struct json_object *o, struct im_error *err)
 {
 	const char *strategy = get_string(o, "strategy");
+	struct json_object *cost = json_object_object_get(o, "cost");
 
+	/* plans of older versions do not say how they chose */
+	plan->saved.direct_min = UINT64_MAX;
+	if (cost && get_uint(cost, "direct_min", &plan->saved.direct_min, err) < 0)
+		return -1;
 	if (get_uint(o, "undo_bytes", &plan->saved.undo, err) < 0 ||
 	    get_uint(o, "scratch_bytes", &plan->saved.scratch, err) < 0 ||
 	    get_uint(o, "journal_bytes", &plan->saved.journal, err) < 0)

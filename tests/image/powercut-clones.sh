@@ -11,7 +11,10 @@ set -eu
 . "$HERE/ntfs-lib.sh"
 FS=$1 CLONES=$2
 shift 2
-[ $# -gt 0 ] || set -- direct journalled ntfs inside
+if [ $# = 0 ]; then
+	set -- direct journalled ntfs inside
+	[ "$FS" = ext4 ] || set -- "$@" writeonce reflink
+fi
 . "$HERE/powercut-lib.sh"
 
 outer_on() {

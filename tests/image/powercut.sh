@@ -17,7 +17,10 @@ set -eu
 . "$HERE/ntfs-lib.sh"
 FS=$1 CUTS=$2
 shift 2
-[ $# -gt 0 ] || set -- direct journalled ntfs inside batches
+if [ $# = 0 ]; then
+	set -- direct journalled ntfs inside batches
+	[ "$FS" = ext4 ] || set -- "$@" writeonce reflink
+fi
 . "$HERE/powercut-lib.sh"
 
 # repair [COMMAND...]: the run in which the power is cut, its cuts FROM to TO of log

@@ -164,6 +164,13 @@ static int crash_write(struct im_dev *dev, uint64_t off, const void *buf, size_t
 	return fails ? fault(c, err) : 0;
 }
 
+/* Blocks that are shared are, for what a cut does to them, bytes that are written. */
+static int crash_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t from_off, uint64_t len,
+		       struct im_error *err)
+{
+	return crash_write(dev, off, ((struct crash *)from)->now.bytes + from_off, len, err);
+}
+
 static int crash_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
 {
 	uint8_t *zeros = calloc(1, len);
@@ -267,7 +274,7 @@ static void crash_close(struct im_dev *dev)
 
 static const struct im_dev_ops crash_ops = {
 	.read = crash_read, .write = crash_write, .zero = crash_zero, .flush = crash_flush,
-	.resize = crash_resize, .forget = crash_forget, .extent = crash_extent, .close = crash_close,
+	.resize = crash_resize, .forget = crash_forget, .share = crash_share, .extent = crash_extent, .close = crash_close,
 };
 
 struct im_dev *im_crash_new(struct im_power *power, uint64_t size, uint32_t sector_size)

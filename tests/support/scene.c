@@ -96,12 +96,14 @@ static void render_new(struct scene *s)
 
 void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 {
-	uint64_t size;
+	uint64_t size, kind = ~seed;
 
 	memset(s, 0, sizeof(*s));
 	s->sector_size = im_random(&seed) % 4 ? 512 : 4096;
 	s->params.buffer = 512u << im_random(&seed) % 4;
 	s->params.direct_min = im_random(&seed) % 3 ? 1024u << im_random(&seed) % 4 : 1;
+	s->shares = im_random(&kind) % 2;
+	s->by_clone = im_random(&kind) % 4 == 0;
 	size = (24 + im_random(&seed) % 40) * 512 + im_random(&seed) % 2 * 100;
 	if (shift) {
 		size = im_max(size, shift + shift / 4 + 8192);
@@ -170,12 +172,26 @@ void scene_start(struct scene *s)
 	memcpy(im_crash_bytes(s->image), s->old, s->map.old_size);
 	im_crash_settle(s->image);
 	s->journal = im_crash_new(&s->power, 0, 512);
+	s->clone = NULL;
+	s->image->share_unit = s->journal->share_unit = s->shares ? 512 : 0;
+}
+
+/* A clone of the image as it is now, durable. */
+static struct im_dev *make_clone(struct scene *s)
+{
+	im_dev_close(s->clone);
+	s->clone = im_crash_new(&s->power, s->image->size, s->sector_size);
+	s->clone->share_unit = s->image->share_unit;
+	memcpy(im_crash_bytes(s->clone), im_crash_bytes(s->image), s->image->size);
+	im_crash_settle(s->clone);
+	return s->clone;
 }
 
 void scene_stop(struct scene *s)
 {
 	im_dev_close(s->image);
 	im_dev_close(s->journal);
+	im_dev_close(s->clone);
 }
 
 bool scene_image_is(struct scene *s, const uint8_t *bytes, uint64_t size)
@@ -186,10 +202,12 @@ bool scene_image_is(struct scene *s, const uint8_t *bytes, uint64_t size)
 /* Prepare and repair. 0 done, -1 failed (the power). */
 int scene_repair(struct scene *s, struct im_error *err)
 {
+	struct im_exec_params params = s->params;
 	struct im_exec x;
 	int rc;
 
-	if (im_exec_prepare(&x, s->image, s->journal, &s->map, &s->params, "campaign", err) < 0)
+	params.clone = s->by_clone ? make_clone(s) : NULL;
+	if (im_exec_prepare(&x, s->image, s->journal, &s->map, &params, "campaign", err) < 0)
 		return -1;
 	rc = im_exec_resume(&x, err);
 	im_exec_close(&x);
@@ -208,6 +226,7 @@ int scene_go_on(struct scene *s, bool undo, bool *untouched, struct im_error *er
 		return *untouched ? 0 : -1;
 	}
 	*untouched = x.state == IM_STATE_NOT_STARTED;
+	x.clone = s->by_clone && undo && x.state == IM_STATE_REPAIRED ? make_clone(s) : s->clone;
 	rc = *untouched || undo ? im_exec_undo(&x, false, err) : im_exec_resume(&x, err);
 	im_exec_close(&x);
 	return rc;
@@ -224,5 +243,7 @@ void scene_reboot(struct scene *s)
 {
 	im_crash_reboot(s->image);
 	im_crash_reboot(s->journal);
+	if (s->clone)
+		im_crash_reboot(s->clone);
 	scene_restart(s);
 }

@@ -11,7 +11,9 @@ struct scene {
 	uint32_t sector_size;
 	uint8_t *old, *new;
 	struct im_power power;
-	struct im_dev *image, *journal;
+	bool shares;			/* the devices can share blocks */
+	bool by_clone;			/* runs go by a clone of the image */
+	struct im_dev *image, *journal, *clone;
 };
 
 /* A plan from a seed; with shift, one move to the right by that many bytes with growth. */

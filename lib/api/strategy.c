@@ -1,0 +1,138 @@
+/* strategy.c - the cost model.
+ *
+ * To move N bytes by D: in batches of D each without a journal costs (N/D)·t, t being the time of a flush. Through the
+ * journal it costs N/W to write everything twice, W being bytes a second, and (N/B)·t with buffers of B bytes; where
+ * the image can share the journal's blocks, N/W falls away. Both are equal at D = t / (1/W + t/B).
+ */
+#include "api/strategy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define NEVER (1ull << 50)		/* no shift is that long; a number that any reader of JSON can hold */
+
+static const char *const words[] = { "auto", "direct", "journalled", "write-once", "reflink", NULL };
+
+static bool is(const char *wanted, const char *word)
+{
+	return wanted && strcmp(wanted, word) == 0;
+}
+
+static int check_wanted(const struct im_host *host, const char *wanted, struct im_error *err)
+{
+	bool known = !wanted;
+
+	for (int i = 0; words[i]; i++)
+		known |= is(wanted, words[i]);
+	if (!known)
+		return im_error_set(err, IM_EUSAGE, "there is no strategy \"%s\"; there are auto, direct, journalled, write-once and"
+				    " reflink", wanted);
+	if ((is(wanted, "write-once") || is(wanted, "reflink")) && !host->can_share)
+		return im_error_set(err, IM_EREFUSED, "the strategy %s wants the image and its journal to be files of one xfs or btrfs"
+				    " that can share blocks; these are not", wanted);
+	return 0;
+}
+
+/* Where both ways cost the same, bytes of a shift. */
+static uint64_t threshold(const struct im_host *host, uint64_t buffer)
+{
+	double t = (double)host->flush_ns / 1e9, per_byte = t / (double)buffer;
+
+	if (!host->can_share)
+		per_byte += 1 / (double)host->write_rate;
+	return (uint64_t)(t / per_byte);
+}
+
+int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, const char *wanted,
+		      struct im_error *err)
+{
+	*s = (struct im_strategy){ .params = im_exec_defaults };
+	im_host_look(&s->host, image, folder, image->size >= IM_PROBE_MIN);
+	if (check_wanted(&s->host, wanted, err) < 0)
+		return -1;
+	s->params.no_share = is(wanted, "journalled");
+	if (is(wanted, "direct"))
+		s->params.direct_min = 1;
+	else if (is(wanted, "journalled") || is(wanted, "write-once"))
+		s->params.direct_min = NEVER;
+	else if (s->host.is_probed || s->host.can_share)
+		s->params.direct_min = im_max(64 << 10, im_min(threshold(&s->host, s->params.buffer), s->params.buffer));
+	return 0;
+}
+
+static uint64_t shift_of(const struct im_segment *s)
+{
+	return s->from > s->start ? s->from - s->start : s->start - s->from;
+}
+
+static void add_times(struct im_strategy *s, const struct im_segment *seg)
+{
+	double n = (double)seg->len, t = (double)s->host.flush_ns, write = n / (double)s->host.write_rate * 1e9;
+
+	s->direct_ns += (uint64_t)(write + n / (double)im_min(shift_of(seg), IM_DIRECT_BATCH) * t);
+	s->journalled_ns += (uint64_t)((s->host.can_share && !s->params.no_share ? write : 2 * write) +
+				       n / (double)s->params.buffer * t);
+}
+
+/* Blocks can be shared where a move is one of whole blocks; at its two ends there may be less than one. */
+static bool is_by_blocks(const struct im_map *map, uint32_t unit)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < map->segs.n; i++) {
+		const struct im_segment *s = &map->segs.v[i];
+
+		if (s->kind != IM_FROM)
+			continue;
+		if (!unit || shift_of(s) % unit)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static void name(struct im_strategy *s, const struct im_program *prog)
+{
+	const char *journalled = s->host.can_share && !s->params.no_share ? "write-once" : "journalled";
+
+	if (s->by_clone)
+		strcpy(s->name, "reflink");
+	else if (!prog->has_direct && !prog->has_journalled)
+		strcpy(s->name, "literals");
+	else
+		snprintf(s->name, sizeof(s->name), "%s%s%s", prog->has_direct ? "direct" : "",
+			 prog->has_direct && prog->has_journalled ? "+" : "", prog->has_journalled ? journalled : "");
+}
+
+int im_strategy_settle(struct im_strategy *s, const struct im_map *map, uint32_t sector_size, const char *wanted,
+		       struct im_error *err)
+{
+	bool by_blocks = s->host.can_share && is_by_blocks(map, 4096);
+	struct im_program prog;
+
+	if (is(wanted, "reflink") && !by_blocks)
+		return im_error_set(err, IM_EREFUSED, "the strategy reflink shares whole blocks, and this plan moves by what is not a"
+				    " multiple of 4096 bytes");
+	s->by_clone = by_blocks && (!wanted || is(wanted, "auto") || is(wanted, "reflink"));
+	s->direct_ns = s->journalled_ns = 0;
+	for (size_t i = 0; i < map->segs.n; i++)
+		if (map->segs.v[i].kind == IM_FROM)
+			add_times(s, &map->segs.v[i]);
+	if (im_program_build(&prog, map, sector_size, &s->params, err) < 0)
+		return -1;
+	name(s, &prog);
+	im_program_free(&prog);
+	return 0;
+}
+
+void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t direct_min)
+{
+	*s = (struct im_strategy){ .params = im_exec_defaults };
+	snprintf(s->name, sizeof(s->name), "%s", saved);
+	s->by_clone = strcmp(saved, "reflink") == 0;
+	s->params.no_share = strstr(saved, "journalled") != NULL;
+	if (direct_min <= NEVER)
+		s->params.direct_min = direct_min;
+}

@@ -1,0 +1,30 @@
+/* strategy.h - which way a repair's data takes, and why. */
+#ifndef IM_API_STRATEGY_H
+#define IM_API_STRATEGY_H
+
+#include "dev/host.h"
+#include "exec/exec.h"
+#include "plan/plan.h"
+
+/* Files below this size are repaired at once whatever the way; the disk is not measured for them. */
+#define IM_PROBE_MIN (128ull << 20)
+
+struct im_strategy {
+	char name[32];			/* "direct", "journalled", "write-once", two of them with a +; "reflink", "literals" */
+	struct im_exec_params params;
+	bool by_clone;			/* "reflink" */
+	struct im_host host;
+	uint64_t direct_ns, journalled_ns;	/* what the moves would take, 0 where nothing moves; no reading in it */
+};
+
+/* Before there is a map: how moves are to be cut. wanted: an option's word, NULL or "auto" for the best. IM_EUSAGE for
+ * one that does not exist, IM_EREFUSED for one that is not to be had here. */
+int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, const char *wanted,
+		      struct im_error *err);
+/* For this map: the name, the times, and whether a clone serves. */
+int im_strategy_settle(struct im_strategy *s, const struct im_map *map, uint32_t sector_size, const char *wanted,
+		       struct im_error *err);
+/* The one of a saved plan; direct_min: UINT64_MAX where it did not say. */
+void im_strategy_restore(struct im_strategy *s, const char *name, uint64_t direct_min);
+
+#endif

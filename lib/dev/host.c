@@ -1,0 +1,131 @@
+/* host.c - see host.h. */
+#include "dev/host.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROBE (8u << 20)	/* bytes that are written to see how fast that goes */
+#define FLUSHES 5
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void name_fs(struct im_host *host, const char *folder)
+{
+	static const struct { unsigned long magic; const char *name; } known[] = {
+		{ EXT4_SUPER_MAGIC, "ext4" }, { XFS_SUPER_MAGIC, "xfs" }, { BTRFS_SUPER_MAGIC, "btrfs" },
+		{ TMPFS_MAGIC, "tmpfs" }, { NFS_SUPER_MAGIC, "nfs" },
+	};
+	struct statfs fs;
+
+	if (statfs(folder, &fs) < 0)
+		return;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if ((unsigned long)fs.f_type == known[i].magic)
+			strcpy(host->fs, known[i].name);
+}
+
+static int nameless(const char *folder, int flags)
+{
+	return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | flags, 0600);
+}
+
+/* Can two files of the folder share a block, and is the image a file of that file system? */
+static bool shares(struct im_dev *image, const char *folder)
+{
+	int a = nameless(folder, 0), b = nameless(folder, 0), fd = im_dev_file_fd(image);
+	struct file_clone_range range = { .src_fd = a, .src_length = image->share_unit };
+	struct stat here, there;
+	bool can = false;
+
+	if (a >= 0 && b >= 0 && fd >= 0 && image->share_unit && fstat(fd, &here) == 0 && fstat(a, &there) == 0)
+		can = here.st_dev == there.st_dev && ftruncate(a, image->share_unit) == 0 &&
+		      ioctl(b, FICLONERANGE, &range) == 0;
+	if (a >= 0)
+		close(a);
+	if (b >= 0)
+		close(b);
+	return can;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The file's blocks are there already: so is what a repair overwrites. */
+static bool time_flushes(int fd, const void *block, uint64_t *median)
+{
+	uint64_t took[FLUSHES];
+
+	for (int i = 0; i < FLUSHES; i++) {
+		uint64_t start = now_ns();
+
+		if (pwrite(fd, block, 4096, i * 4096) != 4096 || fdatasync(fd) < 0)
+			return false;
+		took[i] = now_ns() - start;
+	}
+	qsort(took, FLUSHES, sizeof(took[0]), by_value);
+	*median = took[FLUSHES / 2];
+	return true;
+}
+
+static bool time_write(int fd, const void *buf, uint64_t *rate)
+{
+	uint64_t start = now_ns(), took;
+
+	if (pwrite(fd, buf, PROBE, 0) != PROBE || fdatasync(fd) < 0)
+		return false;
+	took = now_ns() - start;
+	*rate = (uint64_t)PROBE * 1000000000 / (took ? took : 1);
+	return true;
+}
+
+static void measure(struct im_host *host, const char *folder)
+{
+	int fd = nameless(folder, O_DIRECT);
+	uint64_t flush, rate;
+	uint8_t *buf;
+
+	if (fd < 0)
+		fd = nameless(folder, 0);
+	if (fd < 0)
+		return;
+	buf = aligned_alloc(4096, PROBE);
+	if (buf) {
+		memset(buf, 0xa5, PROBE);
+		if (pwrite(fd, buf, PROBE, 0) == PROBE && fdatasync(fd) == 0 && time_write(fd, buf, &rate) &&
+		    time_flushes(fd, buf, &flush)) {
+			host->is_probed = true;
+			host->flush_ns = flush;
+			host->write_rate = rate;
+		}
+	}
+	free(buf);
+	close(fd);
+}
+
+void im_host_look(struct im_host *host, struct im_dev *image, const char *folder, bool probe)
+{
+	/* a disk of spinning platters: what a wrong guess costs most on */
+	*host = (struct im_host){ .flush_ns = 5000000, .write_rate = 100000000 };
+	name_fs(host, folder);
+	host->can_share = shares(image, folder);
+	if (probe)
+		measure(host, folder);
+}

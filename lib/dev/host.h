@@ -1,0 +1,19 @@
+/* host.h - what the file system or disk can do on which an image and its journal lie. */
+#ifndef IM_DEV_HOST_H
+#define IM_DEV_HOST_H
+
+#include "dev/dev.h"
+
+struct im_host {
+	char fs[16];		/* of the journal's folder: "ext4", "xfs", "btrfs", "tmpfs", "" for others */
+	bool can_share;		/* image and journal lie where files can share blocks */
+	bool is_probed;		/* the two below are measured */
+	uint64_t flush_ns;	/* to make a small write durable */
+	uint64_t write_rate;	/* bytes a second */
+};
+
+/* Look at the folder in which the journal is to be; with probe, measure there, by a file that has no name. What cannot
+ * be found out keeps its default. */
+void im_host_look(struct im_host *host, struct im_dev *image, const char *folder, bool probe);
+
+#endif

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# strategies.sh - every way that a repair's data can take, on ext4, xfs and btrfs, and what becomes of the file.
+#
+# A partition at LBA 1, which moves by no whole blocks, and one at LBA 8, which does. Whatever the way: the new image is
+# what the plan says, undo gives every byte back, nothing lies beside the image in the end; and the file stays the same
+# one, with its hard links, its owner and its attributes, as sparse as it was.
+set -eu
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+needs sfdisk jq mkfs.ext4 mkfs.xfs mkfs.btrfs setfattr getfattr filefrag strace
+find_helpers
+[ "$(id -u)" = 0 ] || skip "loop devices need root"
+losetup -f >/dev/null 2>&1 || skip "loop devices are not to be had here"
+I=mnt/disk.img
+J=$I.imgmend-journal
+
+# make_image LBA: 24 MiB of data with a hole of 8 MiB in the middle
+make_image() {
+	rm -f mnt/disk.img* mnt/link old.img
+	truncate -s $((($1 + 65536) * 512)) old.img
+	mkmbr -c -i 57a7e619 old.img "83:$1:65536"
+	head -c $((12 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$(($1 * 512)) conv=notrunc iflag=fullblock status=none
+	head -c $((12 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$(($1 * 512 + 20 * MIB)) conv=notrunc iflag=fullblock status=none
+	cp --sparse=always old.img $I
+	ln $I mnt/link
+	chown 12:34 $I
+	chmod 640 $I
+	setfattr -n user.note -v kept $I
+	sync -f mnt
+}
+
+file_state() {
+	stat -c '%i %h %u:%g %a' $I
+	getfattr --only-values -n user.note $I
+}
+
+# allocated FILE: bytes
+allocated() {
+	echo $(($(stat -c '%b * %B' "$1")))
+}
+
+nothing_left() {
+	check_eq "files beside the image, $1" "disk.img link lost+found" "$(cd mnt && ls -A | grep -v lost+found | tr '\n' ' ')lost+found"
+}
+
+# cycle FS LBA WAY NAME: fix that way, which the plan calls NAME; look at the result, take it back
+cycle() {
+	local before space
+	make_image "$2"
+	before=$(file_state)
+	space=$(allocated $I)
+	run 4 plan --json --strategy "$3" $I
+	cp out plan.json
+	check_eq "the strategy of $*" "$4" "$(jq -r .strategy plan.json)"
+	check_eq "the file system of $*" "$1" "$(jq -r .cost.file_system plan.json)"
+	run 1 fix --yes --strategy "$3" $I
+	checkplan old.img $I plan.json || fail "$*: the new image is not what the plan says"
+	check_eq "the file after $*" "$before" "$(file_state)"
+	[ "$(allocated $I)" -le $((space + 2 * MIB)) ] || fail "$*: $(allocated $I) bytes are allocated, $space were"
+	[ ! -e $J.clone ] || fail "$*: the clone is still there"
+	run 0 undo --yes $I
+	cmp old.img $I || fail "$*: undo is not byte-equal to the old image"
+	check_eq "the file after undo of $*" "$before" "$(file_state)"
+	[ "$(allocated $I)" -le $((space + MIB)) ] || fail "undo of $*: $(allocated $I) bytes are allocated, $space were"
+	nothing_left "after undo of $*"
+}
+
+# refused LBA WAY REASON
+refused() {
+	make_image "$1"
+	run "${4:-4}" fix --yes --strategy "$2" $I
+	says "$2 at sector $1" "$3"
+	cmp old.img $I || fail "$2 at sector $1 was refused, but the image changed"
+	nothing_left "after $2 was refused"
+}
+
+# interrupted VERB: killed while it goes by a clone, then resumed, or taken back
+interrupted() {
+	make_image 8
+	(strace -f -qq -o /dev/null -e trace=fdatasync -P "$WORK/$I" -e inject=fdatasync:signal=KILL:when=5 "$IMGMEND" fix --yes $I \
+		>out 2>err </dev/null; exit $?) 2>killed && fail "fix was not killed"
+	[ -e $J.clone ] || fail "there is no clone while a repair is interrupted"
+	run 0 status --json $I
+	check_eq "the state of an interrupted repair" repairing "$(jq -r .state out)"
+	mv $J.clone away
+	run 4 "$1" --yes $I
+	says "$1 without the clone" "clone of the image that this repair works from is not there"
+	head -c "$(stat -c %s away)" /dev/zero >$J.clone
+	run 4 "$1" --yes $I
+	says "$1 with another clone" "is not the one of this repair"
+	rm $J.clone
+	mv away $J.clone
+	if [ "$1" = resume ]; then
+		run 1 resume --yes $I
+		checkplan old.img $I plan.json || fail "resume by the clone: not what the plan says"
+		run 0 undo --yes $I
+	else
+		run 0 undo --yes $I
+	fi
+	cmp old.img $I || fail "$1 by the clone, taken back: not byte-equal to the old image"
+	nothing_left "after $1 by the clone"
+}
+
+for fs in ext4 xfs btrfs; do
+	rm -f store
+	truncate -s 1G store
+	mkfs.$fs -q store >mkfs.log 2>&1 || fail "mkfs.$fs: $(cat mkfs.log)"
+	mkdir -p mnt
+	mount -o loop store mnt || skip "the file system $fs is not to be had here"
+	MOUNTS=("$WORK/mnt")
+	for lba in 1 8; do
+		cycle $fs $lba direct direct
+		cycle $fs $lba journalled journalled
+	done
+	refused 1 fast "there is no strategy" 16
+	if [ $fs = ext4 ]; then
+		refused 1 write-once "files of one xfs or btrfs"
+		refused 8 reflink "files of one xfs or btrfs"
+		cycle $fs 8 auto direct
+	else
+		refused 1 reflink "not a multiple of 4096"
+		cycle $fs 1 write-once write-once
+		cycle $fs 8 write-once write-once
+		cycle $fs 1 auto write-once
+		cycle $fs 8 reflink reflink
+		cycle $fs 8 auto reflink
+		interrupted resume
+		interrupted undo
+	fi
+	umount mnt
+	MOUNTS=()
+done
