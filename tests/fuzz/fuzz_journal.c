@@ -1,6 +1,7 @@
 /* fuzz_journal.c - a journal that anybody may have made, beside an image: status, resume, undo.
  *
- * Device 0 is the image, device 1 the journal. Option 0 chooses the verb. Oracle: a journal that is refused leads
+ * Device 0 is the image, device 1 the journal. Option 0 chooses the verb, option 2 whether the image as it is serves as
+ * the clone of a run that goes by one. Oracle: a journal that is refused leads
  * to no write at all; one that is taken leads to none outside the ranges of its own plan.
  */
 #include <string.h>
@@ -34,7 +35,7 @@ static void check_unchanged(struct im_dev *image, struct im_dev *before, const s
 		   err->message);
 }
 
-static void try(struct im_dev *image, struct im_dev *journal, enum verb verb)
+static void try(struct im_dev *image, struct im_dev *journal, enum verb verb, bool has_clone)
 {
 	struct im_dev *before = fuzz_dev_copy(image, SIZE_MAX_BYTES);
 	struct im_error err = { 0 };
@@ -45,6 +46,7 @@ static void try(struct im_dev *image, struct im_dev *journal, enum verb verb)
 	if (rc == 0) {
 		struct fuzz_bounds bounds = { &x.journal.map, x.journal.prog.sector_size };
 
+		x.clone = has_clone ? before : NULL;
 		fuzz_dev_guard(image, fuzz_stay_inside, &bounds);
 		rc = run(&x, verb, &err);
 		FUZZ_CHECK(verb != STATUS || !fuzz_dev_writes(image), "status wrote");
@@ -71,7 +73,7 @@ FUZZ_TARGET(journal)
 	im_journal_kind_of(dev[1]);
 	if (head.option[1] & 1)
 		dev[0]->sector_size = 4096;
-	try(dev[0], dev[1], (enum verb)(head.option[0] % VERBS));
+	try(dev[0], dev[1], (enum verb)(head.option[0] % VERBS), head.option[2] & 1);
 	im_dev_close(dev[0]);
 	im_dev_close(dev[1]);
 	return 0;

@@ -407,6 +407,7 @@ static void emit_journal(struct scene *s, uint64_t seed, uint64_t cut, uint64_t 
 	in = (struct input){ .len = FUZZ_HEAD };
 	in.bytes[1] = (uint8_t)(1 + (seed + cut + cut_undo) % 3);
 	in.bytes[2] = s->sector_size == 4096;
+	in.bytes[3] = s->by_clone;
 	add_device(&in, 0, im_crash_bytes(s->image), s->image->size);
 	add_device(&in, 1, im_crash_bytes(s->journal), s->journal->size);
 	scene_stop(s);
@@ -422,6 +423,7 @@ static void journals(void)
 		struct scene s;
 
 		mini_scene(&s, seed);
+		s.by_clone = seed % 4 == 0;
 		emit_map(&s, seed);
 		for (uint64_t cut = 12 + seed % 3; cut < 80; cut += 7)
 			emit_journal(&s, seed, cut, cut % 4 ? 0 : cut / 2);
