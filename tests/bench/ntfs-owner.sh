@@ -7,14 +7,10 @@
 # Only the ratios within a turn mean something. In the end: what a repair of one cluster changes.
 set -eu
 
-IMGMEND=${IMGMEND:-imgmend}
-PATH=${IMGMEND_TEST_SUPPORT:+$IMGMEND_TEST_SUPPORT:}$PATH:/usr/sbin:/sbin
 files=${1:-200000}
 turns=${2:-7}
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 command -v ntfsfill >/dev/null || { echo "SKIP: libntfs-3g, which makes the volume, is not here"; exit 0; }
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/imgmend-bench.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-cd "$work"
 
 # 1 KiB of MFT and about 100 bytes of index for a file, the journal, and room.
 truncate -s $((files * 1500 + 128 * 1048576)) vol
@@ -23,17 +19,12 @@ ntfsfill vol plain /owner 100000 many /many "$files"
 mkbadntfs -o /owner vol
 ntfsmap -r vol 2>/dev/null | awk -F'\t' '$1 == 0 && $2 == "0x80" { print $5 * 4096, $6 * 4096 }' >ranges
 
-cold() {
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-}
-
 now() { date +%s%N; }
 
 # Run the rest of the arguments; leave the microseconds in $took.
 timed() {
 	local t0
-	[ "$cache" = warm ] || cold
+	[ "$cache" = warm ] || { sync; echo 3 >/proc/sys/vm/drop_caches; }
 	t0=$(now)
 	"$@" >out 2>&1 || [ $? = 4 ] || { cat out >&2; exit 1; }
 	took=$((($(now) - t0) / 1000))
@@ -48,7 +39,6 @@ read_mft() {
 	done <ranges
 }
 
-median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 spread() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f-%.2f", v[1], v[NR] }'; }
 
 measure() {
