@@ -59,6 +59,7 @@ struct work {
 	const struct settings *s;
 	struct result *results;
 	int next;
+	bool has_workers;		/* else each image is scanned when its turn to be printed comes */
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 };
@@ -117,8 +118,10 @@ static int collect(struct work *w)
 	for (int i = 0; i < w->s->n_images; i++) {
 		struct result *r = &w->results[i];
 
+		if (!w->has_workers)
+			scan_one(w->s, w->s->images[i], r);
 		pthread_mutex_lock(&w->lock);
-		while (!r->is_done)
+		while (w->has_workers && !r->is_done)
 			pthread_cond_wait(&w->done, &w->lock);
 		pthread_mutex_unlock(&w->lock);
 		if (r->status < 0)
@@ -144,10 +147,9 @@ int verb_scan(const struct settings *s)
 		fprintf(stderr, "imgmend: out of memory\n");
 		return EXIT_FAILED;
 	}
-	while (started < n && pthread_create(&threads[started], NULL, worker, &w) == 0)
+	while (n > 1 && started < n && pthread_create(&threads[started], NULL, worker, &w) == 0)
 		started++;
-	if (!started)
-		worker(&w);
+	w.has_workers = started > 0;
 	status = collect(&w);
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);

@@ -107,7 +107,8 @@ static int begin_strategy(imgmend_plan *p, struct im_dev *dev, const struct imgm
 
 static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)
 {
-	struct im_dev *recorder = im_dev_recorder(dev, err);
+	/* what is recorded is what was asked for, not what the cache read for it */
+	struct im_dev *cache = im_dev_cache(dev, err), *recorder = cache ? im_dev_recorder(cache, err) : NULL;
 	struct im_scan_options scan_options;
 	struct im_plan_options po;
 	struct costing costing = { .image = dev, .params = &p->strategy.params };
@@ -125,6 +126,7 @@ static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_option
 			     cost_of_map(&costing, &p->plan.map, &p->cost, err);
 	}
 	im_dev_close(recorder);
+	im_dev_close(cache);
 	return rc;
 }
 

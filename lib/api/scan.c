@@ -47,7 +47,10 @@ int imgmend_scan_image(const char *path, const struct imgmend_options *options, 
 	if (!s || !s->path)
 		im_error_nomem(&err);
 	else if ((dev = im_api_open(path, options, false, &err))) {
-		rc = im_scan_run(&s->scan, dev, &scan_options, &err);
+		struct im_dev *cache = im_dev_cache(dev, &err);
+
+		rc = cache ? im_scan_run(&s->scan, cache, &scan_options, &err) : -1;
+		im_dev_close(cache);
 		if (rc < 0)
 			im_error_prefix(&err, "%s", path);
 		else

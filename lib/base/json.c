@@ -47,6 +47,16 @@ static size_t utf8_len(const uint8_t *s)
 	return 0;
 }
 
+/* Bytes from s on that stand for themselves. */
+static size_t plain_len(const uint8_t *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
 static void quote(struct im_json *j, const char *value)
 {
 	const uint8_t *s = (const uint8_t *)value;
@@ -54,9 +64,11 @@ static void quote(struct im_json *j, const char *value)
 
 	puts_(j, "\"");
 	while (*s) {
-		size_t n = utf8_len(s);
+		size_t plain = plain_len(s), n = plain ? plain : utf8_len(s);
 
-		if (!n) {
+		if (plain) {
+			put(j, (const char *)s, n);
+		} else if (!n) {
 			puts_(j, "\xef\xbf\xbd");
 			n = 1;
 		} else if (*s == '"' || *s == '\\') {

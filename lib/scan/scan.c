@@ -27,7 +27,6 @@ int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_o
 		struct im_error *err)
 {
 	struct im_error local;
-	struct im_dev *cached;
 	int rc = -1;
 
 	*scan = (struct im_scan){ .is_deep = options->deep };
@@ -35,15 +34,9 @@ int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_o
 		err = &local;
 	if (refuse_container(scan, dev, err) < 0)
 		return -1;
-	cached = im_dev_cache(dev, err);
-	if (!cached)
-		return -1;
-	if (im_scan_table(scan, cached, options, err) == 0 &&
-	    (scan->is_fenced || im_scan_volumes(scan, cached, err) == 0) &&
-	    im_scan_findings(scan, cached, err) == 0 && im_scan_regions(scan, err) == 0)
+	if (im_scan_table(scan, dev, options, err) == 0 && (scan->is_fenced || im_scan_volumes(scan, dev, err) == 0) &&
+	    im_scan_findings(scan, dev, err) == 0 && im_scan_regions(scan, err) == 0)
 		rc = 0;
-	dev->sector_size = cached->sector_size;
-	im_dev_close(cached);
 	if (rc < 0)
 		im_scan_free(scan);
 	return rc;

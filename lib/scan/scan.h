@@ -90,7 +90,8 @@ struct im_scan_options {
 	bool deep;			/* look at every file record of NTFS even where nothing is wrong */
 };
 
-/* Look at the disk. dev->sector_size is set to the sector size in use. IM_EREFUSED when dev is a known
+/* Look at the disk, by many small reads: dev should be a cache (im_dev_cache). dev->sector_size is set to the sector
+ * size in use. IM_EREFUSED when dev is a known
  * container or compressed file; a fixed VHD can be scanned, as its data lies where a raw image has it. Memory is
  * bounded; at most about 2 MiB are read, and besides them the whole $MFT of an NTFS volume whose boot area is not all $Boot's. */
 int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_options *options,

@@ -39,7 +39,7 @@ cold() {
 	sync
 	[ -w /proc/sys/vm/drop_caches ] && echo 3 >/proc/sys/vm/drop_caches
 	"$PROGRAM" plan "$WORK/warm.img" >/dev/null 2>&1 || true
-	floor scan "$WORK/warm.img" && sfdisk -d "$WORK/warm.img" >/dev/null 2>&1 && blkid -p "$WORK/warm.img" >/dev/null 2>&1 || true
+	floor time took true && sfdisk -d "$WORK/warm.img" >/dev/null 2>&1 && blkid -p "$WORK/warm.img" >/dev/null 2>&1 || true
 }
 
 # timed STATUS COMMAND...: NS and KIB of it; its exit status must be one of STATUS ("0|1")

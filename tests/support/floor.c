@@ -3,13 +3,14 @@
  *	floor move FILE FROM TO LENGTH [REQUEST]	move a range within a file: O_DIRECT, one transfer of REQUEST bytes
  *							(4 MiB) at a time, one fdatasync at the end
  *	floor sparse FILE FROM TO LENGTH		the same, but holes become holes
- *	floor scan FILE...				read the first 20 KiB of each
+ *	floor scan RANGES FILE...			read of each what the file RANGES says, lines of offset and length
  *	floor time OUT COMMAND [ARGUMENT]...		run it; write nanoseconds, KiB of memory and exit status to OUT
  *
  * Right shifts run from the end, left shifts from the start. Offsets and lengths are bytes, multiples of 512.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/falloc.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SCAN_BYTES (20 << 10)
+#define RANGES 256
 
 static void die(const char *what)
 {
@@ -29,25 +30,51 @@ static void die(const char *what)
 	exit(2);
 }
 
-/* Is [off, off+len) of fd a hole? */
-static bool is_hole(int fd, uint64_t off, uint64_t len)
+/* The piece at off, at most len long, that is all hole or all data. */
+static uint64_t piece_at(int fd, uint64_t off, uint64_t len, bool *hole)
 {
-	off_t data = lseek(fd, (off_t)off, SEEK_DATA);
+	off_t next = lseek(fd, (off_t)off, SEEK_DATA);
 
-	return (data < 0 && errno == ENXIO) || (data >= 0 && (uint64_t)data >= off + len);
+	*hole = next != (off_t)off;
+	if (*hole && next < 0)
+		return len;
+	if (!*hole)
+		next = lseek(fd, (off_t)off, SEEK_HOLE);
+	return (uint64_t)next - off < len ? (uint64_t)next - off : len;
 }
 
-static void move_piece(int fd, uint8_t *buf, uint64_t from, uint64_t to, uint64_t len, bool sparse)
+#define PIECES 4096
+
+/* Read all the data of a request, then write it; where nothing is, nothing shall be. */
+static void move_request(int fd, uint8_t *buf, uint64_t from, uint64_t to, uint64_t len, bool sparse)
 {
-	if (sparse && is_hole(fd, from, len)) {
-		if (!is_hole(fd, to, len) && fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)to, (off_t)len) < 0)
-			die("fallocate");
-		return;
+	struct { uint64_t at, len; bool hole; } piece[PIECES];
+	size_t n = 0;
+
+	for (uint64_t at = 0; at < len; at += piece[n++].len) {
+		if (n == PIECES)
+			die("too many holes");
+		piece[n].at = at;
+		piece[n].len = len - at;
+		piece[n].hole = false;
+		if (sparse)
+			piece[n].len = piece_at(fd, from + at, len - at, &piece[n].hole);
+		if (!piece[n].hole && pread(fd, buf + at, piece[n].len, (off_t)(from + at)) != (ssize_t)piece[n].len)
+			die("read");
 	}
-	if (pread(fd, buf, len, (off_t)from) != (ssize_t)len)
-		die("read");
-	if (pwrite(fd, buf, len, (off_t)to) != (ssize_t)len)
-		die("write");
+	for (size_t i = 0; i < n; i++) {
+		uint64_t dst = to + piece[i].at;
+		bool free = false;
+
+		if (!piece[i].hole) {
+			if (pwrite(fd, buf + piece[i].at, piece[i].len, (off_t)dst) != (ssize_t)piece[i].len)
+				die("write");
+			continue;
+		}
+		if (piece_at(fd, dst, piece[i].len, &free) < piece[i].len || !free)
+			if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)dst, (off_t)piece[i].len) < 0)
+				die("fallocate");
+	}
 }
 
 static int move(char **argv, bool sparse)
@@ -64,22 +91,33 @@ static int move(char **argv, bool sparse)
 
 		n = len - done < request ? len - done : request;
 		at = to > from ? len - done - n : done;
-		move_piece(fd, buf, from + at, to + at, n, sparse);
+		move_request(fd, buf, from + at, to + at, n, sparse);
 	}
 	if (fdatasync(fd) < 0)
 		die("fdatasync");
 	return 0;
 }
 
-static int scan(char **files)
+static int scan(const char *ranges, char **files)
 {
-	static uint8_t buf[SCAN_BYTES];
+	static uint8_t buf[1 << 20];
+	uint64_t off[RANGES], len[RANGES];
+	FILE *f = fopen(ranges, "r");
+	int n = 0;
 
+	if (!f)
+		die(ranges);
+	while (n < RANGES && fscanf(f, "%" SCNu64 " %" SCNu64, &off[n], &len[n]) == 2 && len[n] <= sizeof(buf))
+		n++;
+	fclose(f);
 	for (; *files; files++) {
 		int fd = open(*files, O_RDONLY);
 
-		if (fd < 0 || pread(fd, buf, SCAN_BYTES, 0) < 0)
+		if (fd < 0)
 			die(*files);
+		for (int i = 0; i < n; i++)
+			if (pread(fd, buf, len[i], (off_t)off[i]) < 0)
+				die(*files);
 		close(fd);
 	}
 	return 0;
@@ -114,10 +152,10 @@ int main(int argc, char **argv)
 {
 	if (argc >= 6 && (!strcmp(argv[1], "move") || !strcmp(argv[1], "sparse")))
 		return move(argv + 2, argv[1][0] == 's');
-	if (argc >= 3 && !strcmp(argv[1], "scan"))
-		return scan(argv + 2);
+	if (argc >= 4 && !strcmp(argv[1], "scan"))
+		return scan(argv[2], argv + 3);
 	if (argc >= 4 && !strcmp(argv[1], "time"))
 		return timed(argv + 2);
-	fprintf(stderr, "usage: floor move | sparse FILE FROM TO LENGTH; floor scan FILE...; floor time OUT COMMAND...\n");
+	fprintf(stderr, "usage: floor move | sparse FILE FROM TO LENGTH; floor scan RANGES FILE...; floor time OUT COMMAND...\n");
 	return 2;
 }
