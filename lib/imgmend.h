@@ -158,7 +158,8 @@ struct imgmend_plan_figures {
 	uint32_t sector_size;
 	uint64_t bytes_moved, literal_bytes;
 	uint64_t undo_bytes, scratch_bytes, journal_bytes;	/* undo is an upper bound */
-	const char *strategy;		/* "direct", "journalled", "direct+journalled", "literals" */
+	const char *strategy;		/* "direct", "journalled", "write-once", two of them with a +; "reflink", "literals" */
+	const char *strategy_reason;	/* a clause, "because …"; "" for a saved plan */
 	const char *fingerprint;	/* SHA-256 of what the plan was made from */
 };
 void imgmend_plan_figures(const imgmend_plan *plan, struct imgmend_plan_figures *figures);

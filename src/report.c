@@ -102,6 +102,8 @@ static void print_cost(FILE *out, const imgmend_plan *plan)
 	imgmend_plan_figures(plan, &f);
 	fprintf(out, _("\nCost: %s move, %s are written anew; strategy: %s\n"), size_text(f.bytes_moved, a),
 		size_text(f.literal_bytes, b), f.strategy);
+	if (f.strategy_reason[0])
+		fprintf(out, "      %s\n", f.strategy_reason);
 	fprintf(out, _("Journal: %s for undo, %s for moving, %s in all\n"), size_text(f.undo_bytes, a),
 		size_text(f.scratch_bytes, b), size_text(f.journal_bytes, c));
 	if (f.new_size != f.old_size)

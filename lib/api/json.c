@@ -73,6 +73,7 @@ static void put_segments(struct im_json *j, const imgmend_plan *p)
 static void put_cost(struct im_json *j, const struct im_strategy *s)
 {
 	im_json_open(j, "cost", '{');
+	im_json_string(j, "why", s->why);
 	im_json_string(j, "file_system", s->host.fs);
 	im_json_bool(j, "shares_blocks", s->host.can_share);
 	im_json_bool(j, "probed", s->host.is_probed);

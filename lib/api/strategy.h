@@ -11,6 +11,7 @@
 
 struct im_strategy {
 	char name[32];			/* "direct", "journalled", "write-once", two of them with a +; "reflink", "literals" */
+	char why[240];			/* one clause; "" for a plan that was read back */
 	struct im_exec_params params;
 	bool by_clone;			/* "reflink" */
 	struct im_host host;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/aside.h"
 #include "base/bytes.h"
 #include "crashdev.h"
 #include "dev/dev.h"
@@ -443,6 +444,78 @@ START_TEST(file_sizes)
 END_TEST
 
 /* A device without a function of its own for zeroing gets zeros written. */
+/* Reads and writes of all sizes and alignments, past the page cache where they are large, against memory. */
+START_TEST(file_bypass)
+{
+	uint64_t seed = (uint64_t)_i + 77, size = (3 << 20) + im_random(&seed) % 5000;
+	struct im_dev *model = noise(size, seed), *file = im_dev_file_create("a", size, 512, NULL);
+	uint8_t *block = aligned_alloc(4096, 2 << 20);
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_ptr_nonnull(block);
+	ck_assert_int_eq(im_dev_write(file, 0, im_dev_mem_bytes(model), size, NULL), 0);
+	im_dev_bypass(file);
+	for (int k = 0; k < 60; k++) {
+		uint64_t unit = (uint64_t[]){ 1, 512, 4096 }[im_random(&seed) % 3], len = 1 + im_random(&seed) % (1 << 20);
+		uint64_t off = im_random(&seed) % (size - len) / unit * unit;
+		uint8_t *p = block + im_random(&seed) % 3 * 512 + im_random(&seed) % 2;
+
+		if (k % 2) {
+			ck_assert_int_eq(im_dev_read(file, off, p, len, NULL), 0);
+			ck_assert_mem_eq(p, im_dev_mem_bytes(model) + off, len);
+			continue;
+		}
+		for (uint64_t i = 0; i < len; i += 64)
+			p[i] = (uint8_t)im_random(&seed);
+		ck_assert_int_eq(im_dev_write(file, off, p, len, NULL), 0);
+		memcpy(im_dev_mem_bytes(model) + off, p, len);
+	}
+	ck_assert_int_eq(im_dev_flush(file, NULL), 0);
+	ck_assert_uint_eq(file->size, size);
+	/* the end of the file, which is no multiple of anything, and through the page cache */
+	ck_assert_int_eq(im_dev_read(file, size - 200000, block, 200000, NULL), 0);
+	ck_assert_mem_eq(block, im_dev_mem_bytes(model) + size - 200000, 200000);
+	im_dev_close(file);
+	file = im_dev_file("a", false, 512, NULL);
+	ck_assert_ptr_nonnull(file);
+	for (uint64_t off = 0; off < size; off += 1 << 20) {
+		uint64_t n = im_min(1 << 20, size - off);
+
+		ck_assert_int_eq(im_dev_read(file, off, block, n, NULL), 0);
+		ck_assert_mem_eq(block, im_dev_mem_bytes(model) + off, n);
+	}
+	im_dev_close(file);
+	im_dev_close(model);
+	free(block);
+}
+END_TEST
+
+/* ---- a second thread ---- */
+
+static int add_one(void *arg, struct im_error *err)
+{
+	++*(int *)arg;
+	return *(int *)arg == 3 ? im_error_set(err, IM_EIO, "three") : 0;
+}
+
+START_TEST(aside)
+{
+	struct im_aside a;
+	struct im_error err = { 0 };
+	int n = 0;
+
+	im_aside_start(&a, _i);
+	ck_assert_int_eq(im_aside_wait(&a, &err), 0);
+	for (int i = 1; i <= 5; i++) {
+		im_aside_run(&a, add_one, &n);
+		ck_assert_int_eq(im_aside_wait(&a, &err), i == 3 ? -1 : 0);
+		ck_assert_int_eq(n, i);
+		ck_assert_int_eq(err.code, i < 3 ? IM_OK : IM_EIO);
+	}
+	im_aside_stop(&a);
+}
+END_TEST
+
 START_TEST(zero_without_help)
 {
 	struct im_dev *m = noise(3 << 20, 3);
@@ -469,6 +542,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(c, overlay, 0, 20);
 	tcase_add_test(c, cache_after_a_fault);
 	tcase_add_test(c, zero_without_help);
+	tcase_add_loop_test(c, aside, 0, 2);
 	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(f, enter_folder, leave_folder);
 	tcase_set_timeout(f, 60);
@@ -477,6 +551,7 @@ static Suite *suite(void)
 	tcase_add_test(f, file_open);
 	tcase_add_loop_test(f, file_holes, 0, 12);
 	tcase_add_test(f, file_sizes);
+	tcase_add_loop_test(f, file_bypass, 0, 6);
 	suite_add_tcase(s, f);
 	return s;
 }
