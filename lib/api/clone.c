@@ -1,4 +1,4 @@
-/* clone.c - the clone of the image that some repairs go by: JOURNAL.clone, beside the journal. */
+/* clone.c - the clone of the image that some repairs go by: JOURNAL.imgmend-clone, beside the journal. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -14,7 +14,7 @@ static char *clone_path(const char *journal, struct im_error *err)
 {
 	char *path = NULL;
 
-	if (asprintf(&path, "%s.clone", journal) < 0) {
+	if (asprintf(&path, "%s.imgmend-clone", journal) < 0) {
 		im_error_nomem(err);
 		return NULL;
 	}
@@ -38,7 +38,7 @@ int im_session_drop_clone(struct im_session *s, struct im_error *err)
 	return rc;
 }
 
-/* Fill the empty clone with the image's blocks, durably. 1: this cannot be done here. */
+/* Fill the clone with the image's blocks, durably. 1: this cannot be done here. */
 static int fill(struct im_session *s, const char *path, struct im_error *err)
 {
 	if (ioctl(im_dev_file_fd(s->clone), FICLONE, im_dev_file_fd(s->image)) < 0) {
@@ -46,9 +46,7 @@ static int fill(struct im_session *s, const char *path, struct im_error *err)
 			return im_error_sys(err, errno, "%s: cannot clone the image", path);
 		return 1;
 	}
-	im_dev_close(s->clone);
-	s->clone = im_dev_file(path, true, s->image->sector_size, err);
-	if (!s->clone || im_dev_flush(s->clone, err) < 0)
+	if (im_dev_flush(s->clone, err) < 0)
 		return -1;
 	return im_place_sync_dir(&s->place, err);
 }
@@ -63,7 +61,7 @@ int im_session_make_clone(struct im_session *s, struct im_error *err)
 	/* one that a power cut left behind */
 	if (im_session_drop_clone(s, err) < 0 || !(path = clone_path(s->journal_path, err)))
 		return -1;
-	s->clone = im_dev_file_create(path, 0, s->image->sector_size, err);
+	s->clone = im_dev_file_create(path, s->image->size, s->image->sector_size, err);
 	/* what the page cache holds of the image goes to its blocks first */
 	rc = s->clone && im_dev_flush(s->image, err) == 0 ? fill(s, path, err) : -1;
 	free(path);

@@ -13,9 +13,9 @@
 
 static int remove_leftover(struct im_session *s, const char *path, struct im_error *err)
 {
-	char clone[PATH_MAX + 8];
+	char clone[PATH_MAX + 32];
 
-	snprintf(clone, sizeof(clone), "%s.clone", path);
+	snprintf(clone, sizeof(clone), "%s.imgmend-clone", path);
 	if (unlink(path) < 0 || (unlink(clone) < 0 && errno != ENOENT))
 		return im_error_sys(err, errno, "%s: cannot remove the old journal", path);
 	return im_place_sync_dir(&s->place, err);

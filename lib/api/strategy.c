@@ -1,6 +1,6 @@
 /* strategy.c - the cost model.
  *
- * To move N bytes by D: in batches of D each without a journal costs (N/D)·t, t being the time of a flush. Through the
+ * To move N bytes by D: in batches of D each without a journal costs (N/D)·t, t being the time of the flushes. Through the
  * journal it costs N/W to write everything twice, W being bytes a second, and (N/B)·t with buffers of B bytes; where
  * the image can share the journal's blocks, N/W falls away. Both are equal at D = t / (1/W + t/B).
  */
@@ -119,7 +119,7 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 	else if (s->host.can_share)
 		snprintf(s->why, sizeof(s->why), "because the image can share the journal's blocks, so that nothing is written twice");
 	else if (s->host.is_probed)
-		snprintf(s->why, sizeof(s->why), "because a flush takes %" PRIu64 " us here and 1 MiB is written in %" PRIu64 " us: shifts"
+		snprintf(s->why, sizeof(s->why), "because the flushes of a batch take %" PRIu64 " us here and 1 MiB is written in %" PRIu64 " us: shifts"
 			 " of at least %" PRIu64 " bytes cost less without the journal", s->host.flush_ns / 1000,
 			 (uint64_t)(1.048576e12 / (double)s->host.write_rate), s->params.direct_min);
 	else

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PROBE (8u << 20)	/* bytes that are written to see how fast that goes */
+#define BATCH (1u << 20)
 #define FLUSHES 5
 
 static uint64_t now_ns(void)
@@ -68,15 +69,19 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The file's blocks are there already: so is what a repair overwrites. */
-static bool time_flushes(int fd, const void *block, uint64_t *median)
+/* What a batch costs beside its bytes: it is made durable, and so is a record of it. The file's blocks are there
+ * already, as is what a repair overwrites. */
+static bool time_flushes(int fd, const void *batch, uint64_t *median)
 {
 	uint64_t took[FLUSHES];
 
 	for (int i = 0; i < FLUSHES; i++) {
-		uint64_t start = now_ns();
+		uint64_t start;
 
-		if (pwrite(fd, block, 4096, i * 4096) != 4096 || fdatasync(fd) < 0)
+		if (pwrite(fd, batch, BATCH, i * (off_t)BATCH) != BATCH)
+			return false;
+		start = now_ns();
+		if (fdatasync(fd) < 0 || pwrite(fd, batch, 4096, PROBE - 4096) != 4096 || fdatasync(fd) < 0)
 			return false;
 		took[i] = now_ns() - start;
 	}

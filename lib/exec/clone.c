@@ -50,7 +50,7 @@ int im_clone_check(struct im_exec *x, const struct im_phase_record *run, struct 
 
 	if (!x->clone)
 		return im_error_set(err, IM_EREFUSED, "the clone of the image that this repair works from is not there (it lies"
-				    " beside the journal, with .clone behind its name); without it nothing can be done, and nothing"
+				    " beside the journal, with .imgmend-clone behind its name); without it nothing can be done, and nothing"
 				    " was written");
 	/* it may be from before the image was cut to its new size */
 	if (x->clone->size < (old ? j->map.old_size : j->map.new_size))

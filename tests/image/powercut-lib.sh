@@ -138,7 +138,7 @@ is() {
 
 without_journal() {
 	# a clone that was made before the journal is the next fix's to remove
-	[ ! -e $IMG.imgmend-journal ] && { [ $KNOWN = none ] || [ ! -e $IMG.imgmend-journal.clone ]; } || lost "\"${LAST[*]}\" left the journal behind"
+	[ ! -e $IMG.imgmend-journal ] && { [ $KNOWN = none ] || [ ! -e $IMG.imgmend-journal.imgmend-clone ]; } || lost "\"${LAST[*]}\" left the journal behind"
 }
 
 # sets KNOWN, the state that status reports

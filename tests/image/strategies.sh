@@ -56,7 +56,7 @@ cycle() {
 	checkplan old.img $I plan.json || fail "$*: the new image is not what the plan says"
 	check_eq "the file after $*" "$before" "$(file_state)"
 	[ "$(allocated $I)" -le $((space + 2 * MIB)) ] || fail "$*: $(allocated $I) bytes are allocated, $space were"
-	[ ! -e $J.clone ] || fail "$*: the clone is still there"
+	[ ! -e $J.imgmend-clone ] || fail "$*: the clone is still there"
 	run 0 undo --yes $I
 	cmp old.img $I || fail "$*: undo is not byte-equal to the old image"
 	check_eq "the file after undo of $*" "$before" "$(file_state)"
@@ -78,17 +78,17 @@ interrupted() {
 	make_image 8
 	(strace -f -qq -o /dev/null -e trace=fdatasync -P "$WORK/$I" -e inject=fdatasync:signal=KILL:when=5 "$IMGMEND" fix --yes $I \
 		>out 2>err </dev/null; exit $?) 2>killed && fail "fix was not killed"
-	[ -e $J.clone ] || fail "there is no clone while a repair is interrupted"
+	[ -e $J.imgmend-clone ] || fail "there is no clone while a repair is interrupted"
 	run 0 status --json $I
 	check_eq "the state of an interrupted repair" repairing "$(jq -r .state out)"
-	mv $J.clone away
+	mv $J.imgmend-clone away
 	run 4 "$1" --yes $I
 	says "$1 without the clone" "clone of the image that this repair works from is not there"
-	head -c "$(stat -c %s away)" /dev/zero >$J.clone
+	head -c "$(stat -c %s away)" /dev/zero >$J.imgmend-clone
 	run 4 "$1" --yes $I
 	says "$1 with another clone" "is not the one of this repair"
-	rm $J.clone
-	mv away $J.clone
+	rm $J.imgmend-clone
+	mv away $J.imgmend-clone
 	if [ "$1" = resume ]; then
 		run 1 resume --yes $I
 		checkplan old.img $I plan.json || fail "resume by the clone: not what the plan says"
