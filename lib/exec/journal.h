@@ -60,6 +60,7 @@ struct im_slot {
 	uint32_t crc, crc_prev, crc_next;	/* CRC-32C of the content of each */
 	uint32_t crc_under;	/* … and of what stands where the next one goes */
 	bool journalled;	/* its content stands in the slot */
+	uint32_t data_off, data_len;	/* … but for zeros before and behind this; set by im_slot_put */
 	uint64_t len;		/* bytes of content */
 };
 

@@ -30,11 +30,12 @@ struct slot_block {
 	le32 content, crc_prev, crc_next;	/* 72, 76, 80 */
 	le32 journalled;	/* 84 */
 	le32 crc_under;		/* 88 */
-	le32 crc;		/* 92: of the 92 bytes before it */
+	le32 data_off, data_len;	/* 92, 96 */
+	le32 crc;		/* 100: of the 100 bytes before it */
 };
 
 _Static_assert(sizeof(struct phase_block) == 76, "phase record layout");
-_Static_assert(sizeof(struct slot_block) == 96, "slot record layout");
+_Static_assert(sizeof(struct slot_block) == 104, "slot record layout");
 
 static const char phase_magic[8] = "IMPHASE\n", slot_magic[8] = "IMSLOT\n";
 
@@ -143,10 +144,29 @@ uint64_t im_slot_content_at(const struct im_journal *j, const struct im_slot *s)
 	return j->slots_off + s->seq % 2 * j->slot_size + IM_JOURNAL_BLOCK;
 }
 
+/* Of content that is zero at its ends only the middle is kept. */
+static void find_data(const uint8_t *content, uint64_t len, uint32_t *off, uint32_t *n)
+{
+	uint64_t start = 0, end = len;
+
+	while (start < end && im_is_zero(content + start, im_min(IM_JOURNAL_BLOCK, end - start)))
+		start += im_min(IM_JOURNAL_BLOCK, end - start);
+	while (end > start) {
+		uint64_t piece = end % IM_JOURNAL_BLOCK ? end % IM_JOURNAL_BLOCK : IM_JOURNAL_BLOCK;
+
+		if (!im_is_zero(content + end - piece, piece))
+			break;
+		end -= piece;
+	}
+	*off = (uint32_t)start;
+	*n = (uint32_t)(end - start);
+}
+
 int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *content, struct im_error *err)
 {
 	struct slot_block *b = (struct slot_block *)j->io;
 	uint64_t off = j->slots_off + s->seq % 2 * j->slot_size;
+	uint32_t data_off = 0, data_len = 0;
 
 	memset(j->io, 0, IM_JOURNAL_BLOCK);
 	memcpy(b->magic, slot_magic, sizeof(slot_magic));
@@ -162,8 +182,12 @@ int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *co
 	b->crc_next = im_to_le32(s->crc_next);
 	b->journalled = im_to_le32(s->journalled);
 	b->crc_under = im_to_le32(s->crc_under);
+	if (s->journalled)
+		find_data(content, s->len, &data_off, &data_len);
+	b->data_off = im_to_le32(data_off);
+	b->data_len = im_to_le32(data_len);
 	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
-	if (s->journalled && im_dev_write(j->dev, off + IM_JOURNAL_BLOCK, content, s->len, err) < 0)
+	if (data_len && im_dev_write(j->dev, off + IM_JOURNAL_BLOCK + data_off, content + data_off, data_len, err) < 0)
 		return im_error_prefix(err, "journal");
 	return im_dev_write(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0 ? im_error_prefix(err, "journal") : 0;
 }
@@ -173,16 +197,27 @@ int im_journal_flush(struct im_journal *j, struct im_error *err)
 	return im_dev_flush(j->dev, err) < 0 ? im_error_prefix(err, "journal") : 0;
 }
 
+/* [off, off+len) of the content. */
+static int read_content(struct im_journal *j, const struct im_slot *s, uint64_t off, uint8_t *buf, uint64_t len,
+			struct im_error *err)
+{
+	uint64_t start = im_max(off, s->data_off), end = im_min(off + len, (uint64_t)s->data_off + s->data_len);
+
+	memset(buf, 0, len);
+	if (start >= end)
+		return 0;
+	return im_dev_read(j->dev, im_slot_content_at(j, s) + start, buf + (start - off), end - start, err);
+}
+
 static int content_crc(struct im_journal *j, const struct im_slot *s, uint32_t *crc, struct im_error *err)
 {
-	uint64_t off = im_slot_content_at(j, s);
 	uint8_t buf[16384];
 
 	*crc = 0;
 	for (uint64_t done = 0; done < s->len; done += sizeof(buf)) {
 		size_t n = (size_t)im_min(sizeof(buf), s->len - done);
 
-		if (im_dev_read(j->dev, off + done, buf, n, err) < 0)
+		if (read_content(j, s, done, buf, n, err) < 0)
 			return -1;
 		*crc = im_crc32c(*crc, buf, n);
 	}
@@ -205,13 +240,14 @@ static int slot_load(struct im_journal *j, int i, uint64_t run, struct im_slot *
 		.seq = im_le64(b->seq), .run = im_le64(b->run), .batch = im_le64(b->batch),
 		.prev = im_le64(b->prev), .next = im_le64(b->next), .len = im_le64(b->len),
 		.crc = im_le32(b->content), .crc_prev = im_le32(b->crc_prev), .crc_next = im_le32(b->crc_next),
-		.crc_under = im_le32(b->crc_under),
+		.crc_under = im_le32(b->crc_under), .data_off = im_le32(b->data_off), .data_len = im_le32(b->data_len),
 		.journalled = im_le32(b->journalled) != 0,
 	};
 	if (s->run != run || s->seq % 2 != (uint64_t)i || (s->batch >= max && s->batch != IM_NO_BATCH) ||
 	    (s->prev >= max && s->prev != IM_NO_BATCH) || (s->next >= max && s->next != IM_NO_BATCH) ||
 	    s->len > im_max(j->prog.params.buffer, 4096) ||
-	    (s->journalled && s->len > j->slot_size - IM_JOURNAL_BLOCK))
+	    (s->journalled && s->len > j->slot_size - IM_JOURNAL_BLOCK) ||
+	    (uint64_t)s->data_off + s->data_len > s->len)
 		return 0;
 	if (!s->journalled)
 		return 1;
@@ -244,5 +280,5 @@ int im_slot_read(struct im_journal *j, uint64_t run, struct im_slot slots[2], st
 
 int im_slot_content(struct im_journal *j, const struct im_slot *s, uint8_t *buf, struct im_error *err)
 {
-	return im_dev_read(j->dev, im_slot_content_at(j, s), buf, s->len, err);
+	return read_content(j, s, 0, buf, s->len, err);
 }
