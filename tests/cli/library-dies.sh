@@ -2,7 +2,7 @@
 # library-dies.sh - a foreign library that dies on an image is a finding of the plan, and nothing else changes.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/../image/lib.sh"
-. "$(dirname "${BASH_SOURCE[0]}")/../image/fault-lib.sh"
+. "$HERE/fault-lib.sh"
 needs sfdisk jq mkfs.fat
 find_helpers
 find_shim
