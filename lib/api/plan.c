@@ -94,13 +94,13 @@ static int fill(imgmend_plan *p, struct im_error *err)
 	       im_api_findings(plan->findings.v, plan->findings.n, &p->findings, err);
 }
 
+/* Where no journal could be, nothing can be found out about its place; a plan can be made all the same. */
 static int begin_strategy(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)
 {
 	struct im_place place;
-	int rc = im_place_of(p->path, options, &place, err);
+	bool known = im_place_of(p->path, options, &place, NULL) == 0;
+	int rc = im_strategy_begin(&p->strategy, dev, known ? place.dir : "", options->strategy, err);
 
-	if (rc == 0)
-		rc = im_strategy_begin(&p->strategy, dev, place.dir, options->strategy, err);
 	im_place_free(&place);
 	return rc;
 }

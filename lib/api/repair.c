@@ -1,7 +1,6 @@
 /* repair.c - imgmend_fix, resume, undo, discard: the image, its journal and the executor brought together. */
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,12 +12,9 @@
 
 static int remove_leftover(struct im_session *s, const char *path, struct im_error *err)
 {
-	char clone[PATH_MAX + 32];
-
-	snprintf(clone, sizeof(clone), "%s.imgmend-clone", path);
-	if (unlink(path) < 0 || (unlink(clone) < 0 && errno != ENOENT))
+	if (unlink(path) < 0)
 		return im_error_sys(err, errno, "%s: cannot remove the old journal", path);
-	return im_place_sync_dir(&s->place, err);
+	return im_session_remove_clone(path, err) < 0 ? -1 : im_place_sync_dir(&s->place, err);
 }
 
 /* A journal of an earlier repair: in the way, or finished? */
@@ -176,8 +172,12 @@ static int clone_for_undo(struct im_session *s, struct im_error *err)
 
 static int do_undo(struct im_session *s, struct im_error *err)
 {
-	if (clone_for_undo(s, err) < 0 || im_exec_undo(&s->exec, im_api_allows(s->options, "changed"), err) < 0)
+	if (clone_for_undo(s, err) < 0 || im_exec_undo(&s->exec, im_api_allows(s->options, "changed"), err) < 0) {
+		/* refused: nobody needs the new clone */
+		if (s->exec.state == IM_STATE_REPAIRED)
+			im_session_drop_clone(s, NULL);
 		return im_error_prefix(err, "%s", s->path);
+	}
 	return check_names(s, err);
 }
 

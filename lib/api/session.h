@@ -50,6 +50,8 @@ int im_session_make_clone(struct im_session *s, struct im_error *err);
 /* Give the executor of this journal the clone that its interrupted run goes by, if it is there. */
 int im_session_find_clone(struct im_session *s, struct im_exec *x, const char *journal, struct im_error *err);
 int im_session_drop_clone(struct im_session *s, struct im_error *err);
+/* Remove the clone beside this journal, if there is one; other people's files of that name stay. */
+int im_session_remove_clone(const char *journal, struct im_error *err);
 
 /* Remove the journal, and what lies beside it, durably. */
 int im_session_remove_journal(struct im_session *s, struct im_error *err);

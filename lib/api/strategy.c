@@ -130,12 +130,12 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 int im_strategy_settle(struct im_strategy *s, const struct im_map *map, uint32_t sector_size, const char *wanted,
 		       struct im_error *err)
 {
-	bool by_blocks = s->host.can_share && is_by_blocks(map, 4096);
+	bool by_blocks = s->host.can_share && is_by_blocks(map, s->host.share_unit);
 	struct im_program prog;
 
 	if (is(wanted, "reflink") && !by_blocks)
-		return im_error_set(err, IM_EREFUSED, "the strategy reflink shares whole blocks, and this plan moves by what is not a"
-				    " multiple of 4096 bytes");
+		return im_error_set(err, IM_EREFUSED, "the strategy reflink shares whole blocks of the file system, and this plan moves by what is not a"
+				    " multiple of its %u bytes", s->host.share_unit);
 	s->by_clone = by_blocks && (!wanted || is(wanted, "auto") || is(wanted, "reflink"));
 	s->direct_ns = s->journalled_ns = 0;
 	for (size_t i = 0; i < map->segs.n; i++)

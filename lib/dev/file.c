@@ -208,11 +208,23 @@ static void file_forget(struct im_dev *dev)
 	posix_fadvise(((struct file *)dev)->fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
+/* Only where a flush of one descriptor is one of the file: a file system in user space or in the network may keep
+ * what was written through each apart. */
+static bool may_bypass(const struct file *f)
+{
+	struct statfs fs;
+
+	if (f->dev.is_block)
+		return true;
+	return fstatfs(f->fd, &fs) == 0 && (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC ||
+					    fs.f_type == BTRFS_SUPER_MAGIC || fs.f_type == F2FS_SUPER_MAGIC);
+}
+
 static void file_bypass(struct im_dev *dev)
 {
 	struct file *f = (struct file *)dev;
 
-	if (f->direct.fd < 0)
+	if (f->direct.fd < 0 && may_bypass(f))
 		im_direct_open(&f->direct, f->fd, !dev->is_read_only);
 }
 

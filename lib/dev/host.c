@@ -129,8 +129,10 @@ void im_host_look(struct im_host *host, struct im_dev *image, const char *folder
 {
 	/* a disk of spinning platters: what a wrong guess costs most on */
 	*host = (struct im_host){ .flush_ns = 5000000, .write_rate = 100000000 };
+	host->share_unit = image->share_unit;
 	name_fs(host, folder);
-	host->can_share = shares(image, folder);
+	/* what stands in a journal begins at multiples of 4096 */
+	host->can_share = image->share_unit <= 4096 && shares(image, folder);
 	if (probe)
 		measure(host, folder);
 }

@@ -41,6 +41,15 @@ int im_clone_sample(const struct im_map *map, uint32_t sector_size, struct im_de
 	return 0;
 }
 
+int im_clone_crc(struct im_exec *x, enum im_base base, uint32_t *crc, struct im_error *err)
+{
+	uint64_t n = im_min(SAMPLE, x->clone->size);
+
+	if (im_clone_sample(&x->journal.map, x->journal.prog.sector_size, x->clone, base, crc, err) < 0)
+		return -1;
+	return sample_range(x->clone, x->clone->size - n, n, crc, err);
+}
+
 int im_clone_check(struct im_exec *x, const struct im_phase_record *run, struct im_error *err)
 {
 	const struct im_journal *j = &x->journal;
@@ -57,7 +66,7 @@ int im_clone_check(struct im_exec *x, const struct im_phase_record *run, struct 
 		return im_error_set(err, IM_ECHANGED, "the clone beside the journal is not the one of this repair, or was cut off; nothing"
 				    " was written");
 	if (im_dev_read(x->clone, 0, sector, j->prog.sector_size, err) < 0 ||
-	    im_clone_sample(&j->map, j->prog.sector_size, x->clone, run->base, &crc, err) < 0)
+	    im_clone_crc(x, run->base, &crc, err) < 0)
 		return -1;
 	if (memcmp(sector, old ? j->old0 : j->new0, j->prog.sector_size) != 0 || crc != run->base_crc)
 		return im_error_set(err, IM_ECHANGED, "the clone beside the journal is not the one of this repair: its content is"

@@ -12,6 +12,8 @@
 /* CRC-32C of both ends of every segment that moves, on dev as it is in the old or in the new image. */
 int im_clone_sample(const struct im_map *map, uint32_t sector_size, struct im_dev *dev, enum im_base base, uint32_t *crc,
 		    struct im_error *err);
+/* The same of x->clone, and of its last bytes, where its maker may have put a mark of its own. */
+int im_clone_crc(struct im_exec *x, enum im_base base, uint32_t *crc, struct im_error *err);
 /* Is x->clone there, and the one that the run was begun with? */
 int im_clone_check(struct im_exec *x, const struct im_phase_record *run, struct im_error *err);
 /* Is the image, up to its old size, still what the clone is? Reads both. */

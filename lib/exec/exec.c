@@ -19,7 +19,7 @@ static int record(struct im_exec *x, struct im_phase_record rec, enum im_phase p
 static int set_base(struct im_exec *x, struct im_phase_record *rec, enum im_base base, struct im_error *err)
 {
 	rec->base = base;
-	return im_clone_sample(&x->journal.map, x->journal.prog.sector_size, x->clone, base, &rec->base_crc, err);
+	return im_clone_crc(x, base, &rec->base_crc, err);
 }
 
 int im_exec_prepare(struct im_exec *x, struct im_dev *image, struct im_dev *journal, const struct im_map *map,
@@ -173,7 +173,7 @@ static int settle(struct im_exec *x, bool turns, uint64_t *from, uint64_t *seq, 
 	*seq = 0;
 	*from = rec->dir == IM_FORWARD ? x->journal.prog.n_batches : 0;
 	if (rec->base)
-		return rec->phase <= IM_GROWN ? im_clone_check(x, rec, err) : 0;
+		return rec->phase <= IM_GROWN || turns ? im_clone_check(x, rec, err) : 0;
 	return rec->phase <= IM_GROWN ? im_settle(x, rec, turns, from, seq, err) : 0;
 }
 
@@ -347,6 +347,17 @@ static int forget(struct im_exec *x, struct im_error *err)
 	return set_size(x, old, err);
 }
 
+/* A run by a clone that only lacks its end needs the clone no more, and is taken back as one that has ended. */
+static bool is_complete(struct im_exec *x)
+{
+	const struct im_phase_record *last = im_journal_last(&x->journal);
+
+	if (!last->base || last->phase < IM_FLUSHED)
+		return false;
+	x->clone = NULL;
+	return true;
+}
+
 int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 {
 	uint64_t from = x->journal.prog.n_batches, seq = 0;
@@ -365,6 +376,8 @@ int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 			return -1;
 		break;
 	case IM_STATE_REPAIRING:
+		if (is_complete(x))
+			return im_exec_resume(x, err) < 0 ? -1 : im_exec_undo(x, allow_changed, err);
 		if (settle(x, true, &from, &seq, err) < 0)
 			return -1;
 		break;

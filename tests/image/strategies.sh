@@ -73,12 +73,17 @@ refused() {
 	nothing_left "after $2 was refused"
 }
 
-# interrupted VERB: killed while it goes by a clone, then resumed, or taken back
-interrupted() {
+# killed_at N: fix is killed at its Nth flush of the image, the 5th being behind what it takes from the clone
+killed_at() {
 	make_image 8
-	(strace -f -qq -o /dev/null -e trace=fdatasync -P "$WORK/$I" -e inject=fdatasync:signal=KILL:when=5 "$IMGMEND" fix --yes $I \
+	(strace -f -qq -o /dev/null -e trace=fdatasync -P "$WORK/$I" -e inject=fdatasync:signal=KILL:when="$1" "$IMGMEND" fix --yes $I \
 		>out 2>err </dev/null; exit $?) 2>killed && fail "fix was not killed"
 	[ -e $J.imgmend-clone ] || fail "there is no clone while a repair is interrupted"
+}
+
+# interrupted VERB: killed while it goes by a clone, then resumed, or taken back
+interrupted() {
+	killed_at 5
 	run 0 status --json $I
 	check_eq "the state of an interrupted repair" repairing "$(jq -r .state out)"
 	mv $J.imgmend-clone away
@@ -86,7 +91,7 @@ interrupted() {
 	says "$1 without the clone" "clone of the image that this repair works from is not there"
 	head -c "$(stat -c %s away)" /dev/zero >$J.imgmend-clone
 	run 4 "$1" --yes $I
-	says "$1 with another clone" "is not the one of this repair"
+	says "$1 with another clone" "not the clone that the repair made"
 	rm $J.imgmend-clone
 	mv away $J.imgmend-clone
 	if [ "$1" = resume ]; then
@@ -100,6 +105,58 @@ interrupted() {
 	nothing_left "after $1 by the clone"
 }
 
+# written_to: nothing is taken from a clone that somebody wrote to
+written_to() {
+	killed_at 5
+	cp --preserve=all $J.imgmend-clone away
+	dd if=/dev/zero of=$J.imgmend-clone bs=1M seek=2 count=4 conv=notrunc status=none
+	for verb in resume undo; do
+		run 4 $verb --yes $I
+		says "$verb with a clone that was written to" "written to since"
+	done
+	cp --preserve=all away $J.imgmend-clone
+	rm away
+	run 0 undo --yes $I
+	cmp old.img $I || fail "undo with the clone back in its place: not byte-equal to the old image"
+}
+
+# without_need: when all is done but the last sector, the clone is not needed any more
+without_need() {
+	make_image 8
+	# the first write of the image itself is the fence, the second one the last sector
+	strace -f -qq -o /dev/null -e trace=pwrite64 -P "$WORK/$I" -e inject=pwrite64:error=EIO:when=2 "$IMGMEND" fix --yes $I \
+		>out 2>err </dev/null && fail "fix did not fail"
+	check_eq "the state before the last sector" repairing "$("$IMGMEND" status --json $I | jq -r .state)"
+	rm $J.imgmend-clone
+	run 0 undo --yes $I
+	cmp old.img $I || fail "undo of a repair that lacked its end, without the clone: not byte-equal to the old image"
+	nothing_left "after undo without the clone"
+}
+
+# refused_undo: an undo that is refused leaves no clone behind
+refused_undo() {
+	make_image 8
+	run 1 fix --yes $I
+	printf x | dd of=$I bs=1 seek=8192 conv=notrunc status=none
+	run 4 undo --yes $I
+	says "undo of a used image" "has been used since"
+	[ ! -e $J.imgmend-clone ] || fail "an undo that was refused left its clone behind"
+	run 0 undo --yes --allow=changed $I
+}
+
+# others_files WAY STATUS: a file that has the name of a clone, but is none, stays
+others_files() {
+	make_image 8
+	cp old.img mnt/mine.imgmend-clone
+	run "$2" fix --yes --strategy "$1" --journal mnt/mine $I
+	cmp old.img mnt/mine.imgmend-clone || fail "$1: somebody's file is gone"
+	[ "$2" != 1 ] || run 0 undo --yes --journal mnt/mine $I
+	cmp old.img $I || fail "$1 beside somebody's file: the image is not the old one"
+	cmp old.img mnt/mine.imgmend-clone || fail "undo of $1: somebody's file is gone"
+	rm mnt/mine.imgmend-clone
+	nothing_left "after $1 beside somebody's file"
+}
+
 for fs in ext4 xfs btrfs; do
 	rm -f store
 	truncate -s 1G store
@@ -111,13 +168,14 @@ for fs in ext4 xfs btrfs; do
 		cycle $fs $lba direct direct
 		cycle $fs $lba journalled journalled
 	done
+	others_files direct 1
 	refused 1 fast "there is no strategy" 16
 	if [ $fs = ext4 ]; then
 		refused 1 write-once "files of one xfs or btrfs"
 		refused 8 reflink "files of one xfs or btrfs"
 		cycle $fs 8 auto direct
 	else
-		refused 1 reflink "not a multiple of 4096"
+		refused 1 reflink "not a multiple of its 4096 bytes"
 		cycle $fs 1 write-once write-once
 		cycle $fs 8 write-once write-once
 		cycle $fs 1 auto write-once
@@ -125,6 +183,10 @@ for fs in ext4 xfs btrfs; do
 		cycle $fs 8 auto reflink
 		interrupted resume
 		interrupted undo
+		written_to
+		without_need
+		refused_undo
+		others_files reflink 8
 	fi
 	umount mnt
 	MOUNTS=()
