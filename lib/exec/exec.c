@@ -263,26 +263,35 @@ int im_exec_check_sector0(const struct im_exec *x, struct im_error *err)
 			   " another image");
 }
 
-int im_exec_check_committed(const struct im_exec *x, struct im_error *err)
+/* Is what the repair left, apart from sector 0, still as it left it? */
+static int check_content(const struct im_exec *x, struct im_error *err)
 {
-	uint8_t *buf;
+	uint8_t *buf = malloc(1 << 20);
 	int rc = 0;
 
-	if (im_exec_check_sector0(x, err) < 0)
-		return -1;
-	if (x->state != IM_STATE_REPAIRED)
-		return 0;
-	buf = malloc(1 << 20);
 	if (!buf)
 		return im_error_nomem(err);
 	for (size_t i = 0; i < x->journal.map.segs.n && rc == 0; i++) {
-		const struct im_segment *s = &x->journal.map.segs.v[i];
+		struct im_segment s = x->journal.map.segs.v[i];
+		uint64_t skip = s.start < x->journal.prog.sector_size ? im_min(x->journal.prog.sector_size - s.start, s.len) : 0;
 
-		if (s->kind != IM_KEEP && s->kind != IM_FROM)
-			rc = check_range(x, s, buf, 1 << 20, err);
+		if (s.kind == IM_KEEP || s.kind == IM_FROM)
+			continue;
+		s.start += skip;
+		s.len -= skip;
+		if (s.kind == IM_BYTES)
+			s.data += skip;
+		rc = check_range(x, &s, buf, 1 << 20, err);
 	}
 	free(buf);
 	return rc < 0 ? -1 : check_sample(x, err);
+}
+
+int im_exec_check_committed(const struct im_exec *x, struct im_error *err)
+{
+	if (im_exec_check_sector0(x, err) < 0)
+		return -1;
+	return x->state == IM_STATE_REPAIRED ? check_content(x, err) : 0;
 }
 
 /* Record that a run back to the old image begins: batches before `batch` are done and durable. Its first
@@ -347,15 +356,13 @@ static int forget(struct im_exec *x, struct im_error *err)
 	return set_size(x, old, err);
 }
 
-/* A run by a clone that only lacks its end needs the clone no more, and is taken back as one that has ended. */
-static bool is_complete(struct im_exec *x)
+/* A run by a clone that only lacks its end needs the clone no more: it is brought to that, and taken back as any other. */
+static int complete_and_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 {
-	const struct im_phase_record *last = im_journal_last(&x->journal);
-
-	if (!last->base || last->phase < IM_FLUSHED)
-		return false;
 	x->clone = NULL;
-	return true;
+	if (check_content(x, err) < 0 && (!allow_changed || err->code != IM_ECHANGED))
+		return -1;
+	return im_exec_resume(x, err) < 0 ? -1 : im_exec_undo(x, allow_changed, err);
 }
 
 int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
@@ -376,8 +383,8 @@ int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 			return -1;
 		break;
 	case IM_STATE_REPAIRING:
-		if (is_complete(x))
-			return im_exec_resume(x, err) < 0 ? -1 : im_exec_undo(x, allow_changed, err);
+		if (im_journal_last(&x->journal)->base && im_journal_last(&x->journal)->phase >= IM_FLUSHED)
+			return complete_and_undo(x, allow_changed, err);
 		if (settle(x, true, &from, &seq, err) < 0)
 			return -1;
 		break;

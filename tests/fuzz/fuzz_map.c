@@ -28,7 +28,7 @@ static struct im_dev *content(uint64_t size, uint32_t seed)
 
 FUZZ_TARGET(map)
 {
-	struct im_exec_params params;
+	struct im_exec_params params = { 0 };
 	struct im_error err = { 0 };
 	struct im_dev *old;
 	struct im_map map;
@@ -48,7 +48,10 @@ FUZZ_TARGET(map)
 		old->sector_size = 4096;
 	fuzz_check_map(&map, old);
 	if (largest <= SIZE_RUN && im_min(map.old_size, map.new_size) >= old->sector_size) {
+		if (data[1] & 0x40)
+			params.clone = fuzz_dev_copy(old, SIZE_RUN);
 		fuzz_repair_and_undo(&map, old, &params, NULL, NULL);
+		im_dev_close(params.clone);
 	} else {
 		struct im_program prog;
 
