@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/fence.h"
 #include "scene.h"
 
 enum trick { FLIP_BIT, WIPE_BLOCK, TRUNCATE, OLDER_COPY, OTHER_IMAGE, ROLLED_BACK, USED, TRICKS };
@@ -83,6 +84,24 @@ static void older_copy(struct scene *s, uint64_t *seed)
 	free(before.bytes);
 }
 
+/* Change a byte of sector 0 into one that stands there in no sector of this repair: an other sector must not look like
+ * one that a power cut tore between two of them. */
+static void use_image(struct scene *s, uint64_t *seed)
+{
+	uint64_t off = s->image->size ? im_random(seed) % im_min(512, s->image->size) : 0;
+	uint8_t fence[4096], *byte = im_crash_bytes(s->image) + off, before = *byte;
+
+	if (!s->image->size)
+		return;
+	memset(fence, 0, sizeof(fence));
+	if (s->journal->size >= 40)
+		im_fence_make(fence, s->sector_size, im_crash_bytes(s->journal) + 24, 0);
+	do
+		*byte = (uint8_t)im_random(seed);
+	while (*byte == before || *byte == fence[off] || (off < s->map.old_size && *byte == s->old[off]) ||
+	       (off < s->map.new_size && *byte == s->new[off]));
+}
+
 static void tamper(struct scene *s, enum trick trick, const struct copy *foreign, uint64_t *seed)
 {
 	uint64_t size = s->journal->size, off = size ? im_random(seed) % size : 0;
@@ -112,8 +131,7 @@ static void tamper(struct scene *s, enum trick trick, const struct copy *foreign
 		put_copy(s->image, &old);
 		break;
 	case USED:
-		if (s->image->size)
-			im_crash_bytes(s->image)[im_random(seed) % im_min(512, s->image->size)] ^= 0x5a;
+		use_image(s, seed);
 		break;
 	default:
 		break;
