@@ -94,12 +94,24 @@ static int fill(imgmend_plan *p, struct im_error *err)
 	       im_api_findings(plan->findings.v, plan->findings.n, &p->findings, err);
 }
 
+/* Is there anything to repair? The disk is not measured for nothing. */
+static bool wants_repair(const struct im_scan *scan, const struct im_plan_options *po)
+{
+	bool wants = po->add_table != IM_ADD_NONE;
+
+	for (size_t i = 0; i < scan->findings.n && !wants; i++)
+		wants = im_plan_wants(po, &scan->findings.v[i]);
+	return wants;
+}
+
 /* Where no journal could be, nothing can be found out about its place; a plan can be made all the same. */
-static int begin_strategy(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)
+static int begin_strategy(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options,
+			  const struct im_plan_options *po, struct im_error *err)
 {
 	struct im_place place;
 	bool known = im_place_of(p->path, options, &place, NULL) == 0;
-	int rc = im_strategy_begin(&p->strategy, dev, known ? place.dir : "", options->strategy, err);
+	bool measures = dev->size >= IM_PROBE_MIN && wants_repair(&p->scan, po);
+	int rc = im_strategy_begin(&p->strategy, dev, known ? place.dir : "", measures, options->strategy, err);
 
 	im_place_free(&place);
 	return rc;
@@ -115,8 +127,8 @@ static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_option
 	int rc = -1;
 
 	im_api_scan_options(options, &scan_options);
-	if (recorder && plan_options(options, &po, err) == 0 && begin_strategy(p, dev, options, err) == 0 &&
-	    im_scan_run(&p->scan, recorder, &scan_options, err) == 0) {
+	if (recorder && plan_options(options, &po, err) == 0 &&
+	    im_scan_run(&p->scan, recorder, &scan_options, err) == 0 && begin_strategy(p, dev, options, &po, err) == 0) {
 		dev->sector_size = costing.sector_size = p->scan.sector_size;
 		po.cost = journal_bytes;
 		po.cost_arg = &costing;

@@ -46,11 +46,11 @@ static uint64_t threshold(const struct im_host *host, uint64_t buffer)
 	return (uint64_t)(t / per_byte);
 }
 
-int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, const char *wanted,
-		      struct im_error *err)
+int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, bool measures,
+		      const char *wanted, struct im_error *err)
 {
 	*s = (struct im_strategy){ .params = im_exec_defaults };
-	im_host_look(&s->host, image, folder, image->size >= IM_PROBE_MIN);
+	im_host_look(&s->host, image, folder, measures);
 	if (check_wanted(&s->host, wanted, err) < 0)
 		return -1;
 	s->params.no_share = is(wanted, "journalled");

@@ -18,10 +18,11 @@ struct im_strategy {
 	uint64_t direct_ns, journalled_ns;	/* what the moves would take, 0 where nothing moves; no reading in it */
 };
 
-/* Before there is a map: how moves are to be cut. wanted: an option's word, NULL or "auto" for the best. IM_EUSAGE for
+/* Before there is a map: how moves are to be cut. measures: write to a nameless file in the folder of the journal and
+ * see how long that takes. wanted: an option's word, NULL or "auto" for the best. IM_EUSAGE for
  * one that does not exist, IM_EREFUSED for one that is not to be had here. */
-int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, const char *wanted,
-		      struct im_error *err);
+int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, bool measures,
+		      const char *wanted, struct im_error *err);
 /* For this map: the name, the times, and whether a clone serves. */
 int im_strategy_settle(struct im_strategy *s, const struct im_map *map, uint32_t sector_size, const char *wanted,
 		       struct im_error *err);

@@ -52,7 +52,7 @@ static bool shares(struct im_dev *image, const char *folder)
 	struct stat here, there;
 	bool can = false;
 
-	if (a >= 0 && b >= 0 && fd >= 0 && image->share_unit && fstat(fd, &here) == 0 && fstat(a, &there) == 0)
+	if (a >= 0 && b >= 0 && fd >= 0 && fstat(fd, &here) == 0 && fstat(a, &there) == 0)
 		can = here.st_dev == there.st_dev && ftruncate(a, image->share_unit) == 0 &&
 		      ioctl(b, FICLONERANGE, &range) == 0;
 	if (a >= 0)
@@ -132,7 +132,7 @@ void im_host_look(struct im_host *host, struct im_dev *image, const char *folder
 	host->share_unit = image->share_unit;
 	name_fs(host, folder);
 	/* what stands in a journal begins at multiples of 4096 */
-	host->can_share = image->share_unit <= 4096 && shares(image, folder);
+	host->can_share = image->share_unit && image->share_unit <= 4096 && shares(image, folder);
 	if (probe)
 		measure(host, folder);
 }
