@@ -104,7 +104,6 @@ int im_clone_compare(struct im_exec *x, struct im_error *err)
 
 struct clone_run {
 	struct im_exec *x;
-	enum im_direction dir;
 	enum im_base base;
 	uint64_t unit;		/* of sharing, bytes; 0: not possible */
 	uint64_t done, total;
@@ -234,11 +233,11 @@ static int backward(struct clone_run *r, const struct im_op *op, struct im_error
 int im_clone_run(struct im_exec *x, const struct im_phase_record *run, struct im_error *err)
 {
 	const struct im_program *prog = &x->journal.prog;
-	struct clone_run r = { .x = x, .dir = run->dir, .base = run->base, .unit = im_max(x->image->share_unit, x->clone->share_unit) };
+	struct clone_run r = { .x = x, .base = run->base };
 	int rc = 0;
 
-	if (!x->image->share_unit || !x->clone->share_unit)
-		r.unit = 0;
+	if (x->image->share_unit && x->clone->share_unit)
+		r.unit = im_max(x->image->share_unit, x->clone->share_unit);
 	r.buf = aligned_alloc(4096, COPY_MAX);
 	if (!r.buf)
 		return im_error_nomem(err);
