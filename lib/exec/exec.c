@@ -2,11 +2,9 @@
 #include "exec/clone.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/crc.h"
 #include "base/fence.h"
 
 static int record(struct im_exec *x, struct im_phase_record rec, enum im_phase phase, struct im_error *err)
@@ -97,12 +95,6 @@ static int set_size(struct im_exec *x, uint64_t size, struct im_error *err)
 	return im_dev_flush(x->image, err);
 }
 
-/* CRC-32C over both ends of every moved segment, where it is in the new image. */
-static int take_sample(const struct im_exec *x, uint32_t *crc, struct im_error *err)
-{
-	return im_clone_sample(&x->journal.map, x->journal.prog.sector_size, x->image, IM_BASE_NEW, crc, err);
-}
-
 /* Grow with storage behind what is new. On failure the size is what it was. */
 static int reserve_size(struct im_exec *x, uint64_t size, struct im_error *err)
 {
@@ -141,8 +133,7 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 		/* fall through */
 	case IM_GROWN:
 		if ((rec.base ? im_clone_run(x, &rec, err) : im_batches_run(x, &rec, from, seq, err)) < 0 ||
-		    (rec.dir == IM_FORWARD && take_sample(x, &rec.sample, err) < 0) ||
-		    record(x, rec, IM_FLUSHED, err) < 0)
+		    im_check_sample(x, rec.dir, &rec.sample, err) < 0 || record(x, rec, IM_FLUSHED, err) < 0)
 			return -1;
 		/* fall through */
 	case IM_FLUSHED:
@@ -165,19 +156,22 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 	return im_error_set(err, IM_EFORMAT, "the journal is damaged: unknown phase");
 }
 
-/* An exact state of an interrupted run. Runs past GROWN are at their end already. */
-static int settle(struct im_exec *x, bool turns, uint64_t *from, uint64_t *seq, struct im_error *err)
+/* An exact state of an interrupted run. Runs past GROWN are at their end already, and everything but sector 0 must be
+ * what they left: a sector 0 that a power cut tore can look like one that stood there before. */
+static int settle(struct im_exec *x, bool turns, bool allow_changed, uint64_t *from, uint64_t *seq, struct im_error *err)
 {
 	const struct im_phase_record *rec = im_journal_last(&x->journal);
 
 	*seq = 0;
 	*from = rec->dir == IM_FORWARD ? x->journal.prog.n_batches : 0;
+	if (rec->phase > IM_GROWN)
+		return im_check_content(x, rec->dir, err) < 0 && !(allow_changed && err->code == IM_ECHANGED) ? -1 : 0;
 	if (rec->base)
-		return rec->phase <= IM_GROWN || turns ? im_clone_check(x, rec, err) : 0;
-	return rec->phase <= IM_GROWN ? im_settle(x, rec, turns, from, seq, err) : 0;
+		return im_clone_check(x, rec, err);
+	return im_settle(x, rec, turns, from, seq, err);
 }
 
-int im_exec_resume(struct im_exec *x, struct im_error *err)
+static int resume(struct im_exec *x, bool allow_changed, struct im_error *err)
 {
 	const struct im_phase_record *rec = im_journal_last(&x->journal);
 	uint64_t from, seq;
@@ -192,106 +186,17 @@ int im_exec_resume(struct im_exec *x, struct im_error *err)
 	if (x->state == IM_STATE_REPAIRED || x->state == IM_STATE_UNDONE) {
 		uint64_t target = rec->dir == IM_FORWARD ? x->journal.map.new_size : x->journal.map.old_size;
 
+		if (im_exec_check_sector0(x, err) < 0)
+			return -1;
 		if (x->image->size == target)
-			return im_exec_check_sector0(x, err);
-		if (im_exec_check_committed(x, err) < 0)
-			return -1;
+			return 0;
 	}
-	return settle(x, false, &from, &seq, err) < 0 ? -1 : go_on(x, from, seq, err);
+	return settle(x, false, allow_changed, &from, &seq, err) < 0 ? -1 : go_on(x, from, seq, err);
 }
 
-/* Does [off, off+n) of a segment of known content hold it? */
-static bool is_as_planned(const struct im_segment *s, uint64_t off, const uint8_t *buf, size_t n)
+int im_exec_resume(struct im_exec *x, struct im_error *err)
 {
-	if (s->kind == IM_BYTES)
-		return memcmp(buf, s->data + off, n) == 0;
-	for (size_t i = 0; s->kind == IM_FILL && i < n; i++)
-		if (buf[i] != s->fill)
-			return false;
-	return s->kind != IM_ZERO || im_is_zero(buf, n);
-}
-
-static int check_range(const struct im_exec *x, const struct im_segment *s, uint8_t *buf, size_t max,
-		       struct im_error *err)
-{
-	for (uint64_t done = 0; done < s->len; done += max) {
-		size_t n = (size_t)im_min(max, s->len - done);
-
-		if (im_dev_read(x->image, s->start + done, buf, n, err) < 0)
-			return -1;
-		if (is_as_planned(s, done, buf, n))
-			continue;
-		return im_error_at(err, IM_ECHANGED, s->start + done, "the image has been used since the repair: bytes"
-				   " from %" PRIu64 " (%s) are not what the repair left", s->start + done,
-				   s->reason ? s->reason : "planned");
-	}
-	return 0;
-}
-
-/* The sample that the repair took when it was complete. */
-static int check_sample(const struct im_exec *x, struct im_error *err)
-{
-	for (size_t i = 0; i < x->journal.log.n; i++) {
-		const struct im_phase_record *rec = &x->journal.log.v[i];
-		uint32_t now;
-
-		if (rec->dir != IM_FORWARD || rec->phase != IM_FLUSHED)
-			continue;
-		if (take_sample(x, &now, err) < 0)
-			return -1;
-		if (now != rec->sample)
-			return im_error_set(err, IM_ECHANGED, "the image has been used since the repair, or is not the repaired"
-					    " one: what was moved is not what it was");
-	}
-	return 0;
-}
-
-int im_exec_check_sector0(const struct im_exec *x, struct im_error *err)
-{
-	const uint8_t *left = x->state == IM_STATE_UNDONE ? x->journal.old0 : x->journal.new0;
-	uint32_t ss = x->journal.prog.sector_size;
-	uint8_t now[4096];
-
-	if (im_dev_read(x->image, 0, now, ss, err) < 0)
-		return -1;
-	if (memcmp(now, left, ss) == 0)
-		return 0;
-	if (memcmp(now, x->journal.old0, ss) == 0)
-		return im_error_at(err, IM_EREFUSED, 0, "sector 0 is the one from before the repair: the image was rolled back by"
-				   " other means, and this journal is of no use to it");
-	return im_error_at(err, IM_EREFUSED, 0, "sector 0 is not what was left there: its table was edited since, or this is"
-			   " another image");
-}
-
-/* Is what the repair left, apart from sector 0, still as it left it? */
-static int check_content(const struct im_exec *x, struct im_error *err)
-{
-	uint8_t *buf = malloc(1 << 20);
-	int rc = 0;
-
-	if (!buf)
-		return im_error_nomem(err);
-	for (size_t i = 0; i < x->journal.map.segs.n && rc == 0; i++) {
-		struct im_segment s = x->journal.map.segs.v[i];
-		uint64_t skip = s.start < x->journal.prog.sector_size ? im_min(x->journal.prog.sector_size - s.start, s.len) : 0;
-
-		if (s.kind == IM_KEEP || s.kind == IM_FROM)
-			continue;
-		s.start += skip;
-		s.len -= skip;
-		if (s.kind == IM_BYTES)
-			s.data += skip;
-		rc = check_range(x, &s, buf, 1 << 20, err);
-	}
-	free(buf);
-	return rc < 0 ? -1 : check_sample(x, err);
-}
-
-int im_exec_check_committed(const struct im_exec *x, struct im_error *err)
-{
-	if (im_exec_check_sector0(x, err) < 0)
-		return -1;
-	return x->state == IM_STATE_REPAIRED ? check_content(x, err) : 0;
+	return resume(x, false, err);
 }
 
 /* Record that a run back to the old image begins: batches before `batch` are done and durable. Its first
@@ -342,7 +247,7 @@ static int forget(struct im_exec *x, struct im_error *err)
 	/* proves that not even the first batch was begun: this is no older copy of the journal of a complete repair */
 	if (im_journal_last(&x->journal)->base && im_clone_compare(x, err) < 0)
 		return -1;
-	if (!im_journal_last(&x->journal)->base && settle(x, true, &from, &seq, err) < 0)
+	if (!im_journal_last(&x->journal)->base && settle(x, true, false, &from, &seq, err) < 0)
 		return -1;
 	for (uint64_t off = old; off < size; off += sizeof(buf)) {
 		size_t n = (size_t)im_min(sizeof(buf), size - off);
@@ -360,9 +265,7 @@ static int forget(struct im_exec *x, struct im_error *err)
 static int complete_and_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 {
 	x->clone = NULL;
-	if (check_content(x, err) < 0 && (!allow_changed || err->code != IM_ECHANGED))
-		return -1;
-	return im_exec_resume(x, err) < 0 ? -1 : im_exec_undo(x, allow_changed, err);
+	return resume(x, allow_changed, err) < 0 ? -1 : im_exec_undo(x, allow_changed, err);
 }
 
 int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
@@ -377,7 +280,7 @@ int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 		return 0;
 	case IM_STATE_UNDONE:
 	case IM_STATE_UNDOING:
-		return im_exec_resume(x, err);
+		return resume(x, allow_changed, err);
 	case IM_STATE_REPAIRED:
 		if (undo_repaired(x, allow_changed, err) < 0)
 			return -1;
@@ -385,7 +288,7 @@ int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 	case IM_STATE_REPAIRING:
 		if (im_journal_last(&x->journal)->base && im_journal_last(&x->journal)->phase >= IM_FLUSHED)
 			return complete_and_undo(x, allow_changed, err);
-		if (settle(x, true, &from, &seq, err) < 0)
+		if (settle(x, true, allow_changed, &from, &seq, err) < 0)
 			return -1;
 		break;
 	}

@@ -83,9 +83,9 @@ int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err);
 int im_exec_check_sector0(const struct im_exec *x, struct im_error *err);
 /* Compare sector 0, literals, vacated ranges and both ends of what was moved with the image: 0 equal, -1
  * IM_ECHANGED or IM_EREFUSED. */
-int im_exec_check_committed(const struct im_exec *x, struct im_error *err);
+int im_exec_check_committed(struct im_exec *x, struct im_error *err);
 
-/* Where the image is a batch: floor-internal (batch.c, recover.c, run.c). */
+/* Where the image is a batch: floor-internal (batch.c, recover.c, check.c). */
 struct im_batch {
 	uint64_t index;
 	bool journalled;
@@ -128,6 +128,11 @@ int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error 
  * *seq is the number of the last slot. (recover.c) */
 int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, uint64_t *from, uint64_t *seq,
 	      struct im_error *err);
+/* CRC-32C of both ends of everything moved, where a run of this direction brings it. (check.c) */
+int im_check_sample(const struct im_exec *x, enum im_direction dir, uint32_t *crc, struct im_error *err);
+/* Is the image, apart from sector 0, what a complete run of this direction left: literals and zeros or the saved bytes,
+ * and the sample? Else IM_ECHANGED. (check.c) */
+int im_check_content(struct im_exec *x, enum im_direction dir, struct im_error *err);
 /* Which state do the journal's last record and sector 0 give? (recover.c) */
 int im_judge_state(struct im_exec *x, struct im_error *err);
 

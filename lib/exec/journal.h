@@ -49,7 +49,7 @@ struct im_phase_record {
 	bool was_fenced;	/* the run began on an image that a run before it had fenced */
 	enum im_base base;	/* NONE: the run goes in batches */
 	uint32_t base_crc;	/* im_clone_sample of the clone */
-	uint32_t sample;	/* FLUSHED and later: CRC-32C of both ends of what was moved (im_exec_sample) */
+	uint32_t sample;	/* FLUSHED and later: CRC-32C of both ends of what was moved (im_check_sample) */
 };
 
 /* What is known before a batch is written in place. */

@@ -103,6 +103,8 @@ static int check_size(const struct im_exec *x, const struct im_phase_record *rec
 		return not_ours(err, "its sector size is another one");
 	if (rec->phase >= IM_GROWN && rec->phase < IM_UNFENCING)
 		between = size == im_max(a, b);
+	if (rec->phase >= IM_UNFENCING)
+		between = between && size >= (rec->dir == IM_FORWARD ? b : a);
 	if (rec->phase == IM_SHRUNK)
 		between = size == (rec->dir == IM_FORWARD ? b : a);
 	return between ? 0 : not_ours(err, "its size is another one");

@@ -1,0 +1,132 @@
+/* check.c - does the image hold what a run left? By reading only. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "exec/clone.h"
+
+#define CHUNK (1u << 20)
+
+int im_check_sample(const struct im_exec *x, enum im_direction dir, uint32_t *crc, struct im_error *err)
+{
+	return im_clone_sample(&x->journal.map, x->journal.prog.sector_size, x->image,
+			       dir == IM_FORWARD ? IM_BASE_NEW : IM_BASE_OLD, crc, err);
+}
+
+/* Does [off, off+n) of a segment of known content hold it? */
+static bool is_as_planned(const struct im_segment *s, uint64_t off, const uint8_t *buf, size_t n)
+{
+	if (s->kind == IM_BYTES)
+		return memcmp(buf, s->data + off, n) == 0;
+	for (size_t i = 0; s->kind == IM_FILL && i < n; i++)
+		if (buf[i] != s->fill)
+			return false;
+	return s->kind != IM_ZERO || im_is_zero(buf, n);
+}
+
+static int check_segment(const struct im_exec *x, const struct im_segment *s, uint8_t *buf, struct im_error *err)
+{
+	uint64_t ss = x->journal.prog.sector_size, skip = s->start < ss ? ss - s->start : 0;
+
+	for (uint64_t done = skip, n; done < s->len; done += n) {
+		n = im_min(CHUNK, s->len - done);
+		if (im_dev_read(x->image, s->start + done, buf, n, err) < 0)
+			return -1;
+		if (is_as_planned(s, done, buf, n))
+			continue;
+		return im_error_at(err, IM_ECHANGED, s->start + done, "the image has been used since the repair: bytes"
+				   " from %" PRIu64 " (%s) are not what the repair left", s->start + done,
+				   s->reason ? s->reason : "planned");
+	}
+	return 0;
+}
+
+/* What is new in the new image. */
+static int check_new(struct im_exec *x, uint8_t *buf, struct im_error *err)
+{
+	for (size_t i = 0; i < x->journal.map.segs.n; i++) {
+		const struct im_segment *s = &x->journal.map.segs.v[i];
+
+		if (s->kind != IM_KEEP && s->kind != IM_FROM && check_segment(x, s, buf, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What of the old image only the journal kept. */
+static int check_old(struct im_exec *x, uint8_t *buf, struct im_error *err)
+{
+	uint64_t ss = x->journal.prog.sector_size;
+
+	for (size_t i = 0; i < x->journal.saved.n; i++) {
+		const struct im_saved *s = &x->journal.saved.v[i];
+
+		for (uint64_t off = im_max(s->old, ss), end = s->old + s->len, n; off < end; off += n) {
+			n = im_min(CHUNK, end - off);
+			if (im_dev_read(x->image, off, buf, n, err) < 0 ||
+			    im_journal_read_saved(&x->journal, off, buf + CHUNK, n, err) < 0)
+				return -1;
+			if (memcmp(buf, buf + CHUNK, n) != 0)
+				return im_error_at(err, IM_ECHANGED, off, "the image is not as the undo left it: bytes from %" PRIu64
+						   " are not the old ones", off);
+		}
+	}
+	return 0;
+}
+
+/* The sample that the newest complete run of this direction took. */
+static int compare_sample(const struct im_exec *x, enum im_direction dir, struct im_error *err)
+{
+	const struct im_phase_record *flushed = NULL;
+	uint32_t now;
+
+	for (size_t i = 0; i < x->journal.log.n; i++)
+		if (x->journal.log.v[i].dir == dir && x->journal.log.v[i].phase == IM_FLUSHED)
+			flushed = &x->journal.log.v[i];
+	if (!flushed)
+		return 0;
+	if (im_check_sample(x, dir, &now, err) < 0)
+		return -1;
+	if (now == flushed->sample)
+		return 0;
+	return im_error_set(err, IM_ECHANGED, dir == IM_FORWARD ?
+			    "the image has been used since the repair, or is not the repaired one: what was moved is not what it was" :
+			    "the image is not as the undo left it: what was moved back is not what it was");
+}
+
+int im_check_content(struct im_exec *x, enum im_direction dir, struct im_error *err)
+{
+	uint8_t *buf = malloc(2 * CHUNK);
+	int rc;
+
+	if (!buf)
+		return im_error_nomem(err);
+	rc = dir == IM_FORWARD ? check_new(x, buf, err) : check_old(x, buf, err);
+	free(buf);
+	return rc < 0 ? -1 : compare_sample(x, dir, err);
+}
+
+int im_exec_check_sector0(const struct im_exec *x, struct im_error *err)
+{
+	const uint8_t *left = x->state == IM_STATE_UNDONE ? x->journal.old0 : x->journal.new0;
+	uint32_t ss = x->journal.prog.sector_size;
+	uint8_t now[4096];
+
+	if (im_dev_read(x->image, 0, now, ss, err) < 0)
+		return -1;
+	if (memcmp(now, left, ss) == 0)
+		return 0;
+	if (memcmp(now, x->journal.old0, ss) == 0)
+		return im_error_at(err, IM_EREFUSED, 0, "sector 0 is the one from before the repair: the image was rolled back by"
+				   " other means, and this journal is of no use to it");
+	return im_error_at(err, IM_EREFUSED, 0, "sector 0 is not what was left there: its table was edited since, or this is"
+			   " another image");
+}
+
+int im_exec_check_committed(struct im_exec *x, struct im_error *err)
+{
+	if (im_exec_check_sector0(x, err) < 0)
+		return -1;
+	return x->state == IM_STATE_REPAIRED ? im_check_content(x, IM_FORWARD, err) : 0;
+}
