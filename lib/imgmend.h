@@ -102,7 +102,7 @@ struct imgmend_options {
 	uint64_t align;			/* of the partition at fault; 0: 1 MiB */
 	int no_grow;
 	const char *only;		/* finding ids, comma-separated */
-	const char *strategy;		/* "direct", "journalled", "write-once", "reflink"; NULL: the best */
+	const char *strategy;		/* "direct", "journalled", "write-once", "reflink", "insert-range"; NULL: the best */
 	const char *add_table;		/* "mbr" or "gpt" */
 	const char *allow;		/* comma-separated: in-use, changed, dirty, snapshots, volatile-journal,
 					   unknown-boot-code */
@@ -158,7 +158,7 @@ struct imgmend_plan_figures {
 	uint32_t sector_size;
 	uint64_t bytes_moved, literal_bytes;
 	uint64_t undo_bytes, scratch_bytes, journal_bytes;	/* undo is an upper bound */
-	const char *strategy;		/* "direct", "journalled", "write-once", two of them with a +; "reflink", "literals" */
+	const char *strategy;		/* "direct", "journalled", "write-once", two of them with a +; "reflink", "insert-range", "literals" */
 	const char *strategy_reason;	/* a clause, "because …"; "" for a saved plan */
 	const char *fingerprint;	/* SHA-256 of what the plan was made from */
 };

@@ -33,7 +33,7 @@ static const struct option_row {
 	{ " scan plan fix ", 0, "deep", OPT_DEEP, NULL, N_("look at every file record of NTFS volumes") },
 	{ " plan fix ", 0, "align", OPT_ALIGN, "SIZE", N_("alignment of the partition at fault (default 1M)") },
 	{ " plan fix ", 0, "no-grow", OPT_NO_GROW, NULL, N_("do not make the image larger") },
-	{ " plan fix ", 0, "strategy", OPT_STRATEGY, "WAY", N_("auto, direct, journalled, write-once or reflink") },
+	{ " plan fix ", 0, "strategy", OPT_STRATEGY, "WAY", N_("auto, direct, journalled, write-once, reflink or insert-range") },
 	{ " plan fix ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
 	{ " plan fix ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", N_("put a table around a volume that has none") },
 	{ " plan fix resume undo discard ", 0, "allow", OPT_ALLOW, "WHAT,...",

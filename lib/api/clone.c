@@ -150,7 +150,7 @@ int im_session_find_clone(struct im_session *s, struct im_exec *x, const char *j
 	char *path;
 
 	/* one that is left of a run that ended is of no use to the next one */
-	if (!last || !last->base || x->state == IM_STATE_REPAIRED || x->state == IM_STATE_UNDONE)
+	if (!last || !im_by_clone(last) || x->state == IM_STATE_REPAIRED || x->state == IM_STATE_UNDONE)
 		return 0;
 	path = clone_path(journal, err);
 	if (!path)

@@ -73,9 +73,11 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 /* Write the journal into its new file, behind the clone where the repair goes by one. */
 static int prepare(struct im_session *s, struct im_error *err)
 {
-	struct im_exec_params params = s->plan->strategy.params;
+	struct im_exec_params params;
 	char real[PATH_MAX];
 
+	if (im_strategy_ready(&s->plan->strategy, s->image, &s->plan->plan.map, &params, err) < 0)
+		return -1;
 	params.manifest = s->options->manifest || s->options->verify;
 	/* one without a journal is left of a fix that was killed */
 	if (im_inuse_lock(s->journal, s->journal_path, err) < 0 || im_session_drop_clone(s, err) < 0)
@@ -162,7 +164,7 @@ static int do_resume(struct im_session *s, struct im_error *err)
 /* What went by a clone goes back by one, if it can: this one is of the image as it is now. */
 static int clone_for_undo(struct im_session *s, struct im_error *err)
 {
-	if (s->exec.state != IM_STATE_REPAIRED || !s->exec.journal.log.v[0].base)
+	if (s->exec.state != IM_STATE_REPAIRED || !im_by_clone(&s->exec.journal.log.v[0]))
 		return 0;
 	if (im_session_make_clone(s, err) < 0)
 		return -1;

@@ -14,7 +14,7 @@
 
 #define NEVER (1ull << 50)		/* no shift is that long; a number that any reader of JSON can hold */
 
-static const char *const words[] = { "auto", "direct", "journalled", "write-once", "reflink", NULL };
+static const char *const words[] = { "auto", "direct", "journalled", "write-once", "reflink", "insert-range", NULL };
 
 static bool is(const char *wanted, const char *word)
 {
@@ -28,11 +28,14 @@ static int check_wanted(const struct im_host *host, const char *wanted, struct i
 	for (int i = 0; words[i]; i++)
 		known |= is(wanted, words[i]);
 	if (!known)
-		return im_error_set(err, IM_EUSAGE, "there is no strategy \"%s\"; there are auto, direct, journalled, write-once and"
-				    " reflink", wanted);
+		return im_error_set(err, IM_EUSAGE, "there is no strategy \"%s\"; there are auto, direct, journalled, write-once,"
+				    " reflink and insert-range", wanted);
 	if ((is(wanted, "write-once") || is(wanted, "reflink")) && !host->can_share)
 		return im_error_set(err, IM_EREFUSED, "the strategy %s wants the image and its journal to be files of one xfs or btrfs"
-				    " that can share blocks; these are not", wanted);
+				    " that can share blocks; these are not; leave the option out to take what can be had", wanted);
+	if (is(wanted, "insert-range") && !host->shift_unit)
+		return im_error_set(err, IM_EREFUSED, "the strategy insert-range wants the image to be a file of ext4 or xfs that blocks"
+				    " can be inserted into; this is none; leave the option out to take what can be had");
 	return 0;
 }
 
@@ -100,6 +103,8 @@ static void name(struct im_strategy *s, const struct im_program *prog)
 
 	if (s->by_clone)
 		strcpy(s->name, "reflink");
+	else if (s->by_steps)
+		strcpy(s->name, "insert-range");
 	else if (!prog->has_direct && !prog->has_journalled)
 		strcpy(s->name, "literals");
 	else
@@ -114,6 +119,9 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 	else if (s->by_clone)
 		snprintf(s->why, sizeof(s->why), "because all moves are of whole blocks, which the image can take from a clone of itself:"
 			 " no data is written");
+	else if (s->by_steps)
+		snprintf(s->why, sizeof(s->why), "because all moves are of whole blocks, and blocks can be inserted into this file and taken out:"
+			 " no data is written");
 	else if (!prog->has_direct && !prog->has_journalled)
 		snprintf(s->why, sizeof(s->why), "because nothing moves");
 	else if (s->host.can_share)
@@ -127,16 +135,59 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 			 " not measured", s->params.direct_min);
 }
 
+/* Does this map come from inserting blocks and taking blocks out? */
+static int is_by_steps(const struct im_map *map, uint32_t unit, bool *yes, struct im_error *err)
+{
+	struct im_steps steps;
+	int rc;
+
+	*yes = false;
+	if (!unit)
+		return 0;
+	rc = im_steps_build(&steps, map, unit, err);
+	if (rc < 0)
+		return -1;
+	im_steps_free(&steps);
+	*yes = rc == 0;
+	return 0;
+}
+
+int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const struct im_map *map,
+		      struct im_exec_params *params, struct im_error *err)
+{
+	struct im_physicals p = { 0 };
+	bool can = false;
+
+	*params = s->params;
+	params->shift_unit = 0;
+	if (!s->by_steps || image->shift_unit < image->sector_size)
+		return 0;
+	if (is_by_steps(map, image->shift_unit, &can, err) < 0)
+		return -1;
+	if (can && im_dev_physical(image, &p, NULL) == 0)
+		params->shift_unit = image->shift_unit;
+	im_vec_free(&p.list);
+	return 0;
+}
+
 int im_strategy_settle(struct im_strategy *s, const struct im_map *map, uint32_t sector_size, const char *wanted,
 		       struct im_error *err)
 {
 	bool by_blocks = s->host.can_share && is_by_blocks(map, s->host.share_unit);
+	bool picks = !wanted || is(wanted, "auto"), by_steps;
 	struct im_program prog;
 
+	if (is_by_steps(map, s->host.shift_unit, &by_steps, err) < 0)
+		return -1;
+	if (is(wanted, "insert-range") && !by_steps)
+		return im_error_set(err, IM_EREFUSED, "the strategy insert-range moves whole blocks of the file system, and this plan moves by what"
+				    " is not a multiple of its %u bytes, or changes an order; leave the option out", s->host.shift_unit);
 	if (is(wanted, "reflink") && !by_blocks)
 		return im_error_set(err, IM_EREFUSED, "the strategy reflink shares whole blocks of the file system, and this plan moves by what is not a"
-				    " multiple of its %u bytes", s->host.share_unit);
-	s->by_clone = by_blocks && (!wanted || is(wanted, "auto") || is(wanted, "reflink"));
+				    " multiple of its %u bytes; leave the option out", s->host.share_unit);
+	s->by_clone = by_blocks && (picks || is(wanted, "reflink"));
+	s->by_steps = by_steps && !s->by_clone && (picks || is(wanted, "insert-range"));
+	s->params.shift_unit = s->by_steps ? s->host.shift_unit : 0;
 	s->direct_ns = s->journalled_ns = 0;
 	for (size_t i = 0; i < map->segs.n; i++)
 		if (map->segs.v[i].kind == IM_FROM)
@@ -154,6 +205,7 @@ void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t dire
 	*s = (struct im_strategy){ .params = im_exec_defaults };
 	snprintf(s->name, sizeof(s->name), "%s", saved);
 	s->by_clone = strcmp(saved, "reflink") == 0;
+	s->by_steps = strcmp(saved, "insert-range") == 0;
 	s->params.no_share = strstr(saved, "journalled") != NULL;
 	if (direct_min <= NEVER)
 		s->params.direct_min = direct_min;

@@ -10,10 +10,11 @@
 #define IM_PROBE_MIN (128ull << 20)
 
 struct im_strategy {
-	char name[32];			/* "direct", "journalled", "write-once", two of them with a +; "reflink", "literals" */
+	char name[32];			/* "direct", "journalled", "write-once", two of them with a +; "reflink", "insert-range", "literals" */
 	char why[240];			/* one clause; "" for a plan that was read back */
 	struct im_exec_params params;
 	bool by_clone;			/* "reflink" */
+	bool by_steps;			/* "insert-range" */
 	struct im_host host;
 	uint64_t direct_ns, journalled_ns;	/* what the moves would take, 0 where nothing moves; no reading in it */
 };
@@ -26,6 +27,9 @@ int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *f
 /* For this map: the name, the times, and whether a clone serves. */
 int im_strategy_settle(struct im_strategy *s, const struct im_map *map, uint32_t sector_size, const char *wanted,
 		       struct im_error *err);
+/* Before the repair: the parameters for this image, which may be another file by now than the plan was made on. */
+int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const struct im_map *map,
+		      struct im_exec_params *params, struct im_error *err);
 /* The one of a saved plan; direct_min: UINT64_MAX where it did not say. */
 void im_strategy_restore(struct im_strategy *s, const char *name, uint64_t direct_min);
 

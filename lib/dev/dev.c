@@ -100,6 +100,59 @@ int im_dev_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t
 	return len ? dev->ops->share(dev, off, from, from_off, len, err) : 0;
 }
 
+static bool can_shift(const struct im_dev *dev, uint64_t off, uint64_t len)
+{
+	return dev->ops->insert && dev->ops->collapse && dev->shift_unit && off % dev->shift_unit == 0 &&
+	       len % dev->shift_unit == 0;
+}
+
+int im_dev_insert(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
+{
+	uint64_t end;
+
+	if (check_range(dev, off, 1, "write", err) < 0 || check_writable(dev, err) < 0)
+		return -1;
+	if (!im_add(dev->size, len, &end))
+		return im_error_set(err, IM_EREFUSED, "a file cannot be that large");
+	return can_shift(dev, off, len) ? dev->ops->insert(dev, off, len, err) : 1;
+}
+
+int im_dev_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
+{
+	if (check_range(dev, off, len, "write", err) < 0 || check_writable(dev, err) < 0)
+		return -1;
+	return can_shift(dev, off, len) ? dev->ops->collapse(dev, off, len, err) : 1;
+}
+
+int im_dev_physical(struct im_dev *dev, struct im_physicals *out, struct im_error *err)
+{
+	int rc = 1;
+
+	*out = (struct im_physicals){ 0 };
+	if (dev->ops->physical)
+		rc = dev->ops->physical(dev, out, err);
+	if (rc)
+		im_vec_free(&out->list);
+	return rc;
+}
+
+int im_physicals_add(struct im_physicals *p, struct im_physical piece, struct im_error *err)
+{
+	struct im_physical *last = p->list.n ? &p->list.v[p->list.n - 1] : NULL, *next;
+
+	if (!piece.len)
+		return 0;
+	if (last && last->off + last->len == piece.off && last->at + last->len == piece.at) {
+		last->len += piece.len;
+		return 0;
+	}
+	next = im_vec_push(&p->list, err);
+	if (!next)
+		return -1;
+	*next = piece;
+	return 0;
+}
+
 void im_dev_bypass(struct im_dev *dev)
 {
 	if (dev->ops->bypass)

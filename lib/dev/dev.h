@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/vec.h"
 
 struct im_dev;
 
@@ -20,6 +21,17 @@ struct im_dev;
 struct im_extent {
 	uint64_t len;
 	bool is_zero;
+};
+
+/* [off, off+len) of a file, and where the host keeps it; what no such piece covers is a hole. */
+struct im_physical {
+	uint64_t off, len;	/* bytes */
+	uint64_t at;		/* byte of the host's device; + 1: allocated, but not written yet */
+};
+
+/* Sorted by off; neighbours that continue each other are one. */
+struct im_physicals {
+	IM_VEC(struct im_physical) list;
 };
 
 struct im_dev_ops {
@@ -43,6 +55,14 @@ struct im_dev_ops {
 	 * not possible here. NULL: never. */
 	int (*share)(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t from_off, uint64_t len,
 		     struct im_error *err);
+	/* Move what stands at off and behind it by len bytes to the end, or, for collapse, drop [off, off+len) and move what
+	 * stands behind it to off, as by renaming blocks; the size changes with it. A power cut in the middle leaves a hole of
+	 * len bytes at some byte behind off: what is behind the hole is (or, for collapse, is not yet) moved. 1: that is not
+	 * possible here, and nothing was done. NULL: never. */
+	int (*insert)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
+	int (*collapse)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
+	/* Where the host keeps all that was written so far. 1: it cannot tell. NULL: never. */
+	int (*physical)(struct im_dev *dev, struct im_physicals *out, struct im_error *err);
 	/* The extent at off, at most len long. NULL: everything may hold data. */
 	int (*extent)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);
 	void (*close)(struct im_dev *dev);
@@ -55,6 +75,7 @@ struct im_dev {
 	bool is_block;		/* a block special file: cannot grow */
 	bool is_read_only;
 	uint32_t share_unit;	/* what offsets and lengths of share must be multiples of, bytes; 0: share is not possible */
+	uint32_t shift_unit;	/* the same for insert and collapse */
 	bool is_parallel;	/* several threads may use it at once, as long as they do not write the same bytes */
 };
 
@@ -66,6 +87,14 @@ int im_dev_resize(struct im_dev *dev, uint64_t size, struct im_error *err);
 void im_dev_forget(struct im_dev *dev);
 /* 0 done, 1 not possible here: copy instead. Durable, as a write, after a flush of dev. */
 int im_dev_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t from_off, uint64_t len, struct im_error *err);
+/* 0 done, 1 not possible here. Off and len are multiples of shift_unit, off lies inside; collapse ends before the end. What
+ * was not flushed before may end in either place; durable after a flush. After an error it may be half done. */
+int im_dev_insert(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
+int im_dev_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
+/* 0 done, 1 not possible here. The caller frees out->list. */
+int im_dev_physical(struct im_dev *dev, struct im_physicals *out, struct im_error *err);
+/* Append a piece that begins at or behind the end of the last one. */
+int im_physicals_add(struct im_physicals *p, struct im_physical piece, struct im_error *err);
 void im_dev_bypass(struct im_dev *dev);
 int im_dev_reserve(struct im_dev *dev, uint64_t size, struct im_error *err);
 int im_dev_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);

@@ -23,6 +23,7 @@
 #include "base/bytes.h"
 #include "dev/dev.h"
 #include "dev/direct.h"
+#include "dev/shift.h"
 
 struct file {
 	struct im_dev dev;
@@ -247,6 +248,44 @@ static int file_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uin
 	return im_error_sys(err, errno, "%s: cannot share %" PRIu64 " bytes at byte %" PRIu64, f->path, len, off);
 }
 
+/* A part of the file has moved, or should have; whatever happened, this is its size now. */
+static int shifted(struct file *f, int rc, const char *what, uint64_t off, uint64_t len, struct im_error *err)
+{
+	int number = errno;
+	struct stat st;
+
+	if (fstat(f->fd, &st) == 0)
+		f->dev.size = (uint64_t)st.st_size;
+	if (rc < 0)
+		return im_error_sys(err, number, "%s: cannot %s %" PRIu64 " bytes at byte %" PRIu64, f->path, what, len, off);
+	return rc;
+}
+
+static int file_insert(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+
+	if (check_size(f, err) < 0)
+		return -1;
+	return shifted(f, im_shift_insert(f->fd, off, len), "insert", off, len, err);
+}
+
+static int file_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+
+	if (check_size(f, err) < 0)
+		return -1;
+	return shifted(f, im_shift_collapse(f->fd, off, len), "take out", off, len, err);
+}
+
+static int file_physical(struct im_dev *dev, struct im_physicals *out, struct im_error *err)
+{
+	struct file *f = (struct file *)dev;
+
+	return dev->is_block ? 1 : im_shift_physical(f->fd, f->path, dev->size, out, err);
+}
+
 static const struct im_dev_ops file_ops = {
 	.read = file_read,
 	.write = file_write,
@@ -257,6 +296,9 @@ static const struct im_dev_ops file_ops = {
 	.forget = file_forget,
 	.bypass = file_bypass,
 	.share = file_share,
+	.insert = file_insert,
+	.collapse = file_collapse,
+	.physical = file_physical,
 	.extent = file_extent,
 	.close = file_close,
 };
@@ -275,6 +317,7 @@ static int measure(struct file *f, uint32_t sector_size, struct im_error *err)
 		/* where files share blocks at all, these are the blocks */
 		if (fstatfs(f->fd, &fs) == 0 && (fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC))
 			f->dev.share_unit = (uint32_t)fs.f_bsize;
+		f->dev.shift_unit = im_shift_unit(f->fd);
 	} else if (S_ISBLK(st.st_mode)) {
 		f->dev.is_block = true;
 		if (ioctl(f->fd, BLKGETSIZE64, &f->dev.size) < 0 || ioctl(f->fd, BLKSSZGET, &kernel_sector) < 0)

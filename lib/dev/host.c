@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dev/shift.h"
+
 #define PROBE (8u << 20)	/* bytes that are written to see how fast that goes */
 #define BATCH (1u << 20)
 #define FLUSHES 5
@@ -59,6 +61,25 @@ static bool shares(struct im_dev *image, const char *folder)
 		close(a);
 	if (b >= 0)
 		close(b);
+	return can;
+}
+
+/* Can a block be inserted into the image and taken out, as tried on a file beside the journal, if that is its file
+ * system, and does the host say where its blocks are? */
+static bool shifts(struct im_dev *image, const char *folder)
+{
+	int fd = nameless(folder, 0), own = im_dev_file_fd(image);
+	uint64_t unit = image->shift_unit;
+	struct im_physicals p = { 0 };
+	struct stat here, there;
+	bool can = own >= 0 && im_dev_physical(image, &p, NULL) == 0;
+
+	im_vec_free(&p.list);
+	if (can && fd >= 0 && fstat(own, &here) == 0 && fstat(fd, &there) == 0 && here.st_dev == there.st_dev)
+		can = ftruncate(fd, (off_t)(4 * unit)) == 0 && im_shift_insert(fd, unit, unit) == 0 &&
+		      im_shift_collapse(fd, unit, unit) == 0;
+	if (fd >= 0)
+		close(fd);
 	return can;
 }
 
@@ -133,6 +154,8 @@ void im_host_look(struct im_host *host, struct im_dev *image, const char *folder
 	name_fs(host, folder);
 	/* what stands in a journal begins at multiples of 4096 */
 	host->can_share = image->share_unit && image->share_unit <= 4096 && shares(image, folder);
+	if (image->shift_unit >= image->sector_size && shifts(image, folder))
+		host->shift_unit = image->shift_unit;
 	if (probe)
 		measure(host, folder);
 }

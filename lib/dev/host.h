@@ -8,6 +8,7 @@ struct im_host {
 	char fs[16];		/* of the journal's folder: "ext4", "xfs", "btrfs", "tmpfs", "" for others */
 	uint32_t share_unit;	/* of the image, bytes */
 	bool can_share;		/* image and journal lie where files can share blocks */
+	uint32_t shift_unit;	/* of the image, bytes; 0: blocks cannot be inserted into it or taken out */
 	bool is_probed;		/* the two below are measured */
 	uint64_t flush_ns;	/* to make a batch durable, and then a record of it */
 	uint64_t write_rate;	/* bytes a second */

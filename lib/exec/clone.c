@@ -28,10 +28,10 @@ int im_clone_sample(const struct im_map *map, uint32_t sector_size, struct im_de
 	*crc = 0;
 	for (size_t i = 0; i < map->segs.n; i++) {
 		const struct im_segment *s = &map->segs.v[i];
-		uint64_t start = base == IM_BASE_OLD ? s->from : s->start, end = start + s->len, n;
+		uint64_t start = base == IM_BASE_OLD ? s->from : s->start, end = start + s->len, first = im_min(s->from, s->start), n;
 
-		/* sector 0 is looked at apart */
-		start = im_max(start, sector_size);
+		/* sector 0, of either image, is looked at apart; so both have the same sample */
+		start += first < sector_size ? sector_size - first : 0;
 		if (s->kind != IM_FROM || end <= start)
 			continue;
 		n = im_min(SAMPLE, end - start);

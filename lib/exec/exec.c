@@ -1,5 +1,6 @@
 /* exec.c - the phases of a run; the invariants and the order are in exec.h. */
 #include "exec/clone.h"
+#include "exec/shift.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -20,6 +21,15 @@ static int set_base(struct im_exec *x, struct im_phase_record *rec, enum im_base
 	return im_clone_crc(x, base, &rec->base_crc, err);
 }
 
+/* The run will move blocks of the host; what it must leave as it is now: both ends of what moves. */
+static int set_shift(struct im_exec *x, struct im_phase_record *rec, enum im_direction dir, struct im_error *err)
+{
+	rec->base = IM_BASE_SHIFT;
+	if (dir == IM_BACKWARD)
+		rec->batch = x->journal.prog.steps.list.n;
+	return im_check_sample(x, dir == IM_FORWARD ? IM_BACKWARD : IM_FORWARD, &rec->base_crc, err);
+}
+
 int im_exec_prepare(struct im_exec *x, struct im_dev *image, struct im_dev *journal, const struct im_map *map,
 		    const struct im_exec_params *params, const char *image_name, struct im_error *err)
 {
@@ -33,9 +43,11 @@ int im_exec_prepare(struct im_exec *x, struct im_dev *image, struct im_dev *jour
 	if (im_map_check(map, err) < 0 ||
 	    im_journal_create(&x->journal, journal, image, map, params, image_name, err) < 0)
 		return -1;
-	if (x->clone)
+	if (x->clone || params->shift_unit)
 		from = x->journal.prog.n_batches;
 	if ((x->clone && set_base(x, &rec, IM_BASE_OLD, err) < 0) ||
+	    (!x->clone && params->shift_unit &&
+	     (set_shift(x, &rec, IM_FORWARD, err) < 0 || im_shift_announce(x, &rec, err) < 0)) ||
 	    im_batches_announce(x, IM_FORWARD, 0, from, 0, err) < 0 || record(x, rec, IM_PREPARED, err) < 0) {
 		im_exec_close(x);
 		return -1;
@@ -108,8 +120,41 @@ static int reserve_size(struct im_exec *x, uint64_t size, struct im_error *err)
 	return -1;
 }
 
-/* Take the run that the log ends in through its remaining phases. `from` and seq as im_settle gave them;
- * they matter only up to GROWN. */
+/* Room for what the image grows by. Where blocks are moved there is nothing to grow beforehand. */
+static int make_room(struct im_exec *x, const struct im_phase_record *rec, struct im_error *err)
+{
+	return rec->base == IM_BASE_SHIFT ? 0 : reserve_size(x, im_max(x->journal.map.old_size, x->journal.map.new_size), err);
+}
+
+/* The image has the size that its batches, or its next step, want. */
+static int grow(struct im_exec *x, struct im_phase_record *rec, struct im_error *err)
+{
+	const struct im_map *map = &x->journal.map;
+
+	if (rec->base != IM_BASE_SHIFT)
+		return set_size(x, im_max(map->old_size, map->new_size), err);
+	if (set_size(x, im_steps_size(&x->journal.prog.steps, map, rec->batch), err) < 0)
+		return -1;
+	return im_shift_announce(x, rec, err);
+}
+
+/* All the work of a run between GROWN and FLUSHED. */
+static int work(struct im_exec *x, struct im_phase_record *rec, uint64_t from, uint64_t seq, struct im_error *err)
+{
+	switch (rec->base) {
+	case IM_BASE_NONE:
+		return im_batches_run(x, rec, from, seq, err);
+	case IM_BASE_OLD:
+	case IM_BASE_NEW:
+		return im_clone_run(x, rec, err);
+	case IM_BASE_SHIFT:
+		return im_shift_run(x, rec, from, err);
+	}
+	return im_error_set(err, IM_EFORMAT, "the journal is damaged: an unknown kind of run");
+}
+
+/* Take the run that the log ends in through its remaining phases. `from` and seq as im_settle gave them, from being
+ * steps where blocks are moved; they matter only up to GROWN. */
 static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error *err)
 {
 	struct im_phase_record rec = *im_journal_last(&x->journal);
@@ -121,19 +166,20 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 	switch (rec.phase) {
 	case IM_PREPARED:
 		/* before the fence: where there is no room, nothing has been written yet */
-		if (reserve_size(x, im_max(map->old_size, map->new_size), err) < 0)
+		if (make_room(x, &rec, err) < 0)
 			return -1;
 		x->state = rec.dir == IM_FORWARD ? IM_STATE_REPAIRING : IM_STATE_UNDOING;
 		if (put_fence(x, rec.run, err) < 0 || record(x, rec, IM_FENCED, err) < 0)
 			return -1;
 		/* fall through */
 	case IM_FENCED:
-		if (set_size(x, im_max(map->old_size, map->new_size), err) < 0 || record(x, rec, IM_GROWN, err) < 0)
+		if (grow(x, &rec, err) < 0 || record(x, rec, IM_GROWN, err) < 0)
 			return -1;
+		rec.phase = IM_GROWN;
 		/* fall through */
 	case IM_GROWN:
-		if ((rec.base ? im_clone_run(x, &rec, err) : im_batches_run(x, &rec, from, seq, err)) < 0 ||
-		    im_check_sample(x, rec.dir, &rec.sample, err) < 0 || record(x, rec, IM_FLUSHED, err) < 0)
+		if (work(x, &rec, from, seq, err) < 0 || im_check_sample(x, rec.dir, &rec.sample, err) < 0 ||
+		    record(x, rec, IM_FLUSHED, err) < 0)
 			return -1;
 		/* fall through */
 	case IM_FLUSHED:
@@ -163,10 +209,12 @@ static int settle(struct im_exec *x, bool turns, bool allow_changed, uint64_t *f
 	const struct im_phase_record *rec = im_journal_last(&x->journal);
 
 	*seq = 0;
-	*from = rec->dir == IM_FORWARD ? x->journal.prog.n_batches : 0;
+	*from = rec->base == IM_BASE_SHIFT ? rec->batch : rec->dir == IM_FORWARD ? x->journal.prog.n_batches : 0;
 	if (rec->phase > IM_GROWN)
 		return im_check_content(x, rec->dir, err) < 0 && !(allow_changed && err->code == IM_ECHANGED) ? -1 : 0;
-	if (rec->base)
+	if (rec->base == IM_BASE_SHIFT)
+		return im_shift_settle(x, rec, from, err);
+	if (im_by_clone(rec))
 		return im_clone_check(x, rec, err);
 	return im_settle(x, rec, turns, from, seq, err);
 }
@@ -199,7 +247,19 @@ int im_exec_resume(struct im_exec *x, struct im_error *err)
 	return resume(x, false, err);
 }
 
-/* Record that a run back to the old image begins: batches before `batch` are done and durable. Its first
+/* A repair is taken back as it was made, where that can be; else in batches. */
+static int choose_backward(struct im_exec *x, struct im_phase_record *rec, struct im_error *err)
+{
+	bool shifts = false;
+
+	if (x->clone)
+		return set_base(x, rec, IM_BASE_NEW, err);
+	if (im_shift_possible(x, &shifts, err) < 0)
+		return -1;
+	return shifts ? set_shift(x, rec, IM_BACKWARD, err) : 0;
+}
+
+/* Record that a run back to the old image begins: batches, or steps, before `batch` are done and durable. Its first
  * slot must not overwrite the newest one of the run before it, which counts until PREPARED is durable. */
 static int start_backward(struct im_exec *x, uint64_t batch, bool was_fenced, uint64_t *seq, struct im_error *err)
 {
@@ -216,12 +276,12 @@ static int start_backward(struct im_exec *x, uint64_t batch, bool was_fenced, ui
 	if (was_fenced) {
 		rec.base = last->base;
 		rec.base_crc = last->base_crc;
-	} else if (x->clone && set_base(x, &rec, IM_BASE_NEW, err) < 0) {
+	} else if (choose_backward(x, &rec, err) < 0) {
 		return -1;
 	}
-	if (rec.base)
-		batch = 0;
-	if (im_batches_announce(x, IM_BACKWARD, rec.run, batch, *seq, err) < 0)
+	if (rec.base == IM_BASE_SHIFT && im_shift_announce(x, &rec, err) < 0)
+		return -1;
+	if (im_batches_announce(x, IM_BACKWARD, rec.run, rec.base ? 0 : batch, *seq, err) < 0)
 		return -1;
 	return record(x, rec, IM_PREPARED, err);
 }
@@ -244,8 +304,10 @@ static int forget(struct im_exec *x, struct im_error *err)
 
 	if (size <= old || !x->journal.log.n)
 		return 0;
+	if (im_journal_last(&x->journal)->base == IM_BASE_SHIFT)
+		return im_error_set(err, IM_ECHANGED, "the image is longer than it was; its size is left as it is");
 	/* proves that not even the first batch was begun: this is no older copy of the journal of a complete repair */
-	if (im_journal_last(&x->journal)->base && im_clone_compare(x, err) < 0)
+	if (im_by_clone(im_journal_last(&x->journal)) && im_clone_compare(x, err) < 0)
 		return -1;
 	if (!im_journal_last(&x->journal)->base && settle(x, true, false, &from, &seq, err) < 0)
 		return -1;
@@ -286,7 +348,7 @@ int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 			return -1;
 		break;
 	case IM_STATE_REPAIRING:
-		if (im_journal_last(&x->journal)->base && im_journal_last(&x->journal)->phase >= IM_FLUSHED)
+		if (im_by_clone(im_journal_last(&x->journal)) && im_journal_last(&x->journal)->phase >= IM_FLUSHED)
 			return complete_and_undo(x, allow_changed, err);
 		if (settle(x, true, allow_changed, &from, &seq, err) < 0)
 			return -1;
@@ -295,5 +357,5 @@ int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 	if (start_backward(x, from, x->state == IM_STATE_REPAIRING, &seq, err) < 0)
 		return -1;
 	x->state = IM_STATE_UNDOING;
-	return go_on(x, from, seq, err);
+	return go_on(x, im_journal_last(&x->journal)->batch, seq, err);
 }

@@ -54,8 +54,9 @@ struct im_exec {
 	enum im_exec_state state;
 };
 
-/* Two kinds of runs: in batches, as above; or from a clone of the image (clone.h), where GROWN to FLUSHED is one step
- * that may be done any number of times. A run says in its PREPARED record which it is. */
+/* Three kinds of runs: in batches, as above; from a clone of the image (clone.h), where GROWN to FLUSHED is one step
+ * that may be done any number of times; or by moving blocks of the host (shift.h), with a GROWN record before each
+ * step. A run says in its PREPARED record which it is. */
 
 /* Write a journal for the map and record PREPARED. Nothing is written to the image. The caller must
  * make the journal's directory entry durable before im_exec_resume. With params->clone, which the caller has made

@@ -18,9 +18,9 @@
 
 static const char magic[16] = "imgmend journal\n";
 
-/* 2: the plan may hold FILL segments, and there may be a manifest; 3: a run may go by a clone, and batches are smaller.
- * Older ones cut their batches in another way. */
-#define VERSION 3
+/* 2: the plan may hold FILL segments, and there may be a manifest; 3: a run may go by a clone, and batches are smaller;
+ * 4: a run may move blocks of the host. Older ones cut their batches in another way. */
+#define VERSION 4
 #define SECTION_MAX (8u << 20)		/* of PLAN and INDEX: held in memory */
 
 struct section {
@@ -45,7 +45,8 @@ struct head {
 	le64 total;			/* 192: least size of the file */
 	le64 created;			/* 200 */
 	struct section manifest;	/* 208: of length 0 where there is none */
-	uint8_t zero[792];		/* 232 */
+	le32 shift_unit;		/* 232 */
+	uint8_t zero[788];		/* 236 */
 	char image[1024];		/* 1024 */
 	uint8_t zero2[2044];		/* 2048 */
 	le32 crc;			/* 4092: of the 4092 bytes before it */
@@ -165,6 +166,7 @@ static int put_head(struct im_journal *j, uint64_t at, struct head *h, struct im
 	h->log_off = im_to_le64(j->log_off);
 	h->buffer = im_to_le64(j->prog.params.buffer);
 	h->direct_min = im_to_le64(j->prog.params.direct_min);
+	h->shift_unit = im_to_le32(j->prog.params.shift_unit);
 	h->total = im_to_le64(total);
 	h->created = im_to_le64(j->created);
 	memcpy(h->image, j->image, sizeof(j->image));
@@ -285,13 +287,15 @@ static int get_map(struct im_journal *j, const struct head *h, struct im_error *
 {
 	struct im_exec_params params = {
 		.buffer = im_le64(h->buffer), .direct_min = im_le64(h->direct_min), .manifest = im_le64(h->manifest.len) != 0,
+		.shift_unit = im_le32(h->shift_unit),
 	};
 	uint32_t ss = im_le32(h->sector_size);
 	uint8_t *p;
 	size_t len;
 	int rc;
 
-	if ((ss != 512 && ss != 4096) || params.buffer < 512 || params.buffer > 64 << 20)
+	if ((ss != 512 && ss != 4096) || params.buffer < 512 || params.buffer > 64 << 20 ||
+	    (params.shift_unit & (params.shift_unit - 1)) || (params.shift_unit && params.shift_unit < ss))
 		return broken(err, "its parameters");
 	if (get_section(j->dev, &h->plan, &p, &len, "the plan", err) < 0)
 		return -1;

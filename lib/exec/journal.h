@@ -38,19 +38,26 @@ enum im_phase {
 
 enum im_direction { IM_FORWARD, IM_BACKWARD };
 
-/* Which image the clone holds that a run goes by. */
-enum im_base { IM_BASE_NONE, IM_BASE_OLD, IM_BASE_NEW };
+/* How a run goes: in batches; by a clone that holds the old or the new image; or by moving blocks of the host. */
+enum im_base { IM_BASE_NONE, IM_BASE_OLD, IM_BASE_NEW, IM_BASE_SHIFT };
 
 struct im_phase_record {
 	enum im_phase phase;
 	enum im_direction dir;
 	uint64_t run;		/* sequence number of this run's PREPARED record */
-	uint64_t batch;		/* backward runs: batches before this one were done when the run began */
+	uint64_t batch;		/* backward runs: batches before this one were done when the run began; by moving blocks: steps
+				 * that are done */
 	bool was_fenced;	/* the run began on an image that a run before it had fenced */
-	enum im_base base;	/* NONE: the run goes in batches */
-	uint32_t base_crc;	/* im_clone_sample of the clone */
+	enum im_base base;
+	uint32_t base_crc;	/* im_clone_sample of the clone, or of the image when the run began */
+	uint64_t closed;	/* by moving blocks, GROWN: what the step that follows is known by (shift.h) */
 	uint32_t sample;	/* FLUSHED and later: CRC-32C of both ends of what was moved (im_check_sample) */
 };
+
+static inline bool im_by_clone(const struct im_phase_record *rec)
+{
+	return rec->base == IM_BASE_OLD || rec->base == IM_BASE_NEW;
+}
 
 /* What is known before a batch is written in place. */
 struct im_slot {

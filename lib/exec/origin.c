@@ -1,4 +1,4 @@
-/* origin.c - where each byte of the old image is in the new one. */
+/* origin.c - where each byte of the old image is in the new one, and which ones the journal must keep. */
 #include <stdlib.h>
 
 #include "base/bytes.h"
@@ -116,6 +116,53 @@ int im_program_origins(struct im_program *prog, const struct im_map *map, struct
 out:
 	im_vec_free(&all);
 	return rc;
+}
+
+static int by_kept(const void *a, const void *b)
+{
+	const struct im_kept *x = a, *y = b;
+
+	return (x->old > y->old) - (x->old < y->old);
+}
+
+static int keep(struct im_program *prog, uint64_t old, uint64_t len, struct im_error *err)
+{
+	struct im_kept *k = im_vec_push(&prog->kept, err);
+
+	if (!k)
+		return -1;
+	*k = (struct im_kept){ old, len };
+	return 0;
+}
+
+/* Sort, and make one of what overlaps or touches. */
+static void merge_kept(struct im_program *prog)
+{
+	struct im_kept *v = prog->kept.v;
+	size_t n = 0;
+
+	if (prog->kept.n)
+		qsort(v, prog->kept.n, sizeof(*v), by_kept);
+	for (size_t i = 0; i < prog->kept.n; i++) {
+		if (n && v[i].old <= v[n - 1].old + v[n - 1].len)
+			v[n - 1].len = im_max(v[n - 1].len, v[i].old + v[i].len - v[n - 1].old);
+		else
+			v[n++] = v[i];
+	}
+	prog->kept.n = n;
+}
+
+int im_program_kept(struct im_program *prog, struct im_error *err)
+{
+	for (size_t i = 0; i < prog->origins.n; i++)
+		if (!prog->origins.v[i].is_carried &&
+		    keep(prog, prog->origins.v[i].old, prog->origins.v[i].len, err) < 0)
+			return -1;
+	for (size_t i = 0; i < prog->steps.edges.n; i++)
+		if (keep(prog, prog->steps.edges.v[i].old, prog->steps.edges.v[i].len, err) < 0)
+			return -1;
+	merge_kept(prog);
+	return 0;
 }
 
 const struct im_origin *im_program_origin(const struct im_program *prog, uint64_t off)

@@ -162,6 +162,15 @@ static int cut(struct im_program *prog, struct im_error *err)
 	return 0;
 }
 
+static int build_steps(struct im_program *prog, const struct im_map *map, struct im_error *err)
+{
+	int rc = prog->params.shift_unit ? im_steps_build(&prog->steps, map, prog->params.shift_unit, err) : 0;
+
+	if (rc > 0)
+		return im_error_set(err, IM_EFORMAT, "this plan cannot be carried out by moving whole blocks");
+	return rc;
+}
+
 int im_program_build(struct im_program *prog, const struct im_map *map, uint32_t sector_size,
 		     const struct im_exec_params *params, struct im_error *err)
 {
@@ -178,7 +187,7 @@ int im_program_build(struct im_program *prog, const struct im_map *map, uint32_t
 		return im_error_set(err, IM_EREFUSED, "the image is smaller than one sector of %u bytes", sector_size);
 	if (collect_copies(prog, map, &aside, err) == 0 && im_program_order(prog, err) == 0 &&
 	    collect_rest(prog, map, &aside, err) == 0 && im_program_origins(prog, map, err) == 0 &&
-	    cut(prog, err) == 0)
+	    cut(prog, err) == 0 && build_steps(prog, map, err) == 0 && im_program_kept(prog, err) == 0)
 		rc = 0;
 	im_vec_free(&aside.ops);
 	if (rc < 0)
@@ -191,6 +200,8 @@ void im_program_free(struct im_program *prog)
 	im_vec_free(&prog->ops);
 	im_vec_free(&prog->stretches);
 	im_vec_free(&prog->origins);
+	im_vec_free(&prog->kept);
+	im_steps_free(&prog->steps);
 }
 
 static const struct im_stretch *stretch_of(const struct im_program *prog, uint64_t batch)

@@ -23,11 +23,13 @@
 
 #include "base/error.h"
 #include "base/vec.h"
+#include "exec/steps.h"
 #include "map/map.h"
 
 struct im_exec_params {
 	uint64_t buffer;	/* most bytes of a batch; also the size of a journal buffer */
 	uint64_t direct_min;	/* shifts of at least this many bytes need no data journal */
+	uint32_t shift_unit;	/* not 0: the repair moves blocks of the host by this unit (shift.h), bytes */
 	bool manifest;		/* hash the image and what changes before the first write */
 	/* not kept in the journal */
 	struct im_dev *clone;	/* of the image, durable: the repair goes by that (clone.h) */
@@ -70,6 +72,11 @@ struct im_origin {
 	uint64_t at;		/* where carried to */
 };
 
+/* Old bytes that the journal keeps. */
+struct im_kept {
+	uint64_t old, len;
+};
+
 struct im_program {
 	uint64_t old_size, new_size;
 	uint32_t sector_size;
@@ -80,6 +87,8 @@ struct im_program {
 	IM_VEC(struct im_op) ops;
 	IM_VEC(struct im_stretch) stretches;
 	IM_VEC(struct im_origin) origins;	/* sorted; covers [0, old_size) */
+	struct im_steps steps;			/* with params.shift_unit */
+	IM_VEC(struct im_kept) kept;		/* sorted: what is not carried, by batches or by steps */
 };
 
 /* The map is borrowed and must outlive the program. */
@@ -101,8 +110,10 @@ size_t im_program_batch(const struct im_program *prog, uint64_t i, struct im_op 
 const struct im_origin *im_program_origin(const struct im_program *prog, uint64_t off);
 
 /* Floor-internal: order.c sorts the copies of prog->ops, turning pieces of cycles into IM_OP_OLD;
- * origin.c fills prog->origins. */
+ * origin.c fills prog->origins and prog->kept. */
 int im_program_order(struct im_program *prog, struct im_error *err);
 int im_program_origins(struct im_program *prog, const struct im_map *map, struct im_error *err);
+/* Fills prog->kept, from the origins and the edges of the steps. */
+int im_program_kept(struct im_program *prog, struct im_error *err);
 
 #endif

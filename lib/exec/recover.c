@@ -94,6 +94,16 @@ static int judge_sector0(struct im_exec *x, const struct im_phase_record *rec, c
 	return im_error_set(err, IM_EFORMAT, "the journal is damaged: unknown phase");
 }
 
+/* Where blocks are moved the image has the size of the steps that are done; im_shift_settle looks closer. */
+static bool fits_steps(const struct im_exec *x, const struct im_phase_record *rec)
+{
+	const struct im_map *map = &x->journal.map;
+	uint64_t before = rec->dir == IM_FORWARD ? map->old_size : map->new_size;
+
+	return rec->was_fenced || rec->phase == IM_GROWN || x->image->size == before ||
+	       x->image->size == im_steps_size(&x->journal.prog.steps, map, rec->batch);
+}
+
 static int check_size(const struct im_exec *x, const struct im_phase_record *rec, struct im_error *err)
 {
 	uint64_t a = x->journal.map.old_size, b = x->journal.map.new_size, size = x->image->size;
@@ -101,7 +111,9 @@ static int check_size(const struct im_exec *x, const struct im_phase_record *rec
 
 	if (x->image->sector_size != x->journal.prog.sector_size)
 		return not_ours(err, "its sector size is another one");
-	if (rec->phase >= IM_GROWN && rec->phase < IM_UNFENCING)
+	if (rec->base == IM_BASE_SHIFT && rec->phase <= IM_GROWN)
+		between = fits_steps(x, rec);
+	else if (rec->phase >= IM_GROWN && rec->phase < IM_UNFENCING)
 		between = size == im_max(a, b);
 	if (rec->phase >= IM_UNFENCING)
 		between = between && size >= (rec->dir == IM_FORWARD ? b : a);

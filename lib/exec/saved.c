@@ -71,12 +71,8 @@ int im_saved_write(struct im_journal *j, struct im_dev *image, uint64_t *at, uin
 
 	if (!buf)
 		return im_error_nomem(err);
-	for (size_t i = 0; i < j->prog.origins.n && rc == 0; i++) {
-		const struct im_origin *o = &j->prog.origins.v[i];
-
-		if (!o->is_carried)
-			rc = save_range(j, image, o->old, o->len, buf, at, crc, err);
-	}
+	for (size_t i = 0; i < j->prog.kept.n && rc == 0; i++)
+		rc = save_range(j, image, j->prog.kept.v[i].old, j->prog.kept.v[i].len, buf, at, crc, err);
 	free(buf);
 	return rc;
 }
@@ -102,11 +98,10 @@ static bool covers(const struct im_journal *j)
 {
 	size_t s = 0;
 
-	for (size_t i = 0; i < j->prog.origins.n; i++) {
-		const struct im_origin *o = &j->prog.origins.v[i];
-		uint64_t at = o->old, end = o->old + o->len;
+	for (size_t i = 0; i < j->prog.kept.n; i++) {
+		uint64_t at = j->prog.kept.v[i].old, end = at + j->prog.kept.v[i].len;
 
-		while (!o->is_carried && at < end) {
+		while (at < end) {
 			while (s < j->saved.n && j->saved.v[s].old + j->saved.v[s].len <= at)
 				s++;
 			if (s == j->saved.n || j->saved.v[s].old > at)
@@ -178,14 +173,14 @@ uint64_t im_saved_estimate(const struct im_program *prog, struct im_dev *image)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < prog->origins.n; i++) {
-		const struct im_origin *o = &prog->origins.v[i];
+	for (size_t i = 0; i < prog->kept.n; i++) {
+		uint64_t end = prog->kept.v[i].old + prog->kept.v[i].len;
 
-		for (uint64_t off = o->old; !o->is_carried && off < o->old + o->len;) {
+		for (uint64_t off = prog->kept.v[i].old; off < end;) {
 			struct im_extent ext;
 
-			if (im_dev_extent(image, off, o->old + o->len - off, &ext, NULL) < 0)
-				return sum + (o->old + o->len - off);
+			if (im_dev_extent(image, off, end - off, &ext, NULL) < 0)
+				return sum + (end - off);
 			if (!ext.is_zero)
 				sum += ext.len;
 			off += ext.len;

@@ -18,7 +18,8 @@ struct phase_block {
 	le32 was_fenced;	/* 56 */
 	le32 sample;		/* 60 */
 	le32 base, base_crc;	/* 64, 68 */
-	le32 crc;		/* 72: of the 72 bytes before it */
+	le64 closed;		/* 72 */
+	le32 crc;		/* 80: of the 80 bytes before it */
 };
 
 struct slot_block {
@@ -34,7 +35,7 @@ struct slot_block {
 	le32 crc;		/* 100: of the 100 bytes before it */
 };
 
-_Static_assert(sizeof(struct phase_block) == 76, "phase record layout");
+_Static_assert(sizeof(struct phase_block) == 84, "phase record layout");
 _Static_assert(sizeof(struct slot_block) == 104, "slot record layout");
 
 static const char phase_magic[8] = "IMPHASE\n", slot_magic[8] = "IMSLOT\n";
@@ -59,6 +60,7 @@ int im_journal_phase(struct im_journal *j, const struct im_phase_record *rec, st
 	b->sample = im_to_le32(rec->sample);
 	b->base = im_to_le32(rec->base);
 	b->base_crc = im_to_le32(rec->base_crc);
+	b->closed = im_to_le64(rec->closed);
 	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
 	if (off + IM_JOURNAL_BLOCK > j->dev->size && im_dev_resize(j->dev, off + IM_JOURNAL_BLOCK, err) < 0)
 		return -1;
@@ -84,14 +86,23 @@ static bool decode_phase(const struct im_journal *j, uint64_t seq, struct im_pha
 
 	if (memcmp(b->magic, phase_magic, sizeof(phase_magic)) != 0 || memcmp(b->uuid, j->uuid, 16) != 0 ||
 	    im_crc32c(0, b, sizeof(*b) - 4) != im_le32(b->crc) || im_le64(b->seq) != seq ||
-	    phase < IM_PREPARED || phase > IM_SHRUNK || dir > IM_BACKWARD || base > IM_BASE_NEW)
+	    phase < IM_PREPARED || phase > IM_SHRUNK || dir > IM_BACKWARD || base > IM_BASE_SHIFT)
 		return false;
 	*rec = (struct im_phase_record){
 		.phase = (enum im_phase)phase, .dir = (enum im_direction)dir, .run = im_le64(b->run),
 		.batch = im_le64(b->batch), .was_fenced = im_le32(b->was_fenced) != 0,
 		.sample = im_le32(b->sample), .base = (enum im_base)base, .base_crc = im_le32(b->base_crc),
+		.closed = im_le64(b->closed),
 	};
 	return true;
+}
+
+/* In a run that moves blocks there is one record before each step, and one behind the last. */
+static bool may_be_step(const struct im_phase_record *last, const struct im_phase_record *rec)
+{
+	uint64_t next = last->dir == IM_FORWARD ? last->batch + 1 : last->batch - 1;
+
+	return rec->phase == IM_GROWN && last->phase == IM_GROWN && (rec->batch == last->batch || rec->batch == next);
 }
 
 /* May rec follow the log as it is? A run begins with PREPARED and goes through its phases in order;
@@ -99,16 +110,18 @@ static bool decode_phase(const struct im_journal *j, uint64_t seq, struct im_pha
 static bool may_follow(const struct im_journal *j, const struct im_phase_record *rec)
 {
 	const struct im_phase_record *last = im_journal_last(j);
+	bool shifts = rec->base == IM_BASE_SHIFT;
 
-	if (rec->batch > j->prog.n_batches)
+	if (rec->batch > (shifts ? j->prog.steps.list.n : j->prog.n_batches) || (shifts && !j->prog.params.shift_unit))
 		return false;
 	if (!last)
 		return rec->phase == IM_PREPARED && rec->dir == IM_FORWARD && rec->run == 0;
 	if (rec->phase == IM_PREPARED)
 		return rec->dir == IM_BACKWARD && rec->run == j->log.n;
-	return rec->run == last->run && rec->dir == last->dir && rec->phase == last->phase + 1 &&
-	       rec->batch == last->batch && rec->was_fenced == last->was_fenced && rec->base == last->base &&
-	       rec->base_crc == last->base_crc;
+	if (rec->run != last->run || rec->dir != last->dir || rec->was_fenced != last->was_fenced ||
+	    rec->base != last->base || rec->base_crc != last->base_crc)
+		return false;
+	return (rec->phase == last->phase + 1 && rec->batch == last->batch) || (shifts && may_be_step(last, rec));
 }
 
 int im_log_load(struct im_journal *j, struct im_error *err)

@@ -14,6 +14,7 @@ shift 2
 if [ $# = 0 ]; then
 	set -- direct journalled ntfs inside
 	[ "$FS" = ext4 ] || set -- "$@" writeonce reflink
+	[ "$FS" = btrfs ] || set -- "$@" insert
 fi
 . "$HERE/powercut-lib.sh"
 

@@ -20,6 +20,7 @@ shift 2
 if [ $# = 0 ]; then
 	set -- direct journalled ntfs inside batches
 	[ "$FS" = ext4 ] || set -- "$@" writeonce reflink
+	[ "$FS" = btrfs ] || set -- "$@" insert
 fi
 . "$HERE/powercut-lib.sh"
 
@@ -44,7 +45,28 @@ cut_repairs() {
 		random_cut log "$from" "$to"
 		try_disk 1 "$CUT" || report_loss
 	done
+	FROM=$from TO=$to
 	note "$FS, $CASE ($(jq -r .strategy plan.json)): $((to - from)) writes and flushes in the repair"
+}
+
+# size_after CUT: of the image on the disk after it
+size_after() {
+	disk_on log.look "$1" 2>disk.err || fail "the disk after $1 does not mount: $(cat disk.err)"
+	SIZE_AFTER=$(stat -c %s $IMG)
+	disk_off || fail "the disk cannot be taken away"
+}
+
+# The power is cut where the file system is at the step that inserts blocks, which is seen by the image's size.
+cut_steps() {
+	local to=$TO i=$FROM old
+	old=$(stat -c %s old.img)
+	while size_after "log:$i:all:1" && [ "$SIZE_AFTER" = "$old" ]; do
+		i=$((i + 4))
+		[ $i -le "$to" ] || fail "the image was never longer than it is"
+	done
+	for i in $(seq $((i - 4)) $((i + 6))); do
+		try_disk 0 "log:$i:all:1" || report_loss
+	done
 }
 
 # The test of the test: a repair whose flushes do nothing must be caught. btrfs, and ext4 with journalled data, are no
@@ -72,6 +94,7 @@ power_setup
 for CASE; do
 	make_case
 	cut_repairs
+	[ $CASE != insert ] || cut_steps
 	[ "$FS" = btrfs ] || [ "$CASE" != journalled ] || cut_blind_repairs
 done
 power_summary

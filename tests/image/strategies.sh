@@ -11,13 +11,19 @@ find_helpers
 [ "$(id -u)" = 0 ] || skip "loop devices need root"
 losetup -f >/dev/null 2>&1 || skip "loop devices are not to be had here"
 I=mnt/disk.img
+SECOND=
 J=$I.imgmend-journal
 
-# make_image LBA: 24 MiB of data with a hole of 8 MiB in the middle
+# make_image LBA: 24 MiB of data with a hole of 8 MiB in the middle; with a second partition (SECOND) 4 MiB behind the first
 make_image() {
 	rm -f mnt/disk.img* mnt/link old.img
 	truncate -s $((($1 + 65536) * 512)) old.img
-	mkmbr -c -i 57a7e619 old.img "83:$1:65536"
+	if [ -z "$SECOND" ]; then
+		mkmbr -c -i 57a7e619 old.img "83:$1:65536"
+	else
+		mkmbr -c -i 57a7e619 old.img "83:$1:65536" "83:75776:16384"
+		head -c $((8 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$((75776 * 512)) conv=notrunc iflag=fullblock status=none
+	fi
 	head -c $((12 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$(($1 * 512)) conv=notrunc iflag=fullblock status=none
 	head -c $((12 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$(($1 * 512 + 20 * MIB)) conv=notrunc iflag=fullblock status=none
 	cp --sparse=always old.img $I
@@ -144,6 +150,53 @@ refused_undo() {
 	run 0 undo --yes --allow=changed $I
 }
 
+# in_the_middle CALL: killed behind the first change of the file's extents, of which CALL says whether it is the last one
+in_the_middle() {
+	for verb in resume undo; do
+		make_image 8
+		(strace -f -qq -o /dev/null -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when="$1" "$IMGMEND" fix --yes \
+			--strategy insert-range $I >out 2>err </dev/null; exit $?) 2>killed && fail "fix was not killed"
+		check_eq "the state of an interrupted move of blocks" repairing "$("$IMGMEND" status --json $I | jq -r .state)"
+		cp $I copy.img
+		cp $J copy.img.imgmend-journal
+		run 4 $verb --yes copy.img
+		says "$verb of a copy" "its blocks lie elsewhere"
+		cmp $I copy.img || fail "$verb of a copy was refused, but wrote to it"
+		rm copy.img*
+		if [ $verb = resume ]; then
+			run 1 resume --yes $I
+			checkplan old.img $I plan.json || fail "resume of a move of blocks: not what the plan says"
+		fi
+		run 0 undo --yes $I
+		cmp old.img $I || fail "a move of blocks, taken back after $verb: not byte-equal to the old image"
+		nothing_left "after $verb of a move of blocks"
+	done
+}
+
+# elsewhere: what was repaired by moving blocks can be taken back on any file system
+elsewhere() {
+	make_image 8
+	run 1 fix --yes --strategy insert-range $I
+	mkdir -p /dev/shm/imgmend.$$
+	mv $I $J /dev/shm/imgmend.$$
+	run 0 undo --yes /dev/shm/imgmend.$$/disk.img
+	mv /dev/shm/imgmend.$$/disk.img $I
+	rmdir /dev/shm/imgmend.$$ || fail "undo elsewhere left something behind"
+	cmp old.img $I || fail "undo on another file system: not byte-equal to the old image"
+}
+
+# moves_blocks FS: by insertion alone, and with a second partition that stays where it is
+moves_blocks() {
+	refused 1 insert-range "not a multiple of its 4096 bytes"
+	for SECOND in "" yes; do
+		cycle $1 8 insert-range insert-range
+		in_the_middle 1
+	done
+	in_the_middle 2
+	SECOND=
+	elsewhere
+}
+
 # others_files WAY STATUS: a file that has the name of a clone, but is none, stays
 others_files() {
 	make_image 8
@@ -173,7 +226,8 @@ for fs in ext4 xfs btrfs; do
 	if [ $fs = ext4 ]; then
 		refused 1 write-once "files of one xfs or btrfs"
 		refused 8 reflink "files of one xfs or btrfs"
-		cycle $fs 8 auto direct
+		moves_blocks ext4
+		cycle $fs 8 auto insert-range
 	else
 		refused 1 reflink "not a multiple of its 4096 bytes"
 		cycle $fs 1 write-once write-once
@@ -187,6 +241,11 @@ for fs in ext4 xfs btrfs; do
 		without_need
 		refused_undo
 		others_files reflink 8
+		if [ $fs = xfs ]; then
+			moves_blocks xfs
+		else
+			refused 8 insert-range "a file of ext4 or xfs"
+		fi
 	fi
 	umount mnt
 	MOUNTS=()

@@ -7,15 +7,21 @@
 #include "base/bytes.h"
 #include "base/vec.h"
 
+enum kind { WRITE, RESIZE, INSERT, COLLAPSE };
+
 struct pending {
-	bool is_resize;
-	uint64_t off, len;	/* resize: off is the new size */
+	enum kind kind;
+	uint64_t off, len;	/* RESIZE: off is the new size */
 	uint8_t *data;
 };
 
+/* The host's block of each BLOCK bytes, 0 for a hole. */
+#define BLOCK 512
+
 struct state {
 	uint8_t *bytes;
-	uint64_t size, cap;
+	uint32_t *blocks;
+	uint64_t size, cap;	/* cap is a multiple of BLOCK */
 };
 
 struct crash {
@@ -35,24 +41,84 @@ uint64_t im_random(uint64_t *seed)
 	return z ^ z >> 31;
 }
 
+static uint64_t blocks_of(uint64_t len)
+{
+	return (len + BLOCK - 1) / BLOCK;
+}
+
 static void state_resize(struct state *s, uint64_t size)
 {
+	uint64_t kept = blocks_of(im_min(size, s->size));
+
 	if (size > s->cap) {
-		s->bytes = realloc(s->bytes, size);
-		if (!s->bytes)
+		s->cap = blocks_of(size) * BLOCK;
+		s->bytes = realloc(s->bytes, s->cap);
+		s->blocks = realloc(s->blocks, s->cap / BLOCK * sizeof(*s->blocks));
+		if (!s->bytes || !s->blocks)
 			abort();
-		s->cap = size;
 	}
 	if (size > s->size && s->bytes)
 		memset(s->bytes + s->size, 0, size - s->size);
+	for (uint64_t i = kept; i < blocks_of(s->size) || i < blocks_of(size); i++)
+		s->blocks[i] = 0;
 	s->size = size;
+}
+
+/* Bytes were written: what was a hole there is one no more. */
+static void state_allocate(struct state *s, uint64_t off, uint64_t len)
+{
+	static uint32_t last;
+
+	for (uint64_t i = off / BLOCK; len && i < blocks_of(off + len); i++)
+		if (!s->blocks[i])
+			s->blocks[i] = ++last;
+}
+
+/* Move the blocks of [from, end) to `to`; what they leave is a hole. */
+static void state_move(struct state *s, uint64_t to, uint64_t from, uint64_t end)
+{
+	uint64_t n = blocks_of(end) * BLOCK - from, gap = to > from ? to - from : from - to, len = im_min(gap, n);
+	uint64_t hole = to > from ? from : from + n - len;
+
+	memmove(s->bytes + to, s->bytes + from, n);
+	memmove(s->blocks + to / BLOCK, s->blocks + from / BLOCK, n / BLOCK * sizeof(*s->blocks));
+	memset(s->bytes + hole, 0, len);
+	memset(s->blocks + hole / BLOCK, 0, len / BLOCK * sizeof(*s->blocks));
+}
+
+/* The insertion, as far as everything behind byte x. */
+static void state_insert(struct state *s, uint64_t off, uint64_t len, uint64_t x)
+{
+	uint64_t end = s->size;
+
+	x = im_max(off, x);
+	state_resize(s, end + len);
+	if (x < end)
+		state_move(s, x + len, x, end);
+}
+
+/* The removal: the range is a hole up to punched; what follows has moved up to byte x, all of it at UINT64_MAX. */
+static void state_collapse(struct state *s, uint64_t off, uint64_t len, uint64_t punched, uint64_t x)
+{
+	uint64_t end = x == UINT64_MAX ? s->size : im_min(s->size, im_max(off + len, x));
+
+	for (uint64_t i = off / BLOCK; i < (off + im_min(punched, len)) / BLOCK; i++) {
+		memset(s->bytes + i * BLOCK, 0, BLOCK);
+		s->blocks[i] = 0;
+	}
+	if (punched >= len && end > off + len)
+		state_move(s, off, off + len, end);
+	if (x == UINT64_MAX)
+		state_resize(s, s->size - len);
 }
 
 static void state_copy(struct state *to, const struct state *from)
 {
 	state_resize(to, from->size);
-	if (from->size)
-		memcpy(to->bytes, from->bytes, from->size);
+	if (!from->size)
+		return;
+	memcpy(to->bytes, from->bytes, from->size);
+	memcpy(to->blocks, from->blocks, blocks_of(from->size) * sizeof(*to->blocks));
 }
 
 static void queue_clear(struct crash *c)
@@ -75,10 +141,25 @@ static void survive_write(struct crash *c, const struct pending *p, bool torn)
 				im_random(&c->power->seed) % (n + 1) : 0;
 		if (torn && im_random(&c->power->seed) % 2)
 			skip = n - keep;	/* the end of the sector survives instead of its start */
-		if (keep && off + skip + keep <= c->durable.size)
+		if (keep && off + skip + keep <= c->durable.size) {
 			memcpy(c->durable.bytes + off + skip, p->data + done + skip, keep);
+			state_allocate(&c->durable, off + skip, keep);
+		}
 		done += n;
 	}
+}
+
+/* A move of blocks survives whole, or up to some unit of it. */
+static void survive_shift(struct crash *c, const struct pending *p, bool torn)
+{
+	uint64_t unit = c->dev.shift_unit, x = p->off + im_random(&c->power->seed) % (c->durable.size + 1 - p->off) / unit * unit;
+
+	if (p->kind == INSERT)
+		state_insert(&c->durable, p->off, p->len, torn ? x : p->off);
+	else if (torn && im_random(&c->power->seed) % 3 == 0)
+		state_collapse(&c->durable, p->off, p->len, im_random(&c->power->seed) % p->len / unit * unit, p->off);
+	else
+		state_collapse(&c->durable, p->off, p->len, p->len, torn ? x : UINT64_MAX);
 }
 
 static void power_cut(struct crash *c)
@@ -94,10 +175,12 @@ static void power_cut(struct crash *c)
 
 		if (!keep && !(torn && pw->mode == IM_CUT_PREFIX))
 			continue;
-		if (p->is_resize)
+		if (p->kind == RESIZE)
 			state_resize(&c->durable, p->off);
-		else
+		else if (p->kind == WRITE)
 			survive_write(c, p, torn);
+		else
+			survive_shift(c, p, torn);
 	}
 }
 
@@ -157,8 +240,10 @@ static int crash_write(struct im_dev *dev, uint64_t off, const void *buf, size_t
 	if (fails)
 		p.len = len = c->power->fault == IM_FAULT_HALF ? len / 2 : 0;
 	memcpy(p.data, buf, len);
-	if (!c->power->is_off)
+	if (!c->power->is_off) {
 		memcpy(c->now.bytes + off, buf, len);
+		state_allocate(&c->now, off, len);
+	}
 	if (enqueue(c, p, err) < 0)
 		return -1;
 	return fails ? fault(c, err) : 0;
@@ -186,12 +271,18 @@ static void flush_queue(struct crash *c)
 	for (size_t i = 0; i < c->queue.n; i++) {
 		const struct pending *p = &c->queue.v[i];
 
-		if (p->is_resize)
+		if (p->kind == RESIZE)
 			state_resize(&c->durable, p->off);
+		else if (p->kind == INSERT)
+			state_insert(&c->durable, p->off, p->len, p->off);
+		else if (p->kind == COLLAPSE)
+			state_collapse(&c->durable, p->off, p->len, p->len, UINT64_MAX);
 		else if (p->len && p->off + p->len <= c->durable.size)	/* else an earlier flush lost the growth */
 			memcpy(c->durable.bytes + p->off, p->data, p->len);
 	}
 	queue_clear(c);
+	if (!c->is_stale && c->durable.size == c->now.size && c->now.size)
+		memcpy(c->durable.blocks, c->now.blocks, blocks_of(c->now.size) * sizeof(*c->now.blocks));
 }
 
 /* Only clean pages can be dropped. */
@@ -235,7 +326,57 @@ static int crash_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 		state_resize(&c->now, size);
 		dev->size = size;
 	}
-	return enqueue(c, (struct pending){ .is_resize = true, .off = size }, err);
+	return enqueue(c, (struct pending){ .kind = RESIZE, .off = size }, err);
+}
+
+/* A fault in the middle: it is done up to some block, which is durable and shows. */
+static int half_shift(struct crash *c, const struct pending *p, struct im_error *err)
+{
+	flush_queue(c);
+	survive_shift(c, p, true);
+	state_copy(&c->now, &c->durable);
+	c->dev.size = c->now.size;
+	return fault(c, err);
+}
+
+static int crash_shift(struct im_dev *dev, struct pending p, struct im_error *err)
+{
+	struct crash *c = (struct crash *)dev;
+
+	if (is_fault(c))
+		return c->power->fault == IM_FAULT_HALF ? half_shift(c, &p, err) : fault(c, err);
+	if (!c->power->is_off) {
+		if (p.kind == INSERT)
+			state_insert(&c->now, p.off, p.len, p.off);
+		else
+			state_collapse(&c->now, p.off, p.len, p.len, UINT64_MAX);
+		dev->size = c->now.size;
+	}
+	return enqueue(c, p, err);
+}
+
+static int crash_insert(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
+{
+	return crash_shift(dev, (struct pending){ .kind = INSERT, .off = off, .len = len }, err);
+}
+
+/* As hosts have it: a removal up to the end is a matter of the size. */
+static int crash_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
+{
+	return off + len >= dev->size ? 1 : crash_shift(dev, (struct pending){ .kind = COLLAPSE, .off = off, .len = len }, err);
+}
+
+static int crash_physical(struct im_dev *dev, struct im_physicals *out, struct im_error *err)
+{
+	struct crash *c = (struct crash *)dev;
+
+	if (is_fault(c))
+		return fault(c, err);
+	for (uint64_t i = 0; i < blocks_of(dev->size); i++)
+		if (c->now.blocks[i] && im_physicals_add(out, (struct im_physical){ i * BLOCK, BLOCK,
+							 (uint64_t)c->now.blocks[i] * BLOCK }, err) < 0)
+			return -1;
+	return 0;
 }
 
 static int crash_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err)
@@ -268,13 +409,16 @@ static void crash_close(struct im_dev *dev)
 	queue_clear(c);
 	im_vec_free(&c->queue);
 	free(c->now.bytes);
+	free(c->now.blocks);
 	free(c->durable.bytes);
+	free(c->durable.blocks);
 	free(c);
 }
 
 static const struct im_dev_ops crash_ops = {
 	.read = crash_read, .write = crash_write, .zero = crash_zero, .flush = crash_flush,
-	.resize = crash_resize, .forget = crash_forget, .share = crash_share, .extent = crash_extent, .close = crash_close,
+	.resize = crash_resize, .forget = crash_forget, .share = crash_share,
+	.insert = crash_insert, .collapse = crash_collapse, .physical = crash_physical, .extent = crash_extent, .close = crash_close,
 };
 
 struct im_dev *im_crash_new(struct im_power *power, uint64_t size, uint32_t sector_size)
@@ -313,5 +457,9 @@ void im_crash_settle(struct im_dev *dev)
 	struct crash *c = (struct crash *)dev;
 
 	queue_clear(c);
+	/* zeros that stand there from the start are holes */
+	for (uint64_t off = 0; off < c->now.size; off += BLOCK)
+		if (!im_is_zero(c->now.bytes + off, im_min(BLOCK, c->now.size - off)))
+			state_allocate(&c->now, off, 1);
 	state_copy(&c->durable, &c->now);
 }

@@ -80,6 +80,50 @@ static void shift_map(struct scene *s, uint64_t old_size, uint64_t shift, uint64
 		die("map", &err);
 }
 
+/* A map in which everything keeps its order and moves by whole blocks: pieces with gaps between them, before and after;
+ * the ends of a piece may be anywhere in a block. */
+static void steps_map(struct scene *s, uint64_t old_size, uint64_t *seed)
+{
+	uint64_t unit = s->sector_size, n = old_size / unit, old = unit, new = unit, new_size, cut;
+	struct im_error err;
+	uint8_t data[512];
+
+	new_size = im_random(seed) % 3 == 0 ? old_size : (n / 2 + im_random(seed) % n + 4) * unit;
+	if (im_map_init(&s->map, old_size, new_size, &err) < 0 ||
+	    (im_random(seed) % 2 && im_map_zero(&s->map, unit, new_size - unit, "between", &err) < 0))
+		die("map", &err);
+	for (int k = 1 + (int)(im_random(seed) % 4); k > 0; k--) {
+		uint64_t len = (1 + im_random(seed) % (n / 2)) * unit;
+
+		old += im_random(seed) % 6 * unit;
+		new += im_random(seed) % 6 * unit;
+		cut = im_random(seed) % 3 ? 0 : im_random(seed) % unit;
+		if (old + cut >= old_size || new + cut >= new_size)
+			break;
+		len = im_min(len, im_min(old_size - old, new_size - new)) - cut;
+		if (im_map_from(&s->map, new + cut, len, old + cut, "copy", &err) < 0)
+			die("map", &err);
+		old = (old + cut + len + unit - 1) / unit * unit;
+		new = (new + cut + len + unit - 1) / unit * unit;
+	}
+	fill(data, sizeof(data), seed);
+	if (im_map_bytes(&s->map, im_random(seed) % (new_size - 512), data, 512, "literal", &err) < 0)
+		die("map", &err);
+}
+
+/* Can this map be had by moving blocks? */
+static bool has_steps(const struct scene *s)
+{
+	struct im_error err;
+	struct im_steps steps;
+	int rc = im_steps_build(&steps, &s->map, s->sector_size, &err);
+
+	if (rc < 0)
+		die("steps", &err);
+	im_steps_free(&steps);
+	return rc == 0;
+}
+
 static void render_new(struct scene *s)
 {
 	struct im_dev *mem = im_dev_mem(s->map.old_size, s->sector_size, NULL), *view;
@@ -115,8 +159,11 @@ void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 	fill(s->old, size, &seed);
 	if (shift)
 		shift_map(s, size, shift, &seed);
+	else if (!s->by_clone && im_random(&kind) % 3 == 0)
+		steps_map(s, size, &seed);
 	else
 		random_map(s, size, &seed);
+	s->by_steps = !s->by_clone && has_steps(s) && im_random(&kind) % 8;
 	render_new(s);
 }
 
@@ -174,6 +221,7 @@ void scene_start(struct scene *s)
 	s->journal = im_crash_new(&s->power, 0, 512);
 	s->clone = NULL;
 	s->image->share_unit = s->journal->share_unit = s->shares ? 512 : 0;
+	s->image->shift_unit = s->by_steps ? s->sector_size : 0;
 }
 
 /* A clone of the image as it is now, durable. */
@@ -207,6 +255,7 @@ int scene_repair(struct scene *s, struct im_error *err)
 	int rc;
 
 	params.clone = s->by_clone ? make_clone(s) : NULL;
+	params.shift_unit = s->by_steps ? s->sector_size : 0;
 	if (im_exec_prepare(&x, s->image, s->journal, &s->map, &params, "campaign", err) < 0)
 		return -1;
 	rc = im_exec_resume(&x, err);

@@ -13,6 +13,7 @@ struct scene {
 	struct im_power power;
 	bool shares;			/* the devices can share blocks */
 	bool by_clone;			/* runs go by a clone of the image */
+	bool by_steps;			/* … or by moving blocks */
 	struct im_dev *image, *journal, *clone;
 };
 

@@ -453,6 +453,7 @@ START_TEST(file_bypass)
 
 	ck_assert_ptr_nonnull(file);
 	ck_assert_ptr_nonnull(block);
+	memset(block, 0xa5, 2 << 20);
 	ck_assert_int_eq(im_dev_write(file, 0, im_dev_mem_bytes(model), size, NULL), 0);
 	im_dev_bypass(file);
 	for (int k = 0; k < 60; k++) {

@@ -1,0 +1,99 @@
+/* shift.c - see shift.h. */
+#include "dev/shift.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
+
+#include "base/bytes.h"
+
+#define EXTENTS 1024u		/* of one call */
+#define UNPLACED (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_ENCODED | FIEMAP_EXTENT_DATA_ENCRYPTED | \
+		  FIEMAP_EXTENT_NOT_ALIGNED | FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_DATA_TAIL)
+
+uint32_t im_shift_unit(int fd)
+{
+	struct statfs fs;
+	long flags = 0;
+
+	if (fstatfs(fd, &fs) < 0 || (fs.f_type != EXT4_SUPER_MAGIC && fs.f_type != XFS_SUPER_MAGIC))
+		return 0;
+	/* ext2 and ext3 have the same magic, and no extents; an ext4 may hold files from their time */
+	if (fs.f_type == EXT4_SUPER_MAGIC && (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & FS_EXTENT_FL)))
+		return 0;
+	return (uint32_t)fs.f_bsize;
+}
+
+/* Never tried again: it may be done in part. */
+static int change(int fd, int mode, uint64_t off, uint64_t len)
+{
+	if (off > INT64_MAX || len > INT64_MAX) {
+		errno = EFBIG;
+		return -1;
+	}
+	if (fallocate(fd, mode, (off_t)off, (off_t)len) == 0)
+		return 0;
+	return errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == ETXTBSY ? 1 : -1;
+}
+
+int im_shift_insert(int fd, uint64_t off, uint64_t len)
+{
+	return change(fd, FALLOC_FL_INSERT_RANGE, off, len);
+}
+
+int im_shift_collapse(int fd, uint64_t off, uint64_t len)
+{
+	return change(fd, FALLOC_FL_COLLAPSE_RANGE, off, len);
+}
+
+/* The extents from `from` on, as many as one call gives; *next is where the following call begins. */
+static int some(struct fiemap *map, int fd, const char *path, uint64_t size, uint64_t *next, struct im_physicals *out,
+		struct im_error *err)
+{
+	memset(map, 0, sizeof(*map));
+	map->fm_start = *next;
+	map->fm_length = FIEMAP_MAX_OFFSET - *next;
+	map->fm_flags = FIEMAP_FLAG_SYNC;
+	map->fm_extent_count = EXTENTS;
+	if (ioctl(fd, FS_IOC_FIEMAP, map) < 0)
+		return errno == EOPNOTSUPP || errno == ENOTTY || errno == EINVAL || errno == EBADR ?
+			1 : im_error_sys(err, errno, "%s: cannot ask where its extents are", path);
+	*next = size;
+	for (uint32_t i = 0; i < map->fm_mapped_extents; i++) {
+		const struct fiemap_extent *e = &map->fm_extents[i];
+
+		/* what is allocated behind the end would come into sight when the size grows */
+		if (e->fe_flags & UNPLACED || e->fe_logical + e->fe_length > size)
+			return 1;
+		if (im_physicals_add(out, (struct im_physical){ e->fe_logical, e->fe_length, e->fe_physical +
+				     !!(e->fe_flags & FIEMAP_EXTENT_UNWRITTEN) }, err) < 0)
+			return -1;
+		if (!(e->fe_flags & FIEMAP_EXTENT_LAST))
+			*next = e->fe_logical + e->fe_length;
+	}
+	if (map->fm_mapped_extents < EXTENTS)
+		*next = size;
+	return 0;
+}
+
+int im_shift_physical(int fd, const char *path, uint64_t size, struct im_physicals *out, struct im_error *err)
+{
+	struct fiemap *map = malloc(sizeof(*map) + EXTENTS * sizeof(struct fiemap_extent));
+	uint64_t next = 0, unit = im_shift_unit(fd);
+	int rc = 0;
+
+	if (!map)
+		return im_error_nomem(err);
+	if (unit)
+		size = (size + unit - 1) / unit * unit;
+	while (next < size && rc == 0)
+		rc = some(map, fd, path, size, &next, out, err);
+	free(map);
+	return rc;
+}

@@ -1,0 +1,367 @@
+/* shift.c - see shift.h. */
+#include "exec/shift.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "exec/clone.h"
+
+#define CHUNK (1u << 20)
+
+/* ---- steps, in both directions ---- */
+
+/* The step that follows `done` of them, or that takes the last of them back; false: there is none. */
+static bool next_step(const struct im_exec *x, enum im_direction dir, uint64_t done, struct im_step *step)
+{
+	const struct im_steps *s = &x->journal.prog.steps;
+
+	if (dir == IM_FORWARD ? done >= s->list.n : done == 0)
+		return false;
+	*step = s->list.v[dir == IM_FORWARD ? done : done - 1];
+	if (dir == IM_BACKWARD)
+		step->inserts = !step->inserts;
+	return true;
+}
+
+static uint64_t behind(enum im_direction dir, uint64_t done)
+{
+	return dir == IM_FORWARD ? done + 1 : done - 1;
+}
+
+static uint64_t size_at(const struct im_exec *x, uint64_t done)
+{
+	return im_steps_size(&x->journal.prog.steps, &x->journal.map, done);
+}
+
+static int not_here(struct im_error *err)
+{
+	return im_error_set(err, IM_EREFUSED, "the file system does not insert or take out blocks of this file; take the repair back"
+			    " with `imgmend undo`, and repair it with --strategy=journalled");
+}
+
+static int must(int rc, struct im_error *err)
+{
+	return rc > 0 ? not_here(err) : rc;
+}
+
+/* ---- fingerprints ---- */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9e3779b97f4a7c15;
+	return (h ^ h >> 32) * 0xd6e8feb86659fd93;
+}
+
+/* The extents so far, merged. */
+struct closing {
+	struct im_physical open;	/* the last one, which the next may continue */
+	uint64_t hash;
+};
+
+static void close_piece(struct closing *c, struct im_physical p)
+{
+	if (c->open.len && c->open.off + c->open.len == p.off && c->open.at + c->open.len == p.at) {
+		c->open.len += p.len;
+		return;
+	}
+	if (c->open.len)
+		c->hash = mix(mix(mix(c->hash, c->open.off), c->open.len), c->open.at);
+	c->open = p;
+}
+
+static void close_part(struct closing *c, const struct im_physical *p, uint64_t start, uint64_t end, uint64_t back)
+{
+	start = im_max(start, p->off);
+	end = im_min(end, p->off + p->len);
+	if (start < end)
+		close_piece(c, (struct im_physical){ start - back, end - start, p->at + (start - p->off) });
+}
+
+/* Of the extents behind byte `from`, as they would be without [gap, gap+len). */
+static uint64_t closed(const struct im_physicals *p, uint64_t from, uint64_t gap, uint64_t len)
+{
+	struct closing c = { 0 };
+
+	for (size_t i = 0; i < p->list.n; i++) {
+		close_part(&c, &p->list.v[i], from, gap, 0);
+		close_part(&c, &p->list.v[i], im_max(from, gap + len), UINT64_MAX, len);
+	}
+	close_piece(&c, (struct im_physical){ 0 });
+	return c.hash;
+}
+
+static int look(const struct im_exec *x, struct im_physicals *p, struct im_error *err)
+{
+	return must(im_dev_physical(x->image, p, err), err);
+}
+
+int im_shift_possible(const struct im_exec *x, bool *possible, struct im_error *err)
+{
+	const struct im_program *prog = &x->journal.prog;
+	struct im_physicals p;
+	int rc;
+
+	*possible = false;
+	if (!prog->params.shift_unit || x->image->shift_unit != prog->params.shift_unit)
+		return 0;
+	rc = im_dev_physical(x->image, &p, err);
+	if (rc == 0)
+		im_vec_free(&p.list);
+	*possible = rc == 0;
+	return rc < 0 ? -1 : 0;
+}
+
+int im_shift_announce(struct im_exec *x, struct im_phase_record *rec, struct im_error *err)
+{
+	struct im_physicals p;
+	struct im_step step;
+
+	rec->closed = 0;
+	/* a size that is still to be changed changes what there is */
+	if (!next_step(x, rec->dir, rec->batch, &step) || x->image->size != size_at(x, rec->batch))
+		return 0;
+	if (im_dev_flush(x->image, err) < 0 || look(x, &p, err) < 0)
+		return -1;
+	rec->closed = closed(&p, step.off, step.off, step.inserts ? 0 : step.len);
+	im_vec_free(&p.list);
+	return 0;
+}
+
+/* ---- after a crash ---- */
+
+static int not_ours(struct im_error *err, const char *why)
+{
+	return im_error_set(err, IM_ECHANGED, "the image is not in the state that this journal left: %s; nothing was written", why);
+}
+
+/* A hole of the file behind `from` in which a gap of step->len bytes gives the fingerprint. */
+static bool find_gap(const struct im_physicals *p, const struct im_step *step, uint64_t unit, uint64_t size, uint64_t wanted,
+		     uint64_t *gap)
+{
+	uint64_t hole = step->off;
+
+	size = (size + unit - 1) / unit * unit;
+	/* here, whatever it holds: the insertion is complete, or the removal has just begun */
+	*gap = step->off;
+	if (closed(p, step->off, step->off, step->len) == wanted)
+		return true;
+	for (size_t i = 0; i <= p->list.n; i++) {
+		uint64_t next = i < p->list.n ? p->list.v[i].off : size;
+
+		*gap = hole;
+		if (next > hole && next - hole >= step->len && closed(p, step->off, hole, step->len) == wanted)
+			return true;
+		if (i < p->list.n)
+			hole = (im_max(hole, next + p->list.v[i].len) + unit - 1) / unit * unit;
+	}
+	return false;
+}
+
+/* Close the gap; at the end of the file that is a matter of its size. */
+static int close_gap(struct im_exec *x, uint64_t gap, uint64_t len, struct im_error *err)
+{
+	uint64_t size = x->image->size;
+	int rc = gap + len >= size ? im_dev_resize(x->image, size - len, err) : must(im_dev_collapse(x->image, gap, len, err), err);
+
+	return rc < 0 ? -1 : im_dev_flush(x->image, err);
+}
+
+static int settle_step(struct im_exec *x, const struct im_phase_record *run, const struct im_step *step, uint64_t *done,
+		       struct im_error *err)
+{
+	uint64_t before = size_at(x, run->batch), after = size_at(x, behind(run->dir, run->batch)), gap = 0;
+	uint64_t size = x->image->size;
+	struct im_physicals p;
+	bool found, at_min = size == im_min(before, after), complete;
+
+	if (size != before && size != after)
+		return not_ours(err, "its size is another one");
+	if (look(x, &p, err) < 0)
+		return -1;
+	if (at_min)
+		found = closed(&p, step->off, 0, 0) == run->closed;
+	else
+		found = find_gap(&p, step, x->image->shift_unit, size, run->closed, &gap);
+	im_vec_free(&p.list);
+	if (!found)
+		return not_ours(err, "its blocks lie elsewhere (was it copied, or its file system reorganised?)");
+	/* a gap further on: what lies between is where it was before an insertion, or is behind a removal */
+	complete = at_min ? !step->inserts : (gap == step->off) == step->inserts;
+	*done = complete ? behind(run->dir, run->batch) : run->batch;
+	return at_min || gap == step->off ? 0 : close_gap(x, gap, step->len, err);
+}
+
+/* Before the first step: nothing may have been done yet. A journal that is an older copy fails here. */
+static int check_start(struct im_exec *x, const struct im_phase_record *run, struct im_error *err)
+{
+	const struct im_map *map = &x->journal.map;
+	struct im_phase_record now = *run;
+	uint32_t sample;
+
+	if (run->closed && x->image->size == size_at(x, run->batch)) {
+		if (im_shift_announce(x, &now, err) < 0)
+			return -1;
+		if (now.closed != run->closed)
+			return not_ours(err, "its blocks lie elsewhere (was it copied, or its file system reorganised?)");
+	}
+	/* what a change of the size cuts off is in the journal */
+	if (run->was_fenced || x->image->size != (run->dir == IM_FORWARD ? map->old_size : map->new_size))
+		return 0;
+	if (im_check_sample(x, run->dir == IM_FORWARD ? IM_BACKWARD : IM_FORWARD, &sample, err) < 0)
+		return -1;
+	return sample == run->base_crc ? 0 : not_ours(err, "what is to move is not what it was");
+}
+
+int im_shift_settle(struct im_exec *x, const struct im_phase_record *run, uint64_t *done, struct im_error *err)
+{
+	struct im_step step;
+
+	*done = run->batch;
+	if (run->phase < IM_GROWN)
+		return check_start(x, run, err);
+	if (!next_step(x, run->dir, run->batch, &step))
+		return 0;
+	return settle_step(x, run, &step, done, err);
+}
+
+/* ---- the run ---- */
+
+/* What the steps do not carry; buf holds CHUNK bytes. */
+struct filling {
+	struct im_exec *x;
+	uint8_t *buf;
+};
+
+/* Write len bytes at dst: from the journal's old byte `old` on. Sector 0 is left alone. */
+static int put_saved(struct filling *f, uint64_t dst, uint64_t old, uint64_t len, struct im_error *err)
+{
+	uint64_t ss = f->x->journal.prog.sector_size, skip = dst < ss ? im_min(len, ss - dst) : 0;
+
+	for (uint64_t done = skip, n; done < len; done += n) {
+		n = im_min(CHUNK, len - done);
+		if (im_journal_read_saved(&f->x->journal, old + done, f->buf, n, err) < 0 ||
+		    im_dev_write_sparse(f->x->image, dst + done, f->buf, n, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int put_fill(struct filling *f, const struct im_op *op, struct im_error *err)
+{
+	memset(f->buf, op->fill, CHUNK);
+	for (uint64_t done = 0, n; done < op->len; done += n) {
+		n = im_min(CHUNK, op->len - done);
+		if (im_dev_write(f->x->image, op->dst + done, f->buf, n, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int put_new(struct filling *f, const struct im_op *op, struct im_error *err)
+{
+	switch (op->kind) {
+	case IM_OP_ZERO:
+		return im_dev_zero(f->x->image, op->dst, op->len, err);
+	case IM_OP_LITERAL:
+		return im_dev_write_sparse(f->x->image, op->dst, op->data, op->len, err);
+	case IM_OP_FILL:
+		return put_fill(f, op, err);
+	case IM_OP_COPY:	/* carried, or an edge */
+	case IM_OP_OLD:
+	case IM_OP_CUT:
+		return 0;
+	}
+	return im_error_set(err, IM_EFORMAT, "a step of the plan has no meaning");
+}
+
+static int fill_forward(struct filling *f, struct im_error *err)
+{
+	const struct im_program *prog = &f->x->journal.prog;
+
+	for (size_t i = 0; i < prog->ops.n; i++)
+		if (put_new(f, &prog->ops.v[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < prog->steps.edges.n; i++) {
+		const struct im_edge *e = &prog->steps.edges.v[i];
+
+		if (put_saved(f, e->new, e->old, e->len, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int fill_backward(struct filling *f, struct im_error *err)
+{
+	const struct im_program *prog = &f->x->journal.prog;
+
+	for (size_t i = 0; i < prog->kept.n; i++)
+		if (put_saved(f, prog->kept.v[i].old, prog->kept.v[i].old, prog->kept.v[i].len, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int fill(struct im_exec *x, enum im_direction dir, struct im_error *err)
+{
+	struct filling f = { x, malloc(CHUNK) };
+	int rc;
+
+	if (!f.buf)
+		return im_error_nomem(err);
+	rc = dir == IM_FORWARD ? fill_forward(&f, err) : fill_backward(&f, err);
+	free(f.buf);
+	return rc;
+}
+
+/* Did the host do what it was asked for? Both ends of all that moved must be what they were. */
+static int check_sample(struct im_exec *x, const struct im_phase_record *rec, struct im_error *err)
+{
+	uint32_t now;
+
+	if (im_check_sample(x, rec->dir, &now, err) < 0)
+		return -1;
+	if (now == rec->base_crc)
+		return 0;
+	return im_error_set(err, IM_ECHANGED, "what was moved is not what it was before: the file system did not do what it said, or"
+			    " somebody wrote to the image meanwhile; the journal is kept");
+}
+
+static int do_step(struct im_exec *x, const struct im_step *step, struct im_error *err)
+{
+	int rc = step->inserts ? im_dev_insert(x->image, step->off, step->len, err) :
+				 im_dev_collapse(x->image, step->off, step->len, err);
+
+	return must(rc, err) < 0 ? -1 : im_dev_flush(x->image, err);
+}
+
+int im_shift_run(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
+{
+	const struct im_map *map = &x->journal.map;
+	uint64_t total = x->journal.prog.steps.list.n;
+	struct im_step step;
+
+	for (; next_step(x, rec->dir, done, &step); done = behind(rec->dir, done)) {
+		if (x->hooks.progress && !x->hooks.progress(x->hooks.arg, IM_GROWN, rec->dir == IM_FORWARD ? done : total - done, total))
+			return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
+		if (done != rec->batch) {
+			rec->batch = done;
+			if (im_shift_announce(x, rec, err) < 0 || im_journal_phase(&x->journal, rec, err) < 0)
+				return -1;
+		}
+		if (do_step(x, &step, err) < 0)
+			return -1;
+	}
+	if (done != rec->batch) {
+		rec->batch = done;
+		rec->closed = 0;
+		if (im_journal_phase(&x->journal, rec, err) < 0)
+			return -1;
+	}
+	if (im_dev_resize(x->image, im_max(map->old_size, map->new_size), err) < 0 || fill(x, rec->dir, err) < 0 ||
+	    im_dev_flush(x->image, err) < 0)
+		return -1;
+	if (x->hooks.progress)
+		x->hooks.progress(x->hooks.arg, IM_GROWN, total, total);
+	return check_sample(x, rec, err);
+}

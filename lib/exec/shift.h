@@ -1,0 +1,25 @@
+/* shift.h - a run that moves blocks of the host instead of bytes (steps.h).
+ *
+ * Each step is one call to the host, and durable before the next. While one is being done, a power cut leaves a hole as
+ * long as the step somewhere behind its place: where exactly, the host's physical extents tell. So before each step
+ * the journal keeps a fingerprint of them with the step's range closed up (for an insertion, as they are; for a removal, as
+ * they will be), and after a crash that gap is looked for behind whose closing they are the same. An insertion is
+ * then taken back, a removal finished: both by closing the gap. Where no gap gives the fingerprint, nothing is done.
+ *
+ * What the steps do not carry is written at the end of the run, from the journal, as often as it takes.
+ */
+#ifndef IM_EXEC_SHIFT_H
+#define IM_EXEC_SHIFT_H
+
+#include "exec/exec.h"
+
+/* Can the image's host do the steps of this journal? By looking only. */
+int im_shift_possible(const struct im_exec *x, bool *possible, struct im_error *err);
+/* Fill in what the GROWN record before the next step says. */
+int im_shift_announce(struct im_exec *x, struct im_phase_record *rec, struct im_error *err);
+/* Bring an interrupted run to the end of a step; *done: steps that are done now. Checks first. */
+int im_shift_settle(struct im_exec *x, const struct im_phase_record *run, uint64_t *done, struct im_error *err);
+/* From `done` steps to the end of the run, and flush. rec is the log's last record, GROWN. */
+int im_shift_run(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err);
+
+#endif

@@ -1,0 +1,110 @@
+/* steps.c - see steps.h. */
+#include "exec/steps.h"
+
+#include "base/bytes.h"
+
+struct building {
+	struct im_steps *s;
+	uint64_t unit;
+	uint64_t old_end, new_end;	/* of the last core: whole blocks that steps carry */
+	uint64_t carried;		/* bytes that everything behind old_end is moved by the steps so far, mod 2^64 */
+	uint64_t edge_bytes, moved;
+};
+
+static int add_edge(struct building *b, uint64_t old, uint64_t new, uint64_t len, struct im_error *err)
+{
+	struct im_edge *e;
+
+	/* the first block never moves */
+	if (old == new && old < b->unit) {
+		uint64_t skip = im_min(len, b->unit - old);
+
+		old = new += skip;
+		len -= skip;
+	}
+	if (!len)
+		return 0;
+	b->edge_bytes += len;
+	if (b->edge_bytes > IM_EDGES_MAX)
+		return 1;
+	e = im_vec_push(&b->s->edges, err);
+	if (!e)
+		return -1;
+	*e = (struct im_edge){ old, new, len };
+	return 0;
+}
+
+/* The step that brings what is at `old` of the old image to `new`. */
+static int add_step(struct building *b, uint64_t old, uint64_t new, struct im_error *err)
+{
+	uint64_t now = old + b->carried;
+	struct im_step *step;
+
+	if (now == new)
+		return 0;
+	if (b->s->list.n == IM_STEPS_MAX)
+		return 1;
+	step = im_vec_push(&b->s->list, err);
+	if (!step)
+		return -1;
+	*step = new > now ? (struct im_step){ true, now, new - now } : (struct im_step){ false, new, now - new };
+	b->carried = new - old;
+	return 0;
+}
+
+/* [old, old+len) is [new, …): whole blocks of it behind those before, as far as they keep their order, are carried. */
+static int add_piece(struct building *b, uint64_t old, uint64_t new, uint64_t len, struct im_error *err)
+{
+	uint64_t from = im_max(old, b->old_end), until = old + len, behind;
+	int rc;
+
+	if (b->new_end > new)
+		from = im_max(from, old + (b->new_end - new));
+	from = (from + b->unit - 1) / b->unit * b->unit;
+	until -= until % b->unit;
+	if ((new - old) % b->unit || until <= from)
+		return add_edge(b, old, new, len, err);
+	rc = add_edge(b, old, new, from - old, err);
+	if (rc == 0)
+		rc = add_step(b, from, new + (from - old), err);
+	if (rc)
+		return rc;
+	b->moved += old == new ? 0 : until - from;
+	b->old_end = until;
+	b->new_end = new + (until - old);
+	behind = old + len - until;
+	return add_edge(b, until, b->new_end, behind, err);
+}
+
+int im_steps_build(struct im_steps *s, const struct im_map *map, uint32_t unit, struct im_error *err)
+{
+	struct building b = { .s = s, .unit = unit, .old_end = unit, .new_end = unit };
+	int rc = 0;
+
+	*s = (struct im_steps){ 0 };
+	for (size_t i = 0; i < map->segs.n && rc == 0; i++) {
+		const struct im_segment *seg = &map->segs.v[i];
+
+		if (seg->kind == IM_KEEP || seg->kind == IM_FROM)
+			rc = add_piece(&b, seg->kind == IM_KEEP ? seg->start : seg->from, seg->start, seg->len, err);
+	}
+	if (rc < 0)
+		im_steps_free(s);
+	/* not where most of the work would be in the edges */
+	return rc == 0 && (!s->list.n || b.edge_bytes > b.moved / 8) ? 1 : rc;
+}
+
+void im_steps_free(struct im_steps *s)
+{
+	im_vec_free(&s->list);
+	im_vec_free(&s->edges);
+}
+
+uint64_t im_steps_size(const struct im_steps *s, const struct im_map *map, uint64_t k)
+{
+	uint64_t size = map->old_size;
+
+	for (uint64_t i = 0; i < k; i++)
+		size += s->list.v[i].inserts ? s->list.v[i].len : -s->list.v[i].len;
+	return size;
+}

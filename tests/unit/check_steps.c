@@ -1,0 +1,169 @@
+/* check_steps.c - which maps are a few insertions and removals of whole blocks, and which ones. */
+#include <check.h>
+
+#include "exec/steps.h"
+#include "run_suite.h"
+
+#define UNIT 4096u
+#define MIB (1u << 20)
+
+static struct im_map map;
+static struct im_steps steps;
+
+static void start(uint64_t old_size, uint64_t new_size)
+{
+	ck_assert_int_eq(im_map_init(&map, old_size, new_size, NULL), 0);
+}
+
+static void from(uint64_t to, uint64_t len, uint64_t at)
+{
+	ck_assert_int_eq(im_map_from(&map, to, len, at, "moves", NULL), 0);
+}
+
+static void end(void)
+{
+	im_steps_free(&steps);
+	im_map_free(&map);
+}
+
+static void check_step(size_t i, bool inserts, uint64_t off, uint64_t len)
+{
+	ck_assert_uint_lt(i, steps.list.n);
+	ck_assert_int_eq(steps.list.v[i].inserts, inserts);
+	ck_assert_uint_eq(steps.list.v[i].off, off);
+	ck_assert_uint_eq(steps.list.v[i].len, len);
+}
+
+/* A partition at LBA 8 goes to 1 MiB, and the disk grows. */
+START_TEST(insertion)
+{
+	uint64_t shift = MIB - UNIT;
+
+	start(UNIT + 16 * MIB, 17 * MIB);
+	ck_assert_int_eq(im_map_zero(&map, UNIT, shift, "left", NULL), 0);
+	from(MIB, 16 * MIB, UNIT);
+	ck_assert_int_eq(im_steps_build(&steps, &map, UNIT, NULL), 0);
+	ck_assert_uint_eq(steps.list.n, 1);
+	check_step(0, true, UNIT, shift);
+	ck_assert_uint_eq(steps.edges.n, 0);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 0), UNIT + 16 * MIB);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 1), 17 * MIB);
+	end();
+}
+END_TEST
+
+/* … and what stands behind it stays there: the free room between shrinks. */
+START_TEST(insertion_and_removal)
+{
+	uint64_t shift = MIB - UNIT;
+
+	start(40 * MIB, 40 * MIB);
+	from(MIB, 16 * MIB, UNIT);
+	ck_assert_int_eq(im_map_zero(&map, UNIT, shift, "left", NULL), 0);
+	ck_assert_int_eq(im_steps_build(&steps, &map, UNIT, NULL), 0);
+	ck_assert_uint_eq(steps.list.n, 2);
+	check_step(0, true, UNIT, shift);
+	check_step(1, false, 17 * MIB, shift);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 1), 40 * MIB + shift);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 2), 40 * MIB);
+	end();
+}
+END_TEST
+
+START_TEST(to_the_left)
+{
+	start(40 * MIB, 40 * MIB);
+	from(2 * MIB, 16 * MIB, 3 * MIB);
+	ck_assert_int_eq(im_steps_build(&steps, &map, UNIT, NULL), 0);
+	ck_assert_uint_eq(steps.list.n, 2);
+	check_step(0, false, 2 * MIB, MIB);
+	check_step(1, true, 18 * MIB, MIB);
+	end();
+}
+END_TEST
+
+/* Pieces of blocks at the ends are edges, and so is what the first block loses. */
+START_TEST(ends_of_blocks)
+{
+	start(20 * MIB, 21 * MIB);
+	ck_assert_int_eq(im_map_zero(&map, 512, MIB, "left", NULL), 0);
+	from(MIB + 512, 18 * MIB, 512);
+	ck_assert_int_eq(im_steps_build(&steps, &map, UNIT, NULL), 0);
+	check_step(0, true, UNIT, MIB);
+	ck_assert_uint_ge(steps.edges.n, 2);
+	ck_assert_uint_eq(steps.edges.v[0].old, 512);
+	ck_assert_uint_eq(steps.edges.v[0].new, MIB + 512);
+	ck_assert_uint_eq(steps.edges.v[0].len, UNIT - 512);
+	ck_assert_uint_eq(steps.edges.v[1].old, 18 * MIB);
+	ck_assert_uint_eq(steps.edges.v[1].new, 19 * MIB);
+	ck_assert_uint_eq(steps.edges.v[1].len, 512);
+	end();
+}
+END_TEST
+
+/* A sector that is copied to somewhere else is written, whatever the rest does. */
+START_TEST(a_copy_of_a_sector)
+{
+	start(20 * MIB, 21 * MIB);
+	ck_assert_int_eq(im_map_zero(&map, UNIT, MIB, "left", NULL), 0);
+	from(MIB + UNIT, 19 * MIB, UNIT);
+	from(2 * MIB, 512, 512);
+	ck_assert_int_eq(im_steps_build(&steps, &map, UNIT, NULL), 0);
+	check_step(0, true, UNIT, MIB);
+	for (size_t i = 0; i < steps.edges.n; i++)
+		ck_assert(steps.edges.v[i].len < UNIT);
+	end();
+}
+END_TEST
+
+static void refuse(void)
+{
+	ck_assert_int_eq(im_steps_build(&steps, &map, UNIT, NULL), 1);
+	end();
+}
+
+START_TEST(not_possible)
+{
+	/* by what is no multiple of a block */
+	start(17 * MIB, 18 * MIB);
+	from(MIB, 16 * MIB, 512);
+	refuse();
+	/* two pieces change places */
+	start(64 * MIB, 64 * MIB);
+	from(MIB, 16 * MIB, 32 * MIB);
+	from(32 * MIB, 16 * MIB, MIB);
+	refuse();
+	/* nothing moves, or too little to be worth it */
+	start(64 * MIB, 65 * MIB);
+	refuse();
+	start(64 * MIB, 64 * MIB);
+	from(32 * MIB, 2 * UNIT, MIB);
+	refuse();
+}
+END_TEST
+
+/* More pieces than steps that a log should hold. */
+START_TEST(too_many)
+{
+	start(64 * MIB, 128 * MIB);
+	for (uint64_t i = 1; i < 63; i++)
+		from(i * MIB + i * UNIT, MIB, i * MIB);
+	refuse();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("steps");
+	TCase *t = tcase_create("steps");
+
+	tcase_add_test(t, insertion);
+	tcase_add_test(t, insertion_and_removal);
+	tcase_add_test(t, to_the_left);
+	tcase_add_test(t, ends_of_blocks);
+	tcase_add_test(t, a_copy_of_a_sector);
+	tcase_add_test(t, not_possible);
+	tcase_add_test(t, too_many);
+	suite_add_tcase(s, t);
+	return run_suite(s);
+}
