@@ -155,7 +155,6 @@ static int is_by_steps(const struct im_map *map, uint32_t unit, bool *yes, struc
 int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const struct im_map *map,
 		      struct im_exec_params *params, struct im_error *err)
 {
-	struct im_physicals p = { 0 };
 	bool can = false;
 
 	*params = s->params;
@@ -164,9 +163,8 @@ int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const s
 		return 0;
 	if (is_by_steps(map, image->shift_unit, &can, err) < 0)
 		return -1;
-	if (can && im_dev_physical(image, &p, NULL) == 0)
+	if (can && im_dev_physical(image, NULL, NULL) == 0)
 		params->shift_unit = image->shift_unit;
-	im_vec_free(&p.list);
 	return 0;
 }
 

@@ -128,10 +128,11 @@ int im_dev_physical(struct im_dev *dev, struct im_physicals *out, struct im_erro
 {
 	int rc = 1;
 
-	*out = (struct im_physicals){ 0 };
+	if (out)
+		*out = (struct im_physicals){ 0 };
 	if (dev->ops->physical)
 		rc = dev->ops->physical(dev, out, err);
-	if (rc)
+	if (rc && out)
 		im_vec_free(&out->list);
 	return rc;
 }

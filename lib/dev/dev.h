@@ -61,7 +61,8 @@ struct im_dev_ops {
 	 * possible here, and nothing was done. NULL: never. */
 	int (*insert)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
 	int (*collapse)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
-	/* Where the host keeps all that was written so far. 1: it cannot tell. NULL: never. */
+	/* Where the host keeps all that was written so far. 1: it cannot tell. NULL: never. With out NULL only a sample is
+	 * looked at, to see whether it can. */
 	int (*physical)(struct im_dev *dev, struct im_physicals *out, struct im_error *err);
 	/* The extent at off, at most len long. NULL: everything may hold data. */
 	int (*extent)(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err);
@@ -91,7 +92,7 @@ int im_dev_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t
  * was not flushed before may end in either place; durable after a flush. After an error it may be half done. */
 int im_dev_insert(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
 int im_dev_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
-/* 0 done, 1 not possible here. The caller frees out->list. */
+/* 0 done, 1 not possible here. The caller frees out->list. With out NULL: would it be possible, as far as a quick look tells? */
 int im_dev_physical(struct im_dev *dev, struct im_physicals *out, struct im_error *err);
 /* Append a piece that begins at or behind the end of the last one. */
 int im_physicals_add(struct im_physicals *p, struct im_physical piece, struct im_error *err);

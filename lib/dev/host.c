@@ -70,11 +70,9 @@ static bool shifts(struct im_dev *image, const char *folder)
 {
 	int fd = nameless(folder, 0), own = im_dev_file_fd(image);
 	uint64_t unit = image->shift_unit;
-	struct im_physicals p = { 0 };
 	struct stat here, there;
-	bool can = own >= 0 && im_dev_physical(image, &p, NULL) == 0;
+	bool can = own >= 0 && im_dev_physical(image, NULL, NULL) == 0;
 
-	im_vec_free(&p.list);
 	if (can && fd >= 0 && fstat(own, &here) == 0 && fstat(fd, &there) == 0 && here.st_dev == there.st_dev)
 		can = ftruncate(fd, (off_t)(4 * unit)) == 0 && im_shift_insert(fd, unit, unit) == 0 &&
 		      im_shift_collapse(fd, unit, unit) == 0;

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 
 #define EXTENTS 1024u		/* of one call */
+#define ALL_SEEN FIEMAP_MAX_OFFSET
 #define UNPLACED (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_ENCODED | FIEMAP_EXTENT_DATA_ENCRYPTED | \
 		  FIEMAP_EXTENT_NOT_ALIGNED | FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_DATA_TAIL)
 
@@ -52,7 +53,7 @@ int im_shift_collapse(int fd, uint64_t off, uint64_t len)
 	return change(fd, FALLOC_FL_COLLAPSE_RANGE, off, len);
 }
 
-/* The extents from `from` on, as many as one call gives; *next is where the following call begins. */
+/* The extents from *next on, as many as one call gives; *next becomes where the following call begins, or ALL_SEEN. */
 static int some(struct fiemap *map, int fd, const char *path, uint64_t size, uint64_t *next, struct im_physicals *out,
 		struct im_error *err)
 {
@@ -64,21 +65,21 @@ static int some(struct fiemap *map, int fd, const char *path, uint64_t size, uin
 	if (ioctl(fd, FS_IOC_FIEMAP, map) < 0)
 		return errno == EOPNOTSUPP || errno == ENOTTY || errno == EINVAL || errno == EBADR ?
 			1 : im_error_sys(err, errno, "%s: cannot ask where its extents are", path);
-	*next = size;
+	*next = map->fm_mapped_extents < EXTENTS ? ALL_SEEN : 0;
 	for (uint32_t i = 0; i < map->fm_mapped_extents; i++) {
 		const struct fiemap_extent *e = &map->fm_extents[i];
 
 		/* what is allocated behind the end would come into sight when the size grows */
 		if (e->fe_flags & UNPLACED || e->fe_logical + e->fe_length > size)
 			return 1;
-		if (im_physicals_add(out, (struct im_physical){ e->fe_logical, e->fe_length, e->fe_physical +
+		if (out && im_physicals_add(out, (struct im_physical){ e->fe_logical, e->fe_length, e->fe_physical +
 				     !!(e->fe_flags & FIEMAP_EXTENT_UNWRITTEN) }, err) < 0)
 			return -1;
-		if (!(e->fe_flags & FIEMAP_EXTENT_LAST))
+		if (e->fe_flags & FIEMAP_EXTENT_LAST)
+			*next = ALL_SEEN;
+		else if (*next != ALL_SEEN)
 			*next = e->fe_logical + e->fe_length;
 	}
-	if (map->fm_mapped_extents < EXTENTS)
-		*next = size;
 	return 0;
 }
 
@@ -86,13 +87,19 @@ int im_shift_physical(int fd, const char *path, uint64_t size, struct im_physica
 {
 	struct fiemap *map = malloc(sizeof(*map) + EXTENTS * sizeof(struct fiemap_extent));
 	uint64_t next = 0, unit = im_shift_unit(fd);
-	int rc = 0;
+	int rc;
 
 	if (!map)
 		return im_error_nomem(err);
 	if (unit)
 		size = (size + unit - 1) / unit * unit;
-	while (next < size && rc == 0)
+	rc = some(map, fd, path, size, &next, out, err);
+	/* a sample: the first ones, and what may lie behind the end */
+	if (!out && rc == 0 && next != ALL_SEEN) {
+		next = size;
+		rc = some(map, fd, path, size, &next, NULL, err);
+	}
+	while (out && rc == 0 && next != ALL_SEEN)
 		rc = some(map, fd, path, size, &next, out, err);
 	free(map);
 	return rc;

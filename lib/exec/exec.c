@@ -133,6 +133,9 @@ static int grow(struct im_exec *x, struct im_phase_record *rec, struct im_error 
 
 	if (rec->base != IM_BASE_SHIFT)
 		return set_size(x, im_max(map->old_size, map->new_size), err);
+	/* the fence changes no extent behind the first block: without a change of size the record before says it */
+	if (rec->closed && x->image->size == im_steps_size(&x->journal.prog.steps, map, rec->batch))
+		return 0;
 	if (set_size(x, im_steps_size(&x->journal.prog.steps, map, rec->batch), err) < 0)
 		return -1;
 	return im_shift_announce(x, rec, err);

@@ -100,15 +100,12 @@ static int look(const struct im_exec *x, struct im_physicals *p, struct im_error
 int im_shift_possible(const struct im_exec *x, bool *possible, struct im_error *err)
 {
 	const struct im_program *prog = &x->journal.prog;
-	struct im_physicals p;
 	int rc;
 
 	*possible = false;
 	if (!prog->params.shift_unit || x->image->shift_unit != prog->params.shift_unit)
 		return 0;
-	rc = im_dev_physical(x->image, &p, err);
-	if (rc == 0)
-		im_vec_free(&p.list);
+	rc = im_dev_physical(x->image, NULL, err);
 	*possible = rc == 0;
 	return rc < 0 ? -1 : 0;
 }

@@ -170,9 +170,40 @@ bench_sparse() {
 	rm -f disk.img
 }
 
+# extents FILE GIB N: a partition at LBA 8 of which N pieces are data, and as many holes
+extents() {
+	local step=$(($2 * 1073741824 / $3))
+	rm -f "$1"
+	truncate -s $((4096 + $2 * 1073741824)) "$1"
+	echo start=8, type=83 | sfdisk -q "$1"
+	perl -e 'my ($file, $n, $step) = @ARGV; open(my $f, "+<", $file) or die $!; my $data = "\xa5" x 4096;
+		for (0 .. $n - 1) { sysseek($f, 4096 + $_ * $step, 0); syswrite($f, $data) == 4096 or die $!; }' "$1" "$3" "$step"
+	sync "$1"
+}
+
+# By extents, not by bytes.
+bench_extents() {
+	local gib n turn took
+	host_on ext4 20 || return 0
+	for gib in 1 4 16; do
+		for n in 8192 32768; do
+			extents mnt/disk.img $gib $n
+			took=()
+			for turn in $(seq "$TURNS"); do
+				timed 1 "$PROGRAM" fix --yes -q mnt/disk.img
+				took+=($((NS / 1000000)))
+				timed 0 "$PROGRAM" undo --yes -q mnt/disk.img
+			done
+			figure "metadata only, $gib GiB of $n extents" \
+				"$(printf '%s\n' "${took[@]}" | sort -n | sed -n $((TURNS / 2 + 1))p)" ms -
+		done
+	done
+	host_off
+}
+
 bench_metadata() {
 	local fs
-	for fs in xfs btrfs; do
+	for fs in ext4 xfs btrfs; do
 		host_on $fs $((MIB / 1024 * 3 + 4)) || continue
 		partition mnt/disk.img 8 "$MIB"
 		duel_on mnt "$fs blocks" mnt/disk.img 8 2048 1M "$MIB" '<= 0.02' sfdisk

@@ -373,7 +373,7 @@ static int crash_physical(struct im_dev *dev, struct im_physicals *out, struct i
 	if (is_fault(c))
 		return fault(c, err);
 	for (uint64_t i = 0; i < blocks_of(dev->size); i++)
-		if (c->now.blocks[i] && im_physicals_add(out, (struct im_physical){ i * BLOCK, BLOCK,
+		if (out && c->now.blocks[i] && im_physicals_add(out, (struct im_physical){ i * BLOCK, BLOCK,
 							 (uint64_t)c->now.blocks[i] * BLOCK }, err) < 0)
 			return -1;
 	return 0;
