@@ -13,6 +13,7 @@ struct imgmend_scan {
 	char *path;
 	struct im_scan scan;
 	char table_id[48];
+	char format[16];		/* "raw", or of the container */
 	IM_VEC(struct imgmend_region) regions;
 	IM_VEC(struct imgmend_finding) findings;
 };
@@ -35,8 +36,8 @@ int im_api_fail(struct imgmend_error *out, const struct im_error *err);
 /* Is `word` in the comma-separated options->allow? */
 bool im_api_allows(const struct imgmend_options *options, const char *word);
 
-/* The image for reading; refused when it is a container by options->format or when the sector size makes no
- * sense. */
+/* The image: a file, a block device, the inside of a container, or an NBD export. Refused where a container's header says that
+ * it cannot be opened, or repaired, safely. (open.c) */
 struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err);
 
 /* Append findings to a vector of struct imgmend_finding, which borrows their texts. */

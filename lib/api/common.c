@@ -1,4 +1,4 @@
-/* common.c - small things behind the public interface: errors, options, opening. */
+/* common.c - small things behind the public interface: errors and options. */
 #include "api/api.h"
 
 #include <config.h>
@@ -35,22 +35,6 @@ bool im_api_allows(const struct imgmend_options *options, const char *word)
 			return true;
 	}
 	return false;
-}
-
-struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err)
-{
-	uint32_t ss = options->sector_size;
-
-	if (options->format && strcmp(options->format, "raw") != 0) {
-		im_error_set(err, IM_EUSAGE, "%s: the format \"%s\" is not supported; this imgmend reads raw images and block"
-			     " devices", path, options->format);
-		return NULL;
-	}
-	if (ss && ss != 512 && ss != 4096) {
-		im_error_set(err, IM_EUSAGE, "a sector size of %u bytes makes no sense; 512 and 4096 are known", ss);
-		return NULL;
-	}
-	return im_dev_file(path, write, ss, err);
 }
 
 void im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out)

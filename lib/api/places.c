@@ -1,4 +1,5 @@
 /* places.c - where the journals of an image are, and whether a place may hold one. */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,9 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "base/crc.h"
 #include "dev/inuse.h"
+#include "dev/nbd.h"
 
 #define BLOCK_DIR "/var/lib/imgmend"
 #define SUFFIX ".imgmend-journal"
@@ -33,6 +36,21 @@ static int split(const char *path, const char *suffix, struct im_place *place, s
 	return place->dir && place->base ? 0 : im_error_nomem(err);
 }
 
+/* A file name made of the URI: what is not allowed in one, or might be confused, becomes _. */
+static int place_of_uri(const char *uri, struct im_place *place, struct im_error *err)
+{
+	char name[161];
+	size_t n = 0;
+
+	for (; uri[n] && n < sizeof(name) - 1; n++)
+		name[n] = isalnum((unsigned char)uri[n]) || uri[n] == '.' || uri[n] == '-' ? uri[n] : '_';
+	name[n] = 0;
+	place->dir = strdup(BLOCK_DIR);
+	if (asprintf(&place->base, "%s-%08x%s", name, im_crc32c(0, uri, strlen(uri)), SUFFIX) < 0)
+		place->base = NULL;
+	return place->dir && place->base ? 0 : im_error_nomem(err);
+}
+
 int im_place_of(const char *path, const struct imgmend_options *options, struct im_place *place, struct im_error *err)
 {
 	char real[PATH_MAX];
@@ -41,6 +59,8 @@ int im_place_of(const char *path, const struct imgmend_options *options, struct 
 	*place = (struct im_place){ 0 };
 	if (options->journal)
 		return split(options->journal, "", place, err);
+	if (im_nbd_is_uri(path))
+		return place_of_uri(path, place, err);
 	if (!realpath(path, real) || stat(real, &st) < 0)
 		return im_error_sys(err, errno, "%s: cannot look at it", path);
 	if (split(real, SUFFIX, place, err) < 0)

@@ -145,7 +145,7 @@ static int check_names(const struct im_session *s, struct im_error *err)
 {
 	const char *done = s->exec.state == IM_STATE_UNDONE ? "taken back" : "repaired";
 
-	if (!s->image->is_block && !im_dev_file_is(s->image, s->path))
+	if (s->file && !s->file->is_block && !im_dev_file_is(s->file, s->path))
 		return im_error_set(err, IM_ECHANGED, "%s: somebody renamed or replaced this file meanwhile; the one that was here"
 				    " is %s, wherever it is now, and its journal is kept: %s", s->path, done, s->journal_path);
 	if (s->exec.state == IM_STATE_REPAIRED && !im_dev_file_is(s->journal, s->journal_path))

@@ -55,6 +55,7 @@ int imgmend_scan_image(const char *path, const struct imgmend_options *options, 
 			im_error_prefix(&err, "%s", path);
 		else
 			rc = fill(s, &err);
+		snprintf(s->format, sizeof(s->format), "%s", dev->container ? dev->container : s->scan.container ? s->scan.container : "raw");
 	}
 	im_dev_close(dev);
 	if (rc < 0) {
@@ -88,7 +89,7 @@ uint32_t imgmend_scan_sector_size(const imgmend_scan *s)
 
 const char *imgmend_scan_format(const imgmend_scan *s)
 {
-	return s->scan.container ? s->scan.container : "raw";
+	return s->format;
 }
 
 const char *imgmend_scan_table(const imgmend_scan *s)

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/fence.h"
 #include "dev/inuse.h"
+#include "dev/nbd.h"
 #include "fmt/label.h"
 #include "scan/beside.h"
 
@@ -20,6 +21,8 @@ void im_session_close(struct im_session *s)
 		im_exec_close(&s->exec);
 	im_dev_close(s->clone);
 	im_dev_close(s->journal);
+	if (s->file != s->image)
+		im_dev_close(s->file);
 	im_dev_close(s->image);
 	im_place_free(&s->place);
 	free(s->journal_path);
@@ -48,19 +51,36 @@ static int refuse_container(const char *path, struct im_dev *dev, struct im_erro
 		return im_error_set(err, IM_EREFUSED, "%s: this is a %s file, not a raw disk image; convert it first (`qemu-img"
 				    " convert -O raw`), or attach it with qemu-nbd and name the device", path,
 				    im_container_title(name));
-	if (im_beside_vmdk(path, descriptor, sizeof(descriptor)))
+	if (!dev->container && im_beside_vmdk(path, descriptor, sizeof(descriptor)))
 		return im_error_set(err, IM_EREFUSED, "%s: this is the data of a VMDK disk that %s describes; convert that disk"
 				    " to raw first (`qemu-img convert -O raw`)", path, descriptor);
 	return 0;
 }
 
-/* Open the image for writing: not in use, locked, no container. */
+/* Keep others away. qemu-nbd has locked a container by qemu's locks already; against other imgmends there is flock. */
+static int lock(struct im_session *s, struct im_error *err)
+{
+	if (s->image->container) {
+		s->file = im_dev_file(s->path, false, 0, err);
+		return s->file ? im_inuse_flock(s->file, s->path, err) : -1;
+	}
+	s->file = s->image;
+	/* once more behind the lock: whoever came in between is seen now, whoever comes later sees us */
+	if (im_inuse_lock(s->image, s->path, err) < 0 ||
+	    (!im_api_allows(s->options, "in-use") && im_inuse_check(s->path, s->image, err) < 0))
+		return -1;
+	return 0;
+}
+
+/* Open the image for writing: not in use, locked, no container that cannot be written. */
 int im_session_open_image(struct im_session *s, const char *path, const struct imgmend_options *options, struct im_error *err)
 {
+	bool is_uri = im_nbd_is_uri(path);
+
 	*s = (struct im_session){ .path = path, .options = options };
 	if (im_place_of(path, options, &s->place, err) < 0)
 		return -1;
-	if (!im_api_allows(options, "in-use") && im_inuse_check(path, NULL, err) < 0)
+	if (!is_uri && !im_api_allows(options, "in-use") && im_inuse_check(path, NULL, err) < 0)
 		return -1;
 	s->image = im_api_open(path, options, true, err);
 	if (!s->image) {
@@ -68,11 +88,11 @@ int im_session_open_image(struct im_session *s, const char *path, const struct i
 			err->code = IM_EREFUSED;
 		return -1;
 	}
-	/* once more behind the lock: whoever came in between is seen now, whoever comes later sees us */
-	if (im_inuse_lock(s->image, path, err) < 0 ||
-	    (!im_api_allows(options, "in-use") && im_inuse_check(path, s->image, err) < 0))
+	if (is_uri)
+		return refuse_container(path, s->image, err);
+	if (lock(s, err) < 0)
 		return -1;
-	if (!im_dev_file_is(s->image, path))
+	if (!im_dev_file_is(s->file, path))
 		return im_error_set(err, IM_EBUSY, "%s: replaced by another file just now; try again", path);
 	return refuse_container(path, s->image, err);
 }

@@ -10,6 +10,7 @@ struct im_session {
 	const struct imgmend_options *options;
 	struct im_place place;
 	struct im_dev *image, *journal;
+	struct im_dev *file;		/* of the image: itself, or its container; NULL: an NBD export */
 	struct im_dev *clone;		/* NULL: there is none */
 	char *journal_path;
 	struct im_exec exec;

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "dev/inuse.h"
+#include "dev/nbd.h"
 #include "api/api.h"
 
 #define CHUNK (4u << 20)
@@ -13,11 +14,10 @@ struct imgmend_view {
 	struct im_dev *image, *view;
 };
 
-static int open_view(imgmend_view *v, const char *path, const imgmend_plan *plan, struct im_error *err)
+static int open_view(imgmend_view *v, const char *path, const imgmend_plan *plan, const struct imgmend_options *options,
+		     struct im_error *err)
 {
-	struct imgmend_options none = { 0 };
-
-	v->image = im_api_open(path, &none, false, err);
+	v->image = im_api_open(path, options, false, err);
 	if (!v->image || im_plan_check_fingerprint(&plan->plan, v->image, err) < 0)
 		return -1;
 	v->image->sector_size = plan->plan.sector_size;
@@ -27,10 +27,11 @@ static int open_view(imgmend_view *v, const char *path, const imgmend_plan *plan
 
 int imgmend_preview(const char *path, const imgmend_plan *plan, imgmend_view **out, struct imgmend_error *error)
 {
+	struct imgmend_options none = { 0 };
 	imgmend_view *v = calloc(1, sizeof(*v));
 	struct im_error err = { 0 };
 
-	if (!v || open_view(v, path, plan, &err) < 0) {
+	if (!v || open_view(v, path, plan, &none, &err) < 0) {
 		if (!v)
 			im_error_nomem(&err);
 		imgmend_view_close(v);
@@ -122,9 +123,9 @@ int imgmend_copy(const char *path, const imgmend_plan *plan, const char *output,
 	int rc;
 
 	options = options ? options : &none;
-	rc = im_api_allows(options, "in-use") ? 0 : im_inuse_check(path, NULL, &err);
+	rc = im_api_allows(options, "in-use") || im_nbd_is_uri(path) ? 0 : im_inuse_check(path, NULL, &err);
 	if (rc == 0)
-		rc = open_view(&v, path, plan, &err);
+		rc = open_view(&v, path, plan, options, &err);
 	if (rc == 0)
 		rc = copy_to(&v, output, options, &err);
 	im_dev_close(v.view);

@@ -77,6 +77,7 @@ struct im_dev {
 	bool is_read_only;
 	uint32_t share_unit;	/* what offsets and lengths of share must be multiples of, bytes; 0: share is not possible */
 	uint32_t shift_unit;	/* the same for insert and collapse */
+	const char *container;	/* the format of the container that this is the inside of, as qemu-img spells it; else NULL */
 	bool is_parallel;	/* several threads may use it at once, as long as they do not write the same bytes */
 };
 

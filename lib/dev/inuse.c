@@ -231,9 +231,8 @@ int im_inuse_check(const char *path, const struct im_dev *ours, struct im_error 
 	return check_loops(path, &st, err) < 0 ? -1 : check_qemu(path, ours, err);
 }
 
-int im_inuse_lock(struct im_dev *dev, const char *path, struct im_error *err)
+int im_inuse_flock(struct im_dev *dev, const char *path, struct im_error *err)
 {
-	static const off_t qemu_bytes[] = { 101, 103, 201, 203 };
 	int fd = im_dev_file_fd(dev);
 
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno != EWOULDBLOCK)
@@ -241,6 +240,16 @@ int im_inuse_lock(struct im_dev *dev, const char *path, struct im_error *err)
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return im_error_set(err, IM_EBUSY, "%s: another program holds a lock on it (another imgmend?); wait for it to"
 				    " end", path);
+	return 0;
+}
+
+int im_inuse_lock(struct im_dev *dev, const char *path, struct im_error *err)
+{
+	static const off_t qemu_bytes[] = { 101, 103, 201, 203 };
+	int fd = im_dev_file_fd(dev);
+
+	if (im_inuse_flock(dev, path, err) < 0)
+		return -1;
 	if (dev->is_block)
 		return 0;
 	for (size_t i = 0; i < sizeof(qemu_bytes) / sizeof(qemu_bytes[0]); i++) {

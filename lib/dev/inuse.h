@@ -14,6 +14,9 @@ int im_inuse_check(const char *path, const struct im_dev *ours, struct im_error 
  * locks on bytes 101, 103, 201 and 203). The locks last as long as the device is open. */
 int im_inuse_lock(struct im_dev *dev, const char *path, struct im_error *err);
 
+/* flock alone, for a file that others lock for us against the rest. */
+int im_inuse_flock(struct im_dev *dev, const char *path, struct im_error *err);
+
 /* The path of the file behind a loop device, given its directory in /sys; false for every other device. */
 bool im_loop_backing_file(const char *sysfs, char file[4096]);
 

@@ -1,0 +1,84 @@
+/* open.c - an image by its name: a raw file or block device, a virtual disk's container, or an NBD export. */
+#include <string.h>
+
+#include "api/api.h"
+#include "dev/nbd.h"
+#include "dev/qemu.h"
+#include "fmt/label.h"
+#include "fmt/vdisk.h"
+
+static bool is_raw(const struct imgmend_options *options)
+{
+	return options->format && strcmp(options->format, "raw") == 0;
+}
+
+static int check_options(const char *path, const struct imgmend_options *options, struct im_error *err)
+{
+	uint32_t ss = options->sector_size;
+
+	if (ss && ss != 512 && ss != 4096)
+		return im_error_set(err, IM_EUSAGE, "a sector size of %u bytes makes no sense; 512 and 4096 are known", ss);
+	if (options->format && !is_raw(options) && !im_qemu_knows(options->format))
+		return im_error_set(err, IM_EUSAGE, "%s: the format \"%s\" is not supported; there are raw, qcow2, vpc (VHD), vhdx, vmdk"
+				    " and vdi", path, options->format);
+	if (options->format && !is_raw(options) && im_nbd_is_uri(path))
+		return im_error_set(err, IM_EUSAGE, "%s: an NBD export has no format of its own; leave --format out", path);
+	return 0;
+}
+
+/* The container's format: as its mark says, NULL where it has none that qemu knows. What the user says must agree. */
+static int find_format(struct im_dev *file, const struct imgmend_options *options, const char **format, struct im_error *err)
+{
+	struct im_error why = { 0 };
+
+	*format = im_container_name(file, &why);
+	if (why.code) {
+		*err = why;
+		return -1;
+	}
+	if (*format && !im_qemu_knows(*format))
+		*format = NULL;
+	if (options->format && (!*format || strcmp(options->format, *format) != 0))
+		return im_error_set(err, IM_EREFUSED, "it is no %s: %s%s", options->format, *format ? "its mark is that of a " : "no mark of one"
+				    " is in it", *format ? im_container_title(*format) : "");
+	return 0;
+}
+
+static struct im_dev *open_container(const char *path, struct im_dev *file, const char *format, bool write,
+				     const struct imgmend_options *options, struct im_error *err)
+{
+	struct im_vdisk_allowed allowed = {
+		.backing_file = im_api_allows(options, "backing-file"), .data_file = im_api_allows(options, "data-file"), .write = write,
+	};
+
+	if (im_vdisk_check(file, format, &allowed, err) < 0) {
+		im_error_prefix(err, "%s", path);
+		return NULL;
+	}
+	return im_dev_qemu(path, format, write, options->sector_size, err);
+}
+
+struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err)
+{
+	const char *format = NULL;
+	struct im_dev *file, *dev;
+
+	if (check_options(path, options, err) < 0)
+		return NULL;
+	if (im_nbd_is_uri(path))
+		return im_dev_nbd_uri(path, write, options->sector_size, err);
+	if (is_raw(options) || !im_nbd_is_built())
+		return im_dev_file(path, write, options->sector_size, err);
+	file = im_dev_file(path, false, 0, err);
+	if (!file)
+		return NULL;
+	if (find_format(file, options, &format, err) < 0) {
+		im_error_prefix(err, "%s", path);
+		dev = NULL;
+	} else {
+		dev = format ? open_container(path, file, format, write, options, err) :
+			       im_dev_file(path, write, options->sector_size, err);
+	}
+	im_dev_close(file);
+	return dev;
+}

@@ -1,0 +1,18 @@
+/* qemu.h - what is inside a virtual disk's container (qcow2, VHD, VHDX, VMDK, VDI), served by qemu-nbd. */
+#ifndef IM_DEV_QEMU_H
+#define IM_DEV_QEMU_H
+
+#include "dev/dev.h"
+
+/* Does qemu write containers of this format (a name as qemu-img spells it), as far as we know? */
+bool im_qemu_knows(const char *format);
+
+/* Open the inside of the container at path. The caller has looked at its header: nothing that qemu would open beside it may
+ * be named there. A qcow2 can change its size, by qemu-img; the others cannot. qemu's own locks on the container hold as
+ * long as the device is open. NULL on error. */
+struct im_dev *im_dev_qemu(const char *path, const char *format, bool write, uint32_t sector_size, struct im_error *err);
+
+/* Make a container of that format and size, which must not exist yet. */
+int im_qemu_create(const char *path, const char *format, uint64_t size, struct im_error *err);
+
+#endif
