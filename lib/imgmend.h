@@ -94,9 +94,10 @@ struct imgmend_way {
 /* Phases a repair goes through, for progress. */
 enum imgmend_phase { IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY };
 
-/* All zero or NULL means: the default. */
+/* All zero or NULL means: the default. An image's path is that of a raw file, of a block device, or of a container (qcow2, VHD,
+ * VHDX, VMDK, VDI), or the URI of an NBD export (nbd://, nbds://, nbd+unix://, nbds+unix://). */
 struct imgmend_options {
-	const char *format;		/* "raw", or NULL: raw unless it is a known container */
+	const char *format;		/* "raw", "qcow2", "vpc" (VHD), "vhdx", "vmdk", "vdi", or NULL: by the container's mark, else raw */
 	uint32_t sector_size;		/* 512, 4096, or 0: recognise it */
 	int deep;			/* look at every file record of NTFS even where nothing is wrong */
 	uint64_t align;			/* of the partition at fault; 0: 1 MiB */
@@ -105,7 +106,9 @@ struct imgmend_options {
 	const char *strategy;		/* "direct", "journalled", "write-once", "reflink", "insert-range"; NULL: the best */
 	const char *add_table;		/* "mbr" or "gpt" */
 	const char *allow;		/* comma-separated: in-use, changed, dirty, snapshots, volatile-journal,
-					   unknown-boot-code */
+					   unknown-boot-code, backing-file, data-file */
+	int to_copy;			/* the plan is for imgmend_copy: the image may grow whatever it lies on */
+	const char *copy_format;	/* of what imgmend_copy makes: as format; NULL: raw */
 	int manifest;			/* hash the image and what changes, before and after, into the journal; this
 					   reads the image twice */
 	int verify;			/* … and read the image back after the repair and compare */
@@ -173,7 +176,8 @@ uint64_t imgmend_view_size(const imgmend_view *view);
 int imgmend_view_read(imgmend_view *view, uint64_t offset, void *buf, size_t size, struct imgmend_error *err);
 void imgmend_view_close(imgmend_view *view);
 
-/* Write the corrected image to the new file `output`, sparse where the old one is, and make it durable. */
+/* Write the corrected image to the new file `output`, raw and sparse where the old one is, or a container of the format
+ * options->copy_format, and make it durable. */
 int imgmend_copy(const char *path, const imgmend_plan *plan, const char *output,
 		 const struct imgmend_options *options, struct imgmend_error *err);
 

@@ -8,7 +8,7 @@
 #include "program.h"
 
 enum {
-	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_STRATEGY, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_SECTOR_SIZE,
+	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_STRATEGY, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_OUTPUT_FORMAT, OPT_SECTOR_SIZE,
 	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_VERIFY, OPT_MANIFEST, OPT_ALLOW, OPT_HELP, OPT_VERSION,
 };
 
@@ -27,6 +27,7 @@ static const struct option_row {
 	{ " fix ", 'n', "dry-run", 'n', NULL, N_("only show the plan") },
 	{ " fix ", 0, "plan", OPT_PLAN, "FILE", N_("carry out exactly this saved plan") },
 	{ " fix ", 0, "output", OPT_OUTPUT, "NEW", N_("write the corrected image to a new file, leave this one alone") },
+	{ " fix ", 0, "output-format", OPT_OUTPUT_FORMAT, "FMT", N_("format of the new file: raw, qcow2, vpc, vhdx, vmdk or vdi") },
 	{ " fix resume ", 0, "verify", OPT_VERIFY, NULL, N_("read everything back and compare SHA-256 with the plan") },
 	{ " fix status ", 0, "manifest", OPT_MANIFEST, "FILE", N_("write SHA-256 of what changed, before and after, to FILE") },
 	{ " fix status resume undo discard ", 0, "journal", OPT_JOURNAL, "FILE", N_("the journal's place") },
@@ -36,9 +37,9 @@ static const struct option_row {
 	{ " plan fix ", 0, "strategy", OPT_STRATEGY, "WAY", N_("auto, direct, journalled, write-once, reflink or insert-range") },
 	{ " plan fix ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
 	{ " plan fix ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", N_("put a table around a volume that has none") },
-	{ " plan fix resume undo discard ", 0, "allow", OPT_ALLOW, "WHAT,...",
-	  N_("accept: in-use, changed, dirty, snapshots, volatile-journal, unknown-boot-code") },
-	{ "*", 'f', "format", 'f', "FMT", N_("format of the image (raw)") },
+	{ "*", 0, "allow", OPT_ALLOW, "WHAT,...",
+	  N_("accept: in-use, changed, dirty, snapshots, volatile-journal, unknown-boot-code, backing-file, data-file") },
+	{ "*", 'f', "format", 'f', "FMT", N_("format of the image: raw, qcow2, vpc (VHD), vhdx, vmdk or vdi") },
 	{ "*", 0, "sector-size", OPT_SECTOR_SIZE, "N", N_("logical sector size: 512 or 4096") },
 	{ "*", 0, "progress", OPT_PROGRESS, "MODE", N_("auto, bar, json or none") },
 	{ "*", 0, "color", OPT_COLOR, "WHEN", N_("auto, always or never") },
@@ -118,7 +119,7 @@ static int word_in(const char *value, const char *const *words)
 static bool allow_is_known(const char *list)
 {
 	static const char *const known[] = {
-		"in-use", "changed", "dirty", "snapshots", "volatile-journal", "unknown-boot-code", NULL,
+		"in-use", "changed", "dirty", "snapshots", "volatile-journal", "unknown-boot-code", "backing-file", "data-file", NULL,
 	};
 	char copy[256];
 
@@ -171,7 +172,8 @@ static int set_value(struct settings *s, int value, const char *arg)
 	case OPT_ADD_TABLE: s->library.add_table = arg; return -1;
 	case OPT_PLAN: s->plan_file = arg; return -1;
 	case OPT_JOURNAL: s->library.journal = arg; return -1;
-	case OPT_OUTPUT: s->new_image = arg; return -1;
+	case OPT_OUTPUT: s->new_image = arg; s->library.to_copy = 1; return -1;
+	case OPT_OUTPUT_FORMAT: s->library.copy_format = arg; return -1;
 	case 'o': s->output = arg; return -1;
 	case 'f': s->library.format = arg; return -1;
 	case 'y': s->yes = true; return -1;
@@ -267,6 +269,10 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct setting
 	if (s->new_image && (s->library.verify || s->manifest)) {
 		fprintf(stderr, _("imgmend fix: --verify and --manifest are for a repair in place, --output writes a new"
 				  " file\n"));
+		return EXIT_USAGE;
+	}
+	if (s->library.copy_format && !s->new_image) {
+		fprintf(stderr, _("imgmend fix: --output-format goes with --output\n"));
 		return EXIT_USAGE;
 	}
 	return check_images(verb, s);

@@ -39,16 +39,37 @@ int verb_resume(const struct settings *settings)
 	return state == IMGMEND_STATE_UNDONE || was_complete ? EXIT_FINE : EXIT_CORRECTED;
 }
 
-/* First as if nothing else were allowed: only so is it known whether the image was used since. */
+/* The list without the word "changed". True: it was there. */
+static bool strike_changed(const char *list, char *out, size_t size)
+{
+	char copy[256], *save = NULL;
+	bool found = false;
+
+	snprintf(copy, sizeof(copy), "%s", list ? list : "");
+	*out = 0;
+	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		size_t n = strlen(out);
+
+		if (strcmp(w, "changed") == 0)
+			found = true;
+		else
+			snprintf(out + n, size - n, "%s%s", n ? "," : "", w);
+	}
+	return found;
+}
+
+/* First as if a change were not allowed: only so is it known whether the image was used since. */
 static int undo(const struct settings *s, bool *changed, struct imgmend_error *err)
 {
 	struct imgmend_options strict = s->library;
 	enum imgmend_state state;
+	char allow[256];
+	bool allowed = strike_changed(s->library.allow, allow, sizeof(allow));
 	int rc;
 
-	strict.allow = s->library.allow && strstr(s->library.allow, "in-use") ? "in-use" : NULL;
+	strict.allow = allow;
 	rc = imgmend_undo(s->images[0], &strict, &state, err);
-	*changed = rc < 0 && err->code == IMGMEND_ECHANGED && s->library.allow && strstr(s->library.allow, "changed");
+	*changed = rc < 0 && err->code == IMGMEND_ECHANGED && allowed;
 	return *changed ? imgmend_undo(s->images[0], &s->library, &state, err) : rc;
 }
 

@@ -40,6 +40,10 @@ bool im_api_allows(const struct imgmend_options *options, const char *word);
  * it cannot be opened, or repaired, safely. (open.c) */
 struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err);
 
+/* Bytes of the image that are holes now and get data by the map: what a container's file grows by at most, beside its tables.
+ * (growth.c) */
+int im_api_growth(struct im_dev *image, const struct im_map *map, uint64_t *bytes, struct im_error *err);
+
 /* Append findings to a vector of struct imgmend_finding, which borrows their texts. */
 int im_api_findings(const struct im_finding *f, size_t count, void *vec, struct im_error *err);
 void im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out);

@@ -1,6 +1,7 @@
 /* plan.c - imgmend_plan_*: making, saving, loading a plan, and looking at its result. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/bytes.h"
 #include "api/api.h"
 #include "api/json.h"
+#include "fmt/label.h"
 
 #define PLAN_FILE_MAX (64 << 20)
 
@@ -44,7 +46,7 @@ static int journal_bytes(void *arg, const struct im_map *map, uint64_t *bytes, s
 static int plan_options(const struct imgmend_options *o, struct im_plan_options *out, struct im_error *err)
 {
 	*out = (struct im_plan_options){
-		.align = o->align, .no_grow = o->no_grow != 0, .only = o->only,
+		.align = o->align, .no_grow = o->no_grow != 0, .only = o->only, .to_copy = o->to_copy != 0,
 		.allow_boot_code = im_api_allows(o, "unknown-boot-code"),
 		.allow_dirty = im_api_allows(o, "dirty"), .allow_snapshots = im_api_allows(o, "snapshots"),
 	};
@@ -117,6 +119,19 @@ static int begin_strategy(imgmend_plan *p, struct im_dev *dev, const struct imgm
 	return rc;
 }
 
+/* What the repair does to the file that the image is the inside of. */
+static int note_container(imgmend_plan *p, struct im_dev *dev, struct im_error *err)
+{
+	uint64_t bytes;
+
+	if (!dev->container)
+		return 0;
+	if (im_api_growth(dev, &p->plan.map, &bytes, err) < 0)
+		return -1;
+	return im_notes_add(&p->plan.notes, err, "the %s file itself grows by up to %" PRIu64 " bytes, and by what its tables need: that"
+			    " much of what is a hole now gets data", im_container_title(dev->container), bytes);
+}
+
 static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)
 {
 	/* what is recorded is what was asked for, not what the cache read for it */
@@ -136,6 +151,8 @@ static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_option
 		if (rc == 0 && !im_map_is_identity(&p->plan.map))
 			rc = im_strategy_settle(&p->strategy, &p->plan.map, costing.sector_size, options->strategy, err) < 0 ? -1 :
 			     cost_of_map(&costing, &p->plan.map, &p->cost, err);
+		if (rc == 0 && !im_map_is_identity(&p->plan.map))
+			rc = note_container(p, dev, err);
 	}
 	im_dev_close(recorder);
 	im_dev_close(cache);

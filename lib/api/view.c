@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "dev/inuse.h"
 #include "dev/nbd.h"
+#include "dev/qemu.h"
 #include "api/api.h"
 
 #define CHUNK (4u << 20)
@@ -92,10 +93,40 @@ static int copy(struct im_dev *view, struct im_dev *out, const struct imgmend_op
 	return rc < 0 ? -1 : im_dev_flush(out, err);
 }
 
+/* A new image of that size, one hole. */
+static struct im_dev *create(const char *path, uint64_t size, const char *format, struct im_error *err)
+{
+	struct im_dev *dev;
+
+	if (!format || strcmp(format, "raw") == 0)
+		return im_dev_file_create(path, size, 0, err);
+	if (!im_qemu_knows(format)) {
+		im_error_set(err, IM_EUSAGE, "there is no format \"%s\" to write; there are raw, qcow2, vpc (VHD), vhdx, vmdk and vdi", format);
+		return NULL;
+	}
+	if (size % 512) {
+		im_error_set(err, IM_EREFUSED, "a %s holds whole sectors of 512 bytes, and the corrected image has %llu bytes; write it as raw",
+			     format, (unsigned long long)size);
+		return NULL;
+	}
+	if (im_qemu_create(path, format, size, err) < 0)
+		return NULL;
+	dev = im_dev_qemu(path, format, true, 0, err);
+	if (dev && dev->size != size) {
+		im_error_set(err, IM_EREFUSED, "%s: qemu-img makes a %s of %llu bytes instead of %llu; choose another format", path, format,
+			     (unsigned long long)dev->size, (unsigned long long)size);
+		im_dev_close(dev);
+		dev = NULL;
+	}
+	if (!dev)
+		unlink(path);
+	return dev;
+}
+
 static int copy_to(imgmend_view *v, const char *output, const struct imgmend_options *options, struct im_error *err)
 {
 	struct imgmend_options at = { .journal = output };
-	struct im_dev *out = im_dev_file_create(output, v->view->size, 0, err);
+	struct im_dev *out = create(output, v->view->size, options->copy_format, err);
 	struct im_place place;
 	int rc;
 

@@ -39,7 +39,7 @@ static int explain(struct qemu *q, struct im_error *err)
 	char line[400];
 
 	/* it is gone, or about to be: what it wrote last is complete */
-	im_server_last_words(&q->server, line, sizeof(line));
+	im_server_words(&q->server, line, sizeof(line));
 	if (!line[0])
 		return im_error_prefix(err, "%s: qemu-nbd, which opens %s files, does not serve (is it installed? it is in the package"
 				       " qemu-utils)", q->path, q->format);
@@ -61,9 +61,6 @@ static int start(struct qemu *q, struct im_error *err)
 		return -1;
 	q->inside = im_dev_nbd_socket(fd, q->path, !q->dev.is_read_only, q->dev.sector_size, err);
 	if (!q->inside) {
-		pid_t pid = q->server.pid;
-
-		(void)pid;
 		explain(q, err);
 		im_server_stop(&q->server);
 		return -1;
@@ -194,7 +191,9 @@ struct im_dev *im_dev_qemu(const char *path, const char *format, bool write, uin
 int im_qemu_create(const char *path, const char *format, uint64_t size, struct im_error *err)
 {
 	char number[32];
-	char *argv[] = { (char *)"qemu-img", (char *)"create", (char *)"-q", (char *)"-f", (char *)format, (char *)path, number, NULL };
+	char *argv[] = { (char *)"qemu-img", (char *)"create", (char *)"-q", (char *)"-f", (char *)format, (char *)path, number,
+			 /* else it rounds up to what cylinders, heads and sectors can say */
+			 strcmp(format, "vpc") == 0 ? (char *)"-oforce_size=on" : NULL, NULL };
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)

@@ -146,17 +146,15 @@ int im_server_start(struct im_server *s, char *const argv[], int *fd, struct im_
 	return rc;
 }
 
-void im_server_last_words(const struct im_server *s, char *line, size_t len)
+void im_server_words(const struct im_server *s, char *line, size_t len)
 {
-	char text[4096];
-	ssize_t n = s->words < 0 ? 0 : pread(s->words, text, sizeof(text) - 1, 0);
-	char *last;
+	ssize_t n = s->words < 0 ? 0 : pread(s->words, line, len - 1, 0);
 
-	text[n < 0 ? 0 : n] = 0;
-	while (n > 0 && text[n - 1] == '\n')
-		text[--n] = 0;
-	last = strrchr(text, '\n');
-	snprintf(line, len, "%s", last ? last + 1 : text);
+	line[n < 0 ? 0 : n] = 0;
+	while (n > 0 && line[n - 1] == '\n')
+		line[--n] = 0;
+	for (char *p = line; (p = strchr(p, '\n'));)
+		*p = ' ';
 }
 
 static void sleep_a_tenth(void)
@@ -208,7 +206,7 @@ int im_server_run(char *const argv[], struct im_error *err)
 	if (spawn(&s, argv, -1, err) < 0)
 		return -1;
 	status = wait_for_end(s.pid);
-	im_server_last_words(&s, line, sizeof(line));
+	im_server_words(&s, line, sizeof(line));
 	close(s.words);
 	if (status == 0)
 		return 0;

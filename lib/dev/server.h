@@ -16,13 +16,13 @@ struct im_server {
  * was made before the program began: nobody else can come first. */
 int im_server_start(struct im_server *s, char *const argv[], int *fd, struct im_error *err);
 
-/* The last line that it wrote; "" when there is none. */
-void im_server_last_words(const struct im_server *s, char *line, size_t len);
+/* What it wrote, as one line; "" when there is nothing. */
+void im_server_words(const struct im_server *s, char *line, size_t len);
 
 /* Wait for its end; the connection must be closed already. What does not end by itself is ended. */
 void im_server_stop(struct im_server *s);
 
-/* Run a program to its end: 0 it went well. Its last words go into err. */
+/* Run a program to its end: 0 it went well. What it wrote goes into err. */
 int im_server_run(char *const argv[], struct im_error *err);
 
 #endif

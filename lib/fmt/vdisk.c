@@ -115,6 +115,9 @@ static int check_text_vmdk(struct im_dev *file, const struct im_vdisk_allowed *a
 	return rc;
 }
 
+static const char one_extent[] = "this is one extent of a VMDK of several files, or a descriptor that names others; make one file"
+				 " of them (`qemu-img convert`)";
+
 static int check_vmdk(struct im_dev *file, const struct im_vdisk_allowed *allowed, struct im_error *err)
 {
 	uint8_t h[512];
@@ -133,12 +136,13 @@ static int check_vmdk(struct im_dev *file, const struct im_vdisk_allowed *allowe
 			      " convert -O vmdk`)");
 	/* without a capacity of its own qemu takes the descriptor at its word, and opens the files in it */
 	if (!im_get64(h + 12) || !im_get64(h + 28) || !im_get64(h + 36))
-		return refuse(err, "this is one extent of a VMDK of several files, or a descriptor that names others; make one file of them"
-			      " (`qemu-img convert`)");
+		return refuse(err, one_extent);
 	if (im_get64(h + 28) > file->size / 512)
 		return senseless(err, "VMDK");
 	text = read_text(file, im_get64(h + 28) * 512, im_min(im_get64(h + 36), TEXT_MAX / 512) * 512, err);
-	rc = text ? check_descriptor(text, err) : -1;
+	if (!text)
+		return -1;
+	rc = strstr(text, "createType=") ? check_descriptor(text, err) : refuse(err, one_extent);
 	free(text);
 	return rc;
 }

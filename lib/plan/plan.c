@@ -244,7 +244,7 @@ int im_plan_make(struct im_plan *plan, const struct im_scan *scan, struct im_dev
 	}
 	if (check_disk(scan, err) < 0)
 		return -1;
-	if (im_layout_of(&layout, scan, options, !raw->is_block, err) < 0)
+	if (im_layout_of(&layout, scan, options, options->to_copy || (raw->ops->resize && !raw->is_block), err) < 0)
 		goto out;
 	if (wish.first_unfixable)
 		im_error_at(err, IM_EREFUSED, wish.first_unfixable->start, "this cannot be repaired: %s",

@@ -17,6 +17,7 @@ enum im_add_table { IM_ADD_NONE, IM_ADD_MBR, IM_ADD_GPT };
 struct im_plan_options {
 	uint64_t align;			/* bytes; 0: the default */
 	bool no_grow;
+	bool to_copy;			/* the image may grow though its device cannot */
 	enum im_add_table add_table;
 	const char *only;		/* finding ids, comma-separated; NULL: all of severity error */
 	bool allow_boot_code;		/* move what unknown boot code may need by absolute position */
