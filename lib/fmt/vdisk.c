@@ -72,7 +72,7 @@ static int count_extents(const char *text)
 	return n;
 }
 
-static int check_descriptor(const char *text, struct im_error *err)
+static int check_descriptor(const char *text, const struct im_vdisk_allowed *allowed, struct im_error *err)
 {
 	const char *parent = strstr(text, "parentCID=");
 
@@ -80,7 +80,7 @@ static int check_descriptor(const char *text, struct im_error *err)
 		return refuse(err, "this VMDK is the child of another disk (a snapshot or linked clone); consolidate them first");
 	if (count_extents(text) > 1)
 		return refuse(err, "this VMDK consists of several extents; make one file of them (`qemu-img convert`)");
-	if (strstr(text, "createType=\"streamOptimized\""))
+	if (allowed->write && strstr(text, "createType=\"streamOptimized\""))
 		return refuse(err, "this VMDK is stream-optimized: it can be read once, but not written in place; convert it first (`qemu-img"
 			      " convert -O vmdk`)");
 	return 0;
@@ -107,7 +107,7 @@ static char *read_text(struct im_dev *file, uint64_t off, uint64_t len, struct i
 static int check_text_vmdk(struct im_dev *file, const struct im_vdisk_allowed *allowed, struct im_error *err)
 {
 	char *text = read_text(file, 0, file->size, err);
-	int rc = text ? check_descriptor(text, err) : -1;
+	int rc = text ? check_descriptor(text, allowed, err) : -1;
 
 	free(text);
 	if (rc == 0 && !allowed->data_file)
@@ -131,7 +131,7 @@ static int check_vmdk(struct im_dev *file, const struct im_vdisk_allowed *allowe
 	if (memcmp(h, "KDMV", 4) != 0)
 		return refuse(err, "this VMDK is of the old COWD kind of ESX servers; convert it first (`qemu-img convert`)");
 	/* grain directory at the end; compressed grains */
-	if (im_get64(h + 56) == UINT64_MAX || im_get16(h + 77))
+	if (allowed->write && (im_get64(h + 56) == UINT64_MAX || im_get16(h + 77)))
 		return refuse(err, "this VMDK is stream-optimized: it can be read once, but not written in place; convert it first (`qemu-img"
 			      " convert -O vmdk`)");
 	/* without a capacity of its own qemu takes the descriptor at its word, and opens the files in it */
@@ -142,7 +142,7 @@ static int check_vmdk(struct im_dev *file, const struct im_vdisk_allowed *allowe
 	text = read_text(file, im_get64(h + 28) * 512, im_min(im_get64(h + 36), TEXT_MAX / 512) * 512, err);
 	if (!text)
 		return -1;
-	rc = strstr(text, "createType=") ? check_descriptor(text, err) : refuse(err, one_extent);
+	rc = strstr(text, "createType=") ? check_descriptor(text, allowed, err) : refuse(err, one_extent);
 	free(text);
 	return rc;
 }

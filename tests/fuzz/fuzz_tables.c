@@ -9,6 +9,7 @@
 #include "fmt/gpt.h"
 #include "fmt/label.h"
 #include "fmt/mbr.h"
+#include "fmt/vdisk.h"
 #include "fuzz.h"
 
 #define SIZE_MAX_BYTES (8ull << 30)
@@ -103,6 +104,7 @@ static void look_at_gpt(struct im_dev *dev, uint32_t ss)
 
 FUZZ_TARGET(tables)
 {
+	static const char *const formats[] = { "qcow2", "vpc", "vhdx", "vmdk", "vdi" };
 	struct im_error err = { 0 };
 	struct fuzz_head head;
 	struct im_dev *dev[2];
@@ -121,6 +123,13 @@ FUZZ_TARGET(tables)
 	if (name)
 		im_container_title(name);
 	im_container_is_fixed_vhd(dev[0], &err);
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		struct im_vdisk_allowed allowed = { .write = head.flags & 1, .backing_file = head.flags & 2, .data_file = head.flags & 4 };
+		struct im_error why = { 0 };
+
+		FUZZ_CHECK(im_vdisk_check(dev[0], formats[i], &allowed, &why) == 0 || why.code == IM_EREFUSED || why.code == IM_EFORMAT, "%s",
+			   why.message);
+	}
 	im_ldm_has_privhead(dev[0], &err);
 	FUZZ_CHECK(!err.code, "%s", err.message);
 	im_dev_close(dev[0]);

@@ -11,13 +11,17 @@ make_container() {
 	qemu-img convert -f raw -O "$1" ${options[@]+"${options[@]}"} "$2" "$C" || fail "qemu-img could not make $C"
 }
 
-# inside WHAT IMAGE: the container holds what IMAGE does, and is sound
+# inside WHAT IMAGE: the container holds what IMAGE does, and is sound; but where a server was killed (LEAKS) there may be blocks
+# that nobody uses
+LEAKS=
 inside() {
+	local rc=0
 	qemu-img compare -f "$FORMAT" -F raw "$C" "$2" >compare.log 2>&1 || fail "$1: what is inside is not $2: $(cat compare.log)"
 	check_eq "$1: the size of what is inside" "$(size_of "$2")" "$(qemu-img info --output json -f "$FORMAT" "$C" | jq '."virtual-size"')"
 	case $FORMAT in
-	qcow2 | vdi | vmdk | vhdx) qemu-img check -q -f "$FORMAT" "$C" >check.log 2>&1 || fail "$1: qemu-img check: $(cat check.log)" ;;
+	qcow2 | vdi | vmdk | vhdx) qemu-img check -q -f "$FORMAT" "$C" >check.log 2>&1 || rc=$? ;;
 	esac
+	[ $rc = 0 ] || { [ $rc = 3 ] && [ -n "$LEAKS" ]; } || fail "$1: qemu-img check: $(cat check.log)"
 }
 
 same_scan() {

@@ -64,7 +64,8 @@ both "a corrupt mark" corrupt.qcow2 "marked as corrupt"
 
 # ---- VMDK
 qemu-img convert -f raw -O vmdk -o subformat=streamOptimized disk.img stream.vmdk
-both "a stream-optimized VMDK" stream.vmdk "stream-optimi[sz]ed"
+run 4 scan stream.vmdk
+refused "a stream-optimized VMDK" stream.vmdk "stream-optimi[sz]ed" fix --yes
 qemu-img convert -f raw -O vmdk -o subformat=monolithicFlat disk.img flat.vmdk
 both "a descriptor" flat.vmdk "descriptor.*--allow=data-file"
 run 1 fix --yes --allow=data-file flat.vmdk

@@ -28,22 +28,22 @@ make_volume fat16 FATVOL $((fat * 512)) 1
 place FATVOL disk.img 512
 run 4 plan disk.img
 
-# ---- containers: named, and nothing written
+# ---- containers taken for raw images, and what qemu does not write: named, and nothing written
 convert() {
 	qemu-img convert -f raw "$@" disk.img "$out" 2>qemu.err || fail "qemu-img could not make $out: $(cat qemu.err)"
 }
-out=c.qcow2 && convert -O qcow2 && refused "a qcow2 image" $out qcow2 fix --yes $out
-out=dyn.vhd && convert -O vpc && refused "a dynamic VHD" $out 'vhd|virtual hard disk' fix --yes $out
+out=c.qcow2 && convert -O qcow2 && refused "a qcow2 image" $out qcow2 fix --yes --format raw $out
+out=dyn.vhd && convert -O vpc && refused "a dynamic VHD" $out 'vhd|virtual hard disk' fix --yes --format raw $out
 out=fixed.vhd && convert -O vpc -o subformat=fixed,force_size=on
 check_eq "first 4 bytes of the footer of a fixed VHD" cone "$(tail -c 512 $out | head -c 4)"
-refused "a fixed VHD, known by its footer only" $out 'vhd|virtual hard disk' fix --yes $out
-out=c.vhdx && convert -O vhdx && refused "a VHDX image" $out vhdx fix --yes $out
-out=sparse.vmdk && convert -O vmdk && refused "a sparse VMDK" $out vmdk fix --yes $out
+refused "a fixed VHD, known by its footer only" $out 'vhd|virtual hard disk' fix --yes --format raw $out
+out=c.vhdx && convert -O vhdx && refused "a VHDX image" $out vhdx fix --yes --format raw $out
+out=sparse.vmdk && convert -O vmdk && refused "a sparse VMDK" $out vmdk fix --yes --format raw $out
 out=stream.vmdk && convert -O vmdk -o subformat=streamOptimized && refused "a stream-optimised VMDK" $out vmdk fix --yes $out
 out=flat.vmdk && convert -O vmdk -o subformat=monolithicFlat
 refused "the descriptor of a flat VMDK" flat.vmdk vmdk fix --yes flat.vmdk
 refused "the flat extent that a descriptor beside it names" flat-flat.vmdk vmdk fix --yes flat-flat.vmdk
-out=c.vdi && convert -O vdi && refused "a VDI image" $out 'vdi|virtualbox' fix --yes $out
+out=c.vdi && convert -O vdi && refused "a VDI image" $out 'vdi|virtualbox' fix --yes --format raw $out
 gzip -k -c disk.img >c.gz && refused "a gzip file" c.gz gzip fix --yes c.gz
 xz -0 -k -c disk.img >c.xz && refused "an xz file" c.xz xz fix --yes c.xz
 zstd -q -c disk.img >c.zst && refused "a zstd file" c.zst zstd fix --yes c.zst
