@@ -171,9 +171,13 @@ char *imgmend_plan_json(const imgmend_plan *plan);
 
 /* ---- the corrected image, without changing the old one ---- */
 
-int imgmend_preview(const char *path, const imgmend_plan *plan, imgmend_view **view, struct imgmend_error *err);
+/* options: format, allow; NULL for none. */
+int imgmend_preview(const char *path, const imgmend_plan *plan, const struct imgmend_options *options, imgmend_view **view,
+		    struct imgmend_error *err);
 uint64_t imgmend_view_size(const imgmend_view *view);
 int imgmend_view_read(imgmend_view *view, uint64_t offset, void *buf, size_t size, struct imgmend_error *err);
+/* How far from offset on, *size bytes at most, the view is known to be zero, or may hold data. */
+int imgmend_view_extent(imgmend_view *view, uint64_t offset, uint64_t most, uint64_t *size, int *is_zero, struct imgmend_error *err);
 void imgmend_view_close(imgmend_view *view);
 
 /* Write the corrected image to the new file `output`, raw and sparse where the old one is, or a container of the format

@@ -13,6 +13,9 @@ const struct verb verbs[] = {
 	{ "resume", "[OPTION]... IMAGE", N_("finish an interrupted repair or undo"), verb_resume, false },
 	{ "undo", "[OPTION]... IMAGE", N_("take a repair back, finished or not"), verb_undo, false },
 	{ "discard", "[OPTION]... IMAGE", N_("drop the journal of a finished repair"), verb_discard, false },
+#ifdef HAVE_NBDKIT
+	{ "preview", "[OPTION]... IMAGE", N_("serve the corrected image by NBD, without changing this one"), verb_preview, false },
+#endif
 	{ NULL, NULL, NULL, NULL, false },
 };
 

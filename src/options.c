@@ -8,7 +8,7 @@
 #include "program.h"
 
 enum {
-	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_STRATEGY, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_OUTPUT_FORMAT, OPT_SECTOR_SIZE,
+	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_STRATEGY, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_OUTPUT_FORMAT, OPT_SOCKET, OPT_READ_ONLY, OPT_SECTOR_SIZE,
 	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_VERIFY, OPT_MANIFEST, OPT_ALLOW, OPT_HELP, OPT_VERSION,
 };
 
@@ -25,18 +25,20 @@ static const struct option_row {
 	{ " plan ", 'o', NULL, 'o', "FILE", N_("save the plan to FILE, for `fix --plan`") },
 	{ " fix resume undo discard ", 'y', "yes", 'y', NULL, N_("do not ask") },
 	{ " fix ", 'n', "dry-run", 'n', NULL, N_("only show the plan") },
-	{ " fix ", 0, "plan", OPT_PLAN, "FILE", N_("carry out exactly this saved plan") },
+	{ " fix preview ", 0, "plan", OPT_PLAN, "FILE", N_("carry out exactly this saved plan") },
 	{ " fix ", 0, "output", OPT_OUTPUT, "NEW", N_("write the corrected image to a new file, leave this one alone") },
 	{ " fix ", 0, "output-format", OPT_OUTPUT_FORMAT, "FMT", N_("format of the new file: raw, qcow2, vpc, vhdx, vmdk or vdi") },
 	{ " fix resume ", 0, "verify", OPT_VERIFY, NULL, N_("read everything back and compare SHA-256 with the plan") },
 	{ " fix status ", 0, "manifest", OPT_MANIFEST, "FILE", N_("write SHA-256 of what changed, before and after, to FILE") },
 	{ " fix status resume undo discard ", 0, "journal", OPT_JOURNAL, "FILE", N_("the journal's place") },
-	{ " scan plan fix ", 0, "deep", OPT_DEEP, NULL, N_("look at every file record of NTFS volumes") },
-	{ " plan fix ", 0, "align", OPT_ALIGN, "SIZE", N_("alignment of the partition at fault (default 1M)") },
-	{ " plan fix ", 0, "no-grow", OPT_NO_GROW, NULL, N_("do not make the image larger") },
+	{ " preview ", 0, "socket", OPT_SOCKET, "FILE", N_("serve at this Unix socket") },
+	{ " preview ", 0, "read-only", OPT_READ_ONLY, NULL, N_("refuse writes, instead of forgetting them") },
+	{ " scan plan fix preview ", 0, "deep", OPT_DEEP, NULL, N_("look at every file record of NTFS volumes") },
+	{ " plan fix preview ", 0, "align", OPT_ALIGN, "SIZE", N_("alignment of the partition at fault (default 1M)") },
+	{ " plan fix preview ", 0, "no-grow", OPT_NO_GROW, NULL, N_("do not make the image larger") },
 	{ " plan fix ", 0, "strategy", OPT_STRATEGY, "WAY", N_("auto, direct, journalled, write-once, reflink or insert-range") },
-	{ " plan fix ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
-	{ " plan fix ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", N_("put a table around a volume that has none") },
+	{ " plan fix preview ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
+	{ " plan fix preview ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", N_("put a table around a volume that has none") },
 	{ "*", 0, "allow", OPT_ALLOW, "WHAT,...",
 	  N_("accept: in-use, changed, dirty, snapshots, volatile-journal, unknown-boot-code, backing-file, data-file") },
 	{ "*", 'f', "format", 'f', "FMT", N_("format of the image: raw, qcow2, vpc (VHD), vhdx, vmdk or vdi") },
@@ -174,6 +176,8 @@ static int set_value(struct settings *s, int value, const char *arg)
 	case OPT_JOURNAL: s->library.journal = arg; return -1;
 	case OPT_OUTPUT: s->new_image = arg; s->library.to_copy = 1; return -1;
 	case OPT_OUTPUT_FORMAT: s->library.copy_format = arg; return -1;
+	case OPT_SOCKET: s->socket = arg; return -1;
+	case OPT_READ_ONLY: s->read_only = true; return -1;
 	case 'o': s->output = arg; return -1;
 	case 'f': s->library.format = arg; return -1;
 	case 'y': s->yes = true; return -1;
@@ -262,7 +266,7 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct setting
 	s->n_images = argc - optind;
 	if (s->plan_file && (s->library.align || s->library.no_grow || s->library.only || s->library.add_table ||
 			     s->library.strategy)) {
-		fprintf(stderr, _("imgmend fix: a saved plan says all; --align, --no-grow, --only, --add-table and"
+		fprintf(stderr, _("imgmend: a saved plan says all; --align, --no-grow, --only, --add-table and"
 				  " --strategy cannot change it\n"));
 		return EXIT_USAGE;
 	}

@@ -32,6 +32,8 @@ struct settings {
 	const char *new_image;	/* --output NEW of fix */
 	const char *plan_file;
 	const char *manifest;	/* --manifest FILE */
+	const char *socket;	/* of preview */
+	bool read_only;		/* preview */
 	enum progress_mode progress;
 	enum color_mode color;
 	char **images;
@@ -56,6 +58,7 @@ int verb_status(const struct settings *s);
 int verb_resume(const struct settings *s);
 int verb_undo(const struct settings *s);
 int verb_discard(const struct settings *s);
+int verb_preview(const struct settings *s);
 
 /* options.c: parse what stands behind the verb. -1: go on; else the exit status. */
 int options_parse(const struct verb *verb, int argc, char **argv, struct settings *s);

@@ -67,7 +67,7 @@ struct im_dev *im_api_open(const char *path, const struct imgmend_options *optio
 		return NULL;
 	if (im_nbd_is_uri(path))
 		return im_dev_nbd_uri(path, write, options->sector_size, err);
-	if (is_raw(options) || !im_nbd_is_built())
+	if (is_raw(options))
 		return im_dev_file(path, write, options->sector_size, err);
 	file = im_dev_file(path, false, 0, err);
 	if (!file)
@@ -75,8 +75,11 @@ struct im_dev *im_api_open(const char *path, const struct imgmend_options *optio
 	if (find_format(file, options, &format, err) < 0) {
 		im_error_prefix(err, "%s", path);
 		dev = NULL;
+	} else if (format && !im_nbd_is_built() && !im_container_is_fixed_vhd(file, NULL)) {
+		/* says what this build lacks */
+		dev = im_dev_nbd_uri(path, write, 0, err);
 	} else {
-		dev = format ? open_container(path, file, format, write, options, err) :
+		dev = format && im_nbd_is_built() ? open_container(path, file, format, write, options, err) :
 			       im_dev_file(path, write, options->sector_size, err);
 	}
 	im_dev_close(file);

@@ -26,13 +26,14 @@ static int open_view(imgmend_view *v, const char *path, const imgmend_plan *plan
 	return v->view ? 0 : -1;
 }
 
-int imgmend_preview(const char *path, const imgmend_plan *plan, imgmend_view **out, struct imgmend_error *error)
+int imgmend_preview(const char *path, const imgmend_plan *plan, const struct imgmend_options *options, imgmend_view **out,
+		    struct imgmend_error *error)
 {
 	struct imgmend_options none = { 0 };
 	imgmend_view *v = calloc(1, sizeof(*v));
 	struct im_error err = { 0 };
 
-	if (!v || open_view(v, path, plan, &none, &err) < 0) {
+	if (!v || open_view(v, path, plan, options ? options : &none, &err) < 0) {
 		if (!v)
 			im_error_nomem(&err);
 		imgmend_view_close(v);
@@ -52,6 +53,18 @@ int imgmend_view_read(imgmend_view *v, uint64_t off, void *buf, size_t len, stru
 	struct im_error err = { 0 };
 
 	return im_dev_read(v->view, off, buf, len, &err) < 0 ? im_api_fail(error, &err) : 0;
+}
+
+int imgmend_view_extent(imgmend_view *v, uint64_t off, uint64_t most, uint64_t *len, int *is_zero, struct imgmend_error *error)
+{
+	struct im_error err = { 0 };
+	struct im_extent ext;
+
+	if (im_dev_extent(v->view, off, most, &ext, &err) < 0)
+		return im_api_fail(error, &err);
+	*len = ext.len;
+	*is_zero = ext.is_zero;
+	return 0;
 }
 
 void imgmend_view_close(imgmend_view *v)
