@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libnbd.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 struct nbd {
 	struct im_dev dev;
 	struct nbd_handle *h;
+	pthread_mutex_t lock;		/* held by every function of the device */
 	char *name;
 	uint32_t align;			/* least unit of a request, bytes, a power of two */
 	uint32_t most;			/* bytes of a request */
@@ -206,23 +208,8 @@ static int transfer_any(struct nbd *n, bool write, uint64_t off, uint8_t *buf, u
 	return 0;
 }
 
-static int nbd_dev_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err)
+static int flush(struct nbd *n, struct im_error *err)
 {
-	return transfer_any((struct nbd *)dev, false, off, buf, len, err);
-}
-
-static int nbd_dev_write(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err)
-{
-	struct nbd *n = (struct nbd *)dev;
-
-	n->known_end = 0;
-	return transfer_any(n, true, off, (uint8_t *)buf, len, err);
-}
-
-static int nbd_dev_flush(struct im_dev *dev, struct im_error *err)
-{
-	struct nbd *n = (struct nbd *)dev;
-
 	if (check_open(n, err) < 0)
 		return -1;
 	return nbd_flush(n->h, 0) < 0 ? failed(n, "make durable what was written", 0, err) : 0;
@@ -259,29 +246,6 @@ static int zero_by_looking(struct nbd *n, uint64_t off, uint64_t len, struct im_
 	return rc;
 }
 
-static int nbd_dev_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
-{
-	struct nbd *n = (struct nbd *)dev;
-	uint64_t head = im_min(len, -off % n->align), tail;
-
-	n->known_end = 0;
-	if (n->looks)
-		return zero_by_looking(n, off, len, err);
-	if (!n->can_zero)
-		return write_zeros(n, off, len, err);
-	if (check_open(n, err) < 0 || write_zeros(n, off, head, err) < 0)
-		return -1;
-	off += head;
-	len -= head;
-	tail = len % n->align;
-	for (uint64_t now; len > tail; off += now, len -= now) {
-		now = im_min(len - tail, 1u << 30);
-		if (nbd_zero(n->h, now, off, 0) < 0)
-			return failed(n, "write zeros", off, err);
-	}
-	return write_zeros(n, off, tail, err);
-}
-
 static int on_status(void *arg, const char *context, uint64_t off, uint32_t *pairs, size_t count, int *error)
 {
 	struct nbd *n = arg;
@@ -315,9 +279,8 @@ static int ask_status(struct nbd *n, uint64_t off, struct im_error *err)
 	return nbd_aio_is_dead(n->h) ? failed(n, "ask for holes", off, err) : 0;
 }
 
-static int nbd_dev_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err)
+static int extent(struct nbd *n, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err)
 {
-	struct nbd *n = (struct nbd *)dev;
 	uint64_t at;
 
 	if (!n->can_status)
@@ -338,6 +301,103 @@ static int nbd_dev_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct
 	return 0;
 }
 
+/* [off, off+len), of which nothing is known. */
+static int zero_all(struct nbd *n, uint64_t off, uint64_t len, struct im_error *err)
+{
+	uint64_t head = im_min(len, -off % n->align), tail;
+
+	if (!n->can_zero)
+		return write_zeros(n, off, len, err);
+	if (check_open(n, err) < 0 || write_zeros(n, off, head, err) < 0)
+		return -1;
+	off += head;
+	len -= head;
+	tail = len % n->align;
+	for (uint64_t now; len > tail; off += now, len -= now) {
+		now = im_min(len - tail, 1u << 30);
+		if (nbd_zero(n->h, now, off, 0) < 0)
+			return failed(n, "write zeros", off, err);
+	}
+	return write_zeros(n, off, tail, err);
+}
+
+/* What is zero already is left alone: some formats would allocate it. */
+static int zero(struct nbd *n, uint64_t off, uint64_t len, struct im_error *err)
+{
+	int rc = 0;
+
+	if (n->looks)
+		return zero_by_looking(n, off, len, err);
+	for (uint64_t done = 0; done < len && rc == 0;) {
+		struct im_extent ext = { .len = len - done, .is_zero = false };
+
+		rc = extent(n, off + done, len - done, &ext, err);
+		if (rc == 0 && !ext.is_zero)
+			rc = zero_all(n, off + done, ext.len, err);
+		done += ext.len;
+	}
+	n->known_end = 0;
+	return rc;
+}
+
+/* ---- the device: several threads may use it, one at a time ---- */
+
+static int nbd_dev_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err)
+{
+	struct nbd *n = (struct nbd *)dev;
+	int rc;
+
+	pthread_mutex_lock(&n->lock);
+	rc = transfer_any(n, false, off, buf, len, err);
+	pthread_mutex_unlock(&n->lock);
+	return rc;
+}
+
+static int nbd_dev_write(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err)
+{
+	struct nbd *n = (struct nbd *)dev;
+	int rc;
+
+	pthread_mutex_lock(&n->lock);
+	n->known_end = 0;
+	rc = transfer_any(n, true, off, (uint8_t *)buf, len, err);
+	pthread_mutex_unlock(&n->lock);
+	return rc;
+}
+
+static int nbd_dev_flush(struct im_dev *dev, struct im_error *err)
+{
+	struct nbd *n = (struct nbd *)dev;
+	int rc;
+
+	pthread_mutex_lock(&n->lock);
+	rc = flush(n, err);
+	pthread_mutex_unlock(&n->lock);
+	return rc;
+}
+
+static int nbd_dev_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
+{
+	struct nbd *n = (struct nbd *)dev;
+	int rc;
+
+	pthread_mutex_lock(&n->lock);
+	rc = zero(n, off, len, err);
+	pthread_mutex_unlock(&n->lock);
+	return rc;
+}
+
+static int nbd_dev_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err)
+{
+	struct nbd *n = (struct nbd *)dev;
+	int rc;
+
+	pthread_mutex_lock(&n->lock);
+	rc = extent(n, off, len, out, err);
+	pthread_mutex_unlock(&n->lock);
+	return rc;
+}
+
 /* ---- opening and closing ---- */
 
 static void nbd_dev_close(struct im_dev *dev)
@@ -349,6 +409,7 @@ static void nbd_dev_close(struct im_dev *dev)
 		nbd_shutdown(n->h, 0);
 		nbd_close(n->h);
 	}
+	pthread_mutex_destroy(&n->lock);
 	free(n->name);
 	free(n);
 }
@@ -393,7 +454,10 @@ static struct nbd *new_nbd(const char *name, bool write, uint32_t sector_size, s
 		im_error_nomem(err);
 		return NULL;
 	}
-	n->dev = (struct im_dev){ .ops = &nbd_ops, .sector_size = sector_size ? sector_size : 512, .is_read_only = !write };
+	pthread_mutex_init(&n->lock, NULL);
+	n->dev = (struct im_dev){
+		.ops = &nbd_ops, .sector_size = sector_size ? sector_size : 512, .is_read_only = !write, .is_parallel = true,
+	};
 	n->h = nbd_create();
 	if (n->h && nbd_add_meta_context(n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0)
 		return n;

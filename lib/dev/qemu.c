@@ -180,7 +180,7 @@ struct im_dev *im_dev_qemu(const char *path, const char *format, bool write, uin
 	snprintf(q->format, sizeof(q->format), "%s", format);
 	q->dev = (struct im_dev){
 		.ops = strcmp(format, "qcow2") == 0 ? &resizable_ops : &qemu_ops, .sector_size = sector_size ? sector_size : 512,
-		.is_read_only = !write, .container = q->format,
+		.is_read_only = !write, .is_parallel = true, .container = q->format,
 	};
 	if (start(q, err) == 0)
 		return &q->dev;
