@@ -49,3 +49,55 @@ stop_server() {
 	while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 	rm -f "$1" "$WORK/sock"
 }
+
+# raw IMAGE: what imgmend makes of the raw image, and says of it
+raw() {
+	rm -f new.raw new.raw.imgmend-journal
+	cp --sparse=always "$1" new.raw
+	run 4 scan --json "$1"
+	same_scan <out >raw.scan
+	run 4 plan --json "$1"
+	same_plan <out >raw.plan
+	run 1 fix --yes new.raw
+}
+
+# as_raw FORMAT IMAGE NAME: the round, on a container of that format, or on an export
+as_raw() {
+	local name=$3
+	run 4 scan --json "$name"
+	same_scan <out | diff raw.scan - || fail "$1: the scan is not that of the raw image (above)"
+	run 4 plan --json "$name"
+	same_plan <out | diff raw.plan - || fail "$1: the plan is not that of the raw image (above)"
+	run 1 fix --yes "$name"
+	inside "$1" new.raw
+	run 0 fix --yes "$name"
+	run 0 status "$name"
+	says "$1: status" "repaired"
+	run 0 undo --yes "$name"
+	inside "$1" "$2"
+}
+
+# container_round IMAGE: in every container, and over NBD
+container_round() {
+	raw "$1"
+	for FORMAT in qcow2 vpc vhdx vmdk vdi; do
+		make_container $FORMAT "$1"
+		as_raw $FORMAT "$1" "$C"
+		no_journal "$C"
+		rm "$C"
+	done
+	as_export "$1"
+}
+
+# as_export IMAGE: over NBD, from a server that somebody else has started
+as_export() {
+	local uri="nbd+unix:///?socket=$WORK/sock"
+	cp --sparse=always "$1" export.img
+	nbdkit -U "$WORK/sock" -P nbdkit.pid file export.img
+	wait_for nbdkit.pid
+	CHILDREN+=("$(cat nbdkit.pid)")
+	FORMAT=raw C=export.img
+	as_raw export "$1" "$uri"
+	stop_server nbdkit.pid
+	rm export.img
+}

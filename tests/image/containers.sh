@@ -10,58 +10,6 @@ set -eu
 find_ntfs_helpers
 needs sfdisk mkfs.fat mcopy mkntfs qemu-img qemu-nbd nbdkit nbdcopy jq
 
-# raw IMAGE: what imgmend makes of the raw image, and says of it
-raw() {
-	rm -f new.raw new.raw.imgmend-journal
-	cp --sparse=always "$1" new.raw
-	run 4 scan --json "$1"
-	same_scan <out >raw.scan
-	run 4 plan --json "$1"
-	same_plan <out >raw.plan
-	run 1 fix --yes new.raw
-}
-
-# as_raw FORMAT IMAGE NAME: the round, on a container of that format, or on an export
-as_raw() {
-	local name=$3
-	run 4 scan --json "$name"
-	same_scan <out | diff raw.scan - || fail "$1: the scan is not that of the raw image (above)"
-	run 4 plan --json "$name"
-	same_plan <out | diff raw.plan - || fail "$1: the plan is not that of the raw image (above)"
-	run 1 fix --yes "$name"
-	inside "$1" new.raw
-	run 0 fix --yes "$name"
-	run 0 status "$name"
-	says "$1: status" "repaired"
-	run 0 undo --yes "$name"
-	inside "$1" "$2"
-}
-
-# round IMAGE
-round() {
-	raw "$1"
-	for FORMAT in qcow2 vpc vhdx vmdk vdi; do
-		make_container $FORMAT "$1"
-		as_raw $FORMAT "$1" "$C"
-		no_journal "$C"
-		rm "$C"
-	done
-	as_export "$1"
-}
-
-# as_export IMAGE: over NBD, from a server that somebody else has started
-as_export() {
-	local uri="nbd+unix:///?socket=$WORK/sock"
-	cp --sparse=always "$1" export.img
-	nbdkit -U "$WORK/sock" -P nbdkit.pid file export.img
-	wait_for nbdkit.pid
-	CHILDREN+=("$(cat nbdkit.pid)")
-	FORMAT=raw C=export.img
-	as_raw export "$1" "$uri"
-	stop_server nbdkit.pid
-	rm export.img
-}
-
 # Disk: FAT16 and NTFS without a gap, with room at the end.
 fat=16384 ntfs=24576 # sectors
 truncate -s $(((1 + fat + ntfs + 8192) * 512)) disk.img
@@ -70,13 +18,13 @@ make_volume fat16 FATVOL $((fat * 512)) 1
 make_volume ntfs NTFSVOL $((ntfs * 512)) $((1 + fat))
 place FATVOL disk.img 512
 place NTFSVOL disk.img $(((1 + fat) * 512))
-round disk.img
+container_round disk.img
 
 # Volume: a file in the boot area.
 ntfs_format 4096 $((16 * MIB)) -p 8 -H 255 -S 63
 quiet ntfsfill vol plain /plain 100000
 quiet mkbadntfs -o /plain vol
-round vol
+container_round vol
 
 # Growth: qcow2 can, and gives it back; the others are told to write a copy.
 truncate -s $((8193 * 512)) full.img
