@@ -5,6 +5,7 @@
 
 #include "api/session.h"
 #include "base/fence.h"
+#include "dev/nbd.h"
 
 static void describe(struct imgmend_status *st, const struct im_journal *j)
 {
@@ -38,7 +39,10 @@ static int status_of(struct im_session *s, struct imgmend_status *st, struct im_
 	}
 	describe(st, &j);
 	im_journal_free(&j);
-	if (!s->image)
+	/* a journal is anybody's file: it does not decide whom we connect to */
+	if (!s->image && im_nbd_is_uri(st->image))
+		im_error_set(&why, IM_EREFUSED, "its image is %s; name that, and this journal with --journal, to see where it stands", st->image);
+	else if (!s->image)
 		s->image = im_api_open(st->image, s->options, false, &why);
 	if (s->image)
 		im_session_adopt_sector_size(s);

@@ -459,7 +459,8 @@ static struct nbd *new_nbd(const char *name, bool write, uint32_t sector_size, s
 		.ops = &nbd_ops, .sector_size = sector_size ? sector_size : 512, .is_read_only = !write, .is_parallel = true,
 	};
 	n->h = nbd_create();
-	if (n->h && nbd_add_meta_context(n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0)
+	/* keys for TLS, which the user's URI names */
+	if (n->h && nbd_set_uri_allow_local_file(n->h, true) == 0 && nbd_add_meta_context(n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0)
 		return n;
 	im_error_set(err, IM_EIO, "%s: libnbd does not start: %s", name, nbd_get_error());
 	nbd_dev_close(&n->dev);

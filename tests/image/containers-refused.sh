@@ -5,7 +5,7 @@ set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$HERE/containers-lib.sh"
 find_helpers
-needs qemu-img qemu-nbd jq strace
+needs qemu-img qemu-nbd nbdkit jq strace
 
 truncate -s $((20480 * 512)) disk.img
 mkmbr -c disk.img 83:1:8192
@@ -127,6 +127,21 @@ says "an export for reading only" "for reading only"
 stop_server nbd.pid
 run 8 scan "nbd+unix:///?socket=$WORK/sock"
 says "no server" "cannot connect"
+# with TLS, and a key that the URI names; a journal does not make anybody connect
+echo "alice:$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')" >keys.psk
+cp disk.img export.img
+nbdkit -U "$WORK/sock" --tls=require --tls-psk="$WORK/keys.psk" -P nbd.pid file export.img
+CHILDREN+=("$(cat nbd.pid)")
+uri="nbds+unix://alice@/?socket=$WORK/sock&tls-psk-file=$WORK/keys.psk"
+run '4|8' scan "nbd+unix:///?socket=$WORK/sock"
+run 1 fix --yes --journal tls.journal "$uri"
+run 0 status --journal tls.journal "$uri"
+says "status over TLS" "repaired"
+run 0 status tls.journal
+says "status of a journal whose image is an export" "name that"
+run 0 undo --yes --journal tls.journal "$uri"
+cmp export.img disk.img || fail "undo over TLS: not the old image"
+stop_server nbd.pid
 # qemu-nbd is not there
 mkdir empty
 rc=0
