@@ -109,6 +109,7 @@ struct imgmend_options {
 					   unknown-boot-code, backing-file, data-file */
 	int to_copy;			/* the plan is for imgmend_copy: the image may grow whatever it lies on */
 	const char *copy_format;	/* of what imgmend_copy makes: as format; NULL: raw */
+	int used_only;			/* do not move what file systems say is free, nor keep it: undo gives zeros back there */
 	int manifest;			/* hash the image and what changes, before and after, into the journal; this
 					   reads the image twice */
 	int verify;			/* … and read the image back after the repair and compare */
@@ -163,6 +164,7 @@ struct imgmend_plan_figures {
 	uint64_t undo_bytes, scratch_bytes, journal_bytes;	/* undo is an upper bound */
 	const char *strategy;		/* "direct", "journalled", "write-once", two of them with a +; "reflink", "insert-range", "literals" */
 	const char *strategy_reason;	/* a clause, "because …"; "" for a saved plan */
+	uint64_t dropped_bytes;		/* free space that is neither moved nor kept (used_only) */
 	const char *fingerprint;	/* SHA-256 of what the plan was made from */
 };
 void imgmend_plan_figures(const imgmend_plan *plan, struct imgmend_plan_figures *figures);

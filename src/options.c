@@ -8,7 +8,7 @@
 #include "program.h"
 
 enum {
-	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_STRATEGY, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_OUTPUT_FORMAT, OPT_SOCKET, OPT_READ_ONLY, OPT_SECTOR_SIZE,
+	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_STRATEGY, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_OUTPUT_FORMAT, OPT_SOCKET, OPT_READ_ONLY, OPT_USED_ONLY, OPT_SECTOR_SIZE,
 	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_VERIFY, OPT_MANIFEST, OPT_ALLOW, OPT_HELP, OPT_VERSION,
 };
 
@@ -37,6 +37,7 @@ static const struct option_row {
 	{ " plan fix preview ", 0, "align", OPT_ALIGN, "SIZE", N_("alignment of the partition at fault (default 1M)") },
 	{ " plan fix preview ", 0, "no-grow", OPT_NO_GROW, NULL, N_("do not make the image larger") },
 	{ " plan fix ", 0, "strategy", OPT_STRATEGY, "WAY", N_("auto, direct, journalled, write-once, reflink or insert-range") },
+	{ " plan fix ", 0, "used-only", OPT_USED_ONLY, NULL, N_("do not move what file systems say is free; undo gives zeros back there") },
 	{ " plan fix preview ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
 	{ " plan fix preview ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", N_("put a table around a volume that has none") },
 	{ "*", 0, "allow", OPT_ALLOW, "WHAT,...",
@@ -176,6 +177,7 @@ static int set_value(struct settings *s, int value, const char *arg)
 	case OPT_JOURNAL: s->library.journal = arg; return -1;
 	case OPT_OUTPUT: s->new_image = arg; s->library.to_copy = 1; return -1;
 	case OPT_OUTPUT_FORMAT: s->library.copy_format = arg; return -1;
+	case OPT_USED_ONLY: s->library.used_only = 1; return -1;
 	case OPT_SOCKET: s->socket = arg; return -1;
 	case OPT_READ_ONLY: s->read_only = true; return -1;
 	case 'o': s->output = arg; return -1;
@@ -265,9 +267,9 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct setting
 	s->images = argv + optind;
 	s->n_images = argc - optind;
 	if (s->plan_file && (s->library.align || s->library.no_grow || s->library.only || s->library.add_table ||
-			     s->library.strategy)) {
-		fprintf(stderr, _("imgmend: a saved plan says all; --align, --no-grow, --only, --add-table and"
-				  " --strategy cannot change it\n"));
+			     s->library.strategy || s->library.used_only)) {
+		fprintf(stderr, _("imgmend: a saved plan says all; --align, --no-grow, --only, --add-table,"
+				  " --strategy and --used-only cannot change it\n"));
 		return EXIT_USAGE;
 	}
 	if (s->new_image && (s->library.verify || s->manifest)) {

@@ -106,6 +106,8 @@ static void print_cost(FILE *out, const imgmend_plan *plan)
 		fprintf(out, "      %s\n", f.strategy_reason);
 	fprintf(out, _("Journal: %s for undo, %s for moving, %s in all\n"), size_text(f.undo_bytes, a),
 		size_text(f.scratch_bytes, b), size_text(f.journal_bytes, c));
+	if (f.dropped_bytes)
+		fprintf(out, _("Not moved and not kept: %s of free space; undo brings zeros back there\n"), size_text(f.dropped_bytes, a));
 	if (f.new_size != f.old_size)
 		fprintf(out, _("Image size: %" PRIu64 " → %" PRIu64 " bytes\n"), f.old_size, f.new_size);
 }

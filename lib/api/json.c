@@ -119,6 +119,21 @@ static void put_fingerprint(struct im_json *j, const imgmend_plan *p)
 	im_json_close(j, '[');
 }
 
+/* Only where there is something. */
+static void put_dropped(struct im_json *j, const imgmend_plan *p)
+{
+	if (!p->plan.dropped.n)
+		return;
+	im_json_open(j, "dropped", '[');
+	for (size_t i = 0; i < p->plan.dropped.n; i++) {
+		im_json_open(j, NULL, '{');
+		im_json_uint(j, "start", p->plan.dropped.v[i].start);
+		im_json_uint(j, "size", p->plan.dropped.v[i].len);
+		im_json_close(j, '{');
+	}
+	im_json_close(j, '[');
+}
+
 char *imgmend_plan_json(const imgmend_plan *p)
 {
 	struct imgmend_plan_figures f;
@@ -146,6 +161,7 @@ char *imgmend_plan_json(const imgmend_plan *p)
 	for (size_t i = 0; i < p->plan.notes.n; i++)
 		im_json_string(&j, NULL, p->plan.notes.v[i]);
 	im_json_close(&j, '[');
+	put_dropped(&j, p);
 	put_fingerprint(&j, p);
 	im_json_close(&j, '{');
 	return im_json_end(&j);

@@ -47,6 +47,7 @@ static int plan_options(const struct imgmend_options *o, struct im_plan_options 
 {
 	*out = (struct im_plan_options){
 		.align = o->align, .no_grow = o->no_grow != 0, .only = o->only, .to_copy = o->to_copy != 0,
+		.used_only = o->used_only != 0,
 		.allow_boot_code = im_api_allows(o, "unknown-boot-code"),
 		.allow_dirty = im_api_allows(o, "dirty"), .allow_snapshots = im_api_allows(o, "snapshots"),
 	};
@@ -132,6 +133,37 @@ static int note_container(imgmend_plan *p, struct im_dev *dev, struct im_error *
 			    " much of what is a hole now gets data", im_container_title(dev->container), bytes);
 }
 
+/* Plan, and choose the way. The plan's parameters borrow what it drops. */
+static int plan_and_settle(imgmend_plan *p, struct im_dev *recorder, struct costing *costing, const struct im_plan_options *po,
+			   const struct imgmend_options *options, struct im_error *err)
+{
+	if (im_plan_make(&p->plan, &p->scan, recorder, costing->image, po, err) < 0)
+		return -1;
+	p->strategy.params.dropped = p->plan.dropped.v;
+	p->strategy.params.n_dropped = p->plan.dropped.n;
+	if (im_map_is_identity(&p->plan.map))
+		return 0;
+	return im_strategy_settle(&p->strategy, &p->plan.map, costing->sector_size, options->strategy, err);
+}
+
+/* Where blocks move as a whole there is no use in leaving some out. */
+static int settle_used_only(imgmend_plan *p, struct im_dev *recorder, struct costing *costing, struct im_plan_options *po,
+			    const struct imgmend_options *options, struct im_error *err)
+{
+	bool wanted = po->used_only;
+
+	po->used_only = false;
+	if (plan_and_settle(p, recorder, costing, po, options, err) < 0)
+		return -1;
+	if (!wanted || im_map_is_identity(&p->plan.map))
+		return 0;
+	if (p->strategy.by_clone || p->strategy.by_steps)
+		return im_notes_add(&p->plan.notes, err, "--used-only changes nothing: whole blocks move here without being read");
+	im_plan_free(&p->plan);
+	po->used_only = true;
+	return plan_and_settle(p, recorder, costing, po, options, err);
+}
+
 static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)
 {
 	/* what is recorded is what was asked for, not what the cache read for it */
@@ -147,10 +179,9 @@ static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_option
 		dev->sector_size = costing.sector_size = p->scan.sector_size;
 		po.cost = journal_bytes;
 		po.cost_arg = &costing;
-		rc = im_plan_make(&p->plan, &p->scan, recorder, dev, &po, err);
+		rc = settle_used_only(p, recorder, &costing, &po, options, err);
 		if (rc == 0 && !im_map_is_identity(&p->plan.map))
-			rc = im_strategy_settle(&p->strategy, &p->plan.map, costing.sector_size, options->strategy, err) < 0 ? -1 :
-			     cost_of_map(&costing, &p->plan.map, &p->cost, err);
+			rc = cost_of_map(&costing, &p->plan.map, &p->cost, err);
 		if (rc == 0 && !im_map_is_identity(&p->plan.map))
 			rc = note_container(p, dev, err);
 	}
@@ -229,6 +260,8 @@ int imgmend_plan_load(const char *file, imgmend_plan **out, struct imgmend_error
 			rc = fill(p, &err);
 		p->cost = (struct im_journal_cost){ p->plan.saved.undo, p->plan.saved.scratch, p->plan.saved.journal };
 		im_strategy_restore(&p->strategy, p->plan.saved.strategy, p->plan.saved.direct_min);
+		p->strategy.params.dropped = p->plan.dropped.v;
+		p->strategy.params.n_dropped = p->plan.dropped.n;
 	}
 	free(text);
 	if (rc < 0) {
@@ -290,7 +323,12 @@ const char *const *imgmend_plan_notes(const imgmend_plan *p, size_t *n)
 
 void imgmend_plan_figures(const imgmend_plan *p, struct imgmend_plan_figures *f)
 {
+	uint64_t dropped = 0;
+
+	for (size_t i = 0; i < p->plan.dropped.n; i++)
+		dropped += p->plan.dropped.v[i].len;
 	*f = (struct imgmend_plan_figures){
+		.dropped_bytes = dropped,
 		.old_size = p->plan.map.old_size, .new_size = p->plan.map.new_size, .sector_size = p->plan.sector_size,
 		.bytes_moved = p->plan.bytes_moved, .literal_bytes = p->plan.literal_bytes,
 		.undo_bytes = p->cost.undo, .scratch_bytes = p->cost.scratch, .journal_bytes = p->cost.total,

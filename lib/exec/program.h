@@ -33,6 +33,8 @@ struct im_exec_params {
 	bool manifest;		/* hash the image and what changes before the first write */
 	/* not kept in the journal */
 	struct im_dev *clone;	/* of the image, durable: the repair goes by that (clone.h) */
+	const struct im_range *dropped;	/* old bytes that undo need not give back: zeros come in their place; borrowed, sorted */
+	size_t n_dropped;
 	bool no_share;		/* write a journalled batch a second time even where its blocks could be shared */
 };
 

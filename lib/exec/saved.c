@@ -45,14 +45,39 @@ static int save_chunk(struct im_journal *j, struct im_dev *image, uint64_t old, 
 	return 0;
 }
 
+/* Is the old byte off one that undo need not give back? *len is cut to where that changes. */
+static bool is_dropped(const struct im_exec_params *params, uint64_t off, uint64_t *len)
+{
+	for (size_t i = 0; i < params->n_dropped; i++) {
+		const struct im_range *r = &params->dropped[i];
+
+		if (off >= r->start && off - r->start < r->len) {
+			*len = im_min(*len, r->start + r->len - off);
+			return true;
+		}
+		if (r->start > off) {
+			*len = im_min(*len, r->start - off);
+			return false;
+		}
+	}
+	return false;
+}
+
 static int save_range(struct im_journal *j, struct im_dev *image, uint64_t old, uint64_t len, uint8_t *buf,
 		      uint64_t *at, uint32_t *crc, struct im_error *err)
 {
 	while (len) {
+		uint64_t n = len;
 		struct im_extent ext;
-		uint64_t n;
 
-		if (im_dev_extent(image, old, len, &ext, err) < 0)
+		if (is_dropped(&j->prog.params, old, &n)) {
+			if (note(j, old, n, IM_SAVED_ZERO, err) < 0)
+				return -1;
+			old += n;
+			len -= n;
+			continue;
+		}
+		if (im_dev_extent(image, old, n, &ext, err) < 0)
 			return -1;
 		n = ext.is_zero ? ext.len : im_min(ext.len, CHUNK);
 		if ((ext.is_zero ? note(j, old, n, IM_SAVED_ZERO, err) :
@@ -176,10 +201,15 @@ uint64_t im_saved_estimate(const struct im_program *prog, struct im_dev *image)
 	for (size_t i = 0; i < prog->kept.n; i++) {
 		uint64_t end = prog->kept.v[i].old + prog->kept.v[i].len;
 
-		for (uint64_t off = prog->kept.v[i].old; off < end;) {
+		for (uint64_t off = prog->kept.v[i].old, n; off < end;) {
 			struct im_extent ext;
 
-			if (im_dev_extent(image, off, end - off, &ext, NULL) < 0)
+			n = end - off;
+			if (is_dropped(&prog->params, off, &n)) {
+				off += n;
+				continue;
+			}
+			if (im_dev_extent(image, off, n, &ext, NULL) < 0)
 				return sum + (end - off);
 			if (!ext.is_zero)
 				sum += ext.len;

@@ -31,6 +31,10 @@ struct im_segment {
 	char *reason;		/* one line for people, owned by the map; NULL for IM_KEEP */
 };
 
+struct im_range {
+	uint64_t start, len;	/* bytes */
+};
+
 struct im_map {
 	uint64_t old_size, new_size;
 	IM_VEC(struct im_segment) segs;

@@ -181,6 +181,26 @@ static int parse_fingerprint(struct im_plan *plan, struct json_object *o, struct
 	return 0;
 }
 
+/* What undo need not give back; plans without --used-only have none. */
+static int parse_dropped(struct im_plan *plan, struct json_object *o, struct im_error *err)
+{
+	struct json_object *list = json_object_object_get(o, "dropped");
+	uint64_t end = 0;
+
+	if (list && !json_object_is_type(list, json_type_array))
+		return malformed(err, "the ranges that are dropped");
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *e = json_object_array_get_idx(list, i);
+		struct im_range *r = im_vec_push(&plan->dropped, err);
+
+		if (!r || get_uint(e, "start", &r->start, err) < 0 || get_uint(e, "size", &r->len, err) < 0)
+			return -1;
+		if (r->start < end || !im_add(r->start, r->len, &end))
+			return malformed(err, "the ranges that are dropped");
+	}
+	return 0;
+}
+
 /* What the plan was said to cost, for the report, and the way that was chosen. */
 static int parse_figures(struct im_plan *plan, struct json_object *o, struct im_error *err)
 {
@@ -207,7 +227,7 @@ static int parse(struct im_plan *plan, struct json_object *o, struct im_error *e
 	if (!schema || strcmp(schema, "imgmend.plan/1") != 0)
 		return malformed(err, "its schema is not imgmend.plan/1");
 	if (parse_segments(plan, o, err) < 0 || parse_partitions(plan, o, err) < 0 ||
-	    parse_fingerprint(plan, o, err) < 0 || parse_figures(plan, o, err) < 0) {
+	    parse_fingerprint(plan, o, err) < 0 || parse_dropped(plan, o, err) < 0 || parse_figures(plan, o, err) < 0) {
 		if (err && err->code == IM_EUSAGE)
 			err->code = IM_EFORMAT;
 		return -1;

@@ -216,7 +216,7 @@ static int make(struct im_plan *plan, struct im_plan_context *ctx, struct im_lay
 	ctx->plan = plan;
 	if (build_map(ctx, err) < 0)
 		return -1;
-	if (im_map_check(&plan->map, err) < 0 || summarise(plan, ctx, err) < 0 || im_plan_notes(ctx, err) < 0)
+	if (im_plan_drop_free(ctx, err) < 0 || im_map_check(&plan->map, err) < 0 || summarise(plan, ctx, err) < 0 || im_plan_notes(ctx, err) < 0)
 		return -1;
 	if (im_map_is_identity(&plan->map))
 		return 0;
@@ -270,4 +270,5 @@ void im_plan_free(struct im_plan *plan)
 	im_opinions_free(&plan->opinions);
 	im_vec_free(&plan->findings);
 	im_vec_free(&plan->read);
+	im_vec_free(&plan->dropped);
 }

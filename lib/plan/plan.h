@@ -17,6 +17,7 @@ enum im_add_table { IM_ADD_NONE, IM_ADD_MBR, IM_ADD_GPT };
 struct im_plan_options {
 	uint64_t align;			/* bytes; 0: the default */
 	bool no_grow;
+	bool used_only;			/* do not move what a file system says is free, nor keep it for undo */
 	bool to_copy;			/* the image may grow though its device cannot */
 	enum im_add_table add_table;
 	const char *only;		/* finding ids, comma-separated; NULL: all of severity error */
@@ -43,10 +44,6 @@ struct im_plan_partition {
 	bool is_extended;
 };
 
-struct im_range {
-	uint64_t start, len;
-};
-
 /* Sentences for the admin, malloc'd. */
 typedef IM_VEC(char *) im_notes;
 
@@ -59,6 +56,8 @@ struct im_plan {
 	struct im_opinions opinions;
 	IM_VEC(struct im_finding) findings;	/* beside the scan's: what planning found */
 	uint64_t bytes_moved, literal_bytes;
+	/* --used-only: old bytes, free in their volume, that are neither moved nor kept; sorted */
+	IM_VEC(struct im_range) dropped;
 	/* what was read to make it, and the SHA-256 over sizes, places and bytes of that */
 	IM_VEC(struct im_range) read;
 	char fingerprint[65];
@@ -78,6 +77,10 @@ int im_plan_check_fingerprint(const struct im_plan *plan, struct im_dev *dev, st
 
 /* The plan from the JSON document that im_json_plan (json.h) writes. Trusts nothing. */
 int im_plan_parse(struct im_plan *plan, const char *text, size_t len, struct im_error *err);
+
+/* Floor-internal: take free space out of the map's moves (used_only.c). */
+struct im_plan_context;
+int im_plan_drop_free(struct im_plan_context *ctx, struct im_error *err);
 
 /* Is this finding to be repaired? */
 bool im_plan_wants(const struct im_plan_options *options, const struct im_finding *f);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "fmt/free.h"
 #include "fmt/fs_types.h"
 #include "fuzz.h"
 
@@ -80,6 +81,25 @@ static void refresh(struct im_dev *vol, const struct im_fs_info *info, const str
 	im_fs_edits_free(&edits);
 }
 
+/* Free ranges are in order, apart and inside. */
+static void look_for_free(struct im_dev *vol, const struct im_fs_info *info)
+{
+	struct im_error err = { 0 };
+	struct im_free f;
+	uint64_t at = 0;
+	int rc = im_free_find(vol, info, &f, &err);
+
+	FUZZ_CHECK(rc >= 0, "%s", err.message);
+	FUZZ_CHECK(rc == IM_FOUND || (f.why && !f.list.n), "no reason");
+	for (size_t i = 0; i < f.list.n; i++) {
+		uint64_t end;
+
+		FUZZ_CHECK(f.list.v[i].off >= at && im_add(f.list.v[i].off, f.list.v[i].len, &end) && end <= vol->size, "range %zu", i);
+		at = end;
+	}
+	im_free_done(&f);
+}
+
 FUZZ_TARGET(filesystems)
 {
 	const struct im_fs_type *types[FORMATS];
@@ -97,6 +117,7 @@ FUZZ_TARGET(filesystems)
 	FUZZ_CHECK(n >= 0, "%s", err.message);
 	for (int i = 0; i < n; i++) {
 		check_info(&found[i]);
+		look_for_free(dev[0], &found[i]);
 		if (found[i].state == IM_FOUND && types[i]->relocate)
 			relocate(dev[0], &found[i], types[i], head.number);
 		if (found[i].state == IM_FOUND && types[i]->refresh_backup)
