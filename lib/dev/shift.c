@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 
 #define EXTENTS 1024u		/* of one call */
+#define MAP_SIZE (sizeof(struct fiemap) + EXTENTS * sizeof(struct fiemap_extent))
 #define ALL_SEEN FIEMAP_MAX_OFFSET
 #define UNPLACED (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_ENCODED | FIEMAP_EXTENT_DATA_ENCRYPTED | \
 		  FIEMAP_EXTENT_NOT_ALIGNED | FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_DATA_TAIL)
@@ -57,7 +58,7 @@ int im_shift_collapse(int fd, uint64_t off, uint64_t len)
 static int some(struct fiemap *map, int fd, const char *path, uint64_t size, uint64_t *next, struct im_physicals *out,
 		struct im_error *err)
 {
-	memset(map, 0, sizeof(*map));
+	memset(map, 0, MAP_SIZE);
 	map->fm_start = *next;
 	map->fm_length = FIEMAP_MAX_OFFSET - *next;
 	map->fm_flags = FIEMAP_FLAG_SYNC;
@@ -85,7 +86,7 @@ static int some(struct fiemap *map, int fd, const char *path, uint64_t size, uin
 
 int im_shift_physical(int fd, const char *path, uint64_t size, struct im_physicals *out, struct im_error *err)
 {
-	struct fiemap *map = malloc(sizeof(*map) + EXTENTS * sizeof(struct fiemap_extent));
+	struct fiemap *map = malloc(MAP_SIZE);
 	uint64_t next = 0, unit = im_shift_unit(fd);
 	int rc;
 
