@@ -5,7 +5,6 @@
  */
 #include "dev/nbd.h"
 
-#include <config.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <libnbd.h>
