@@ -38,6 +38,14 @@ static int find_format(struct im_dev *file, const struct imgmend_options *option
 	}
 	if (*format && !im_qemu_knows(*format))
 		*format = NULL;
+	/* a guest can write any mark into its first sectors: a fixed VHD shows itself at its end */
+	if (*format && strcmp(*format, "vpc") != 0 && im_container_has_vhd_tail(file, NULL)) {
+		if (!options->format)
+			return im_error_set(err, IM_EREFUSED, "it has the mark of a %s at its start and that of a VHD at its end; --format says which"
+					    " it is", im_container_title(*format));
+		if (strcmp(options->format, "vpc") == 0)
+			*format = "vpc";
+	}
 	if (options->format && (!*format || strcmp(options->format, *format) != 0))
 		return im_error_set(err, IM_EREFUSED, "it is no %s: %s%s", options->format, *format ? "its mark is that of a " : "no mark of one"
 				    " is in it", *format ? im_container_title(*format) : "");
@@ -50,12 +58,20 @@ static struct im_dev *open_container(const char *path, struct im_dev *file, cons
 	struct im_vdisk_allowed allowed = {
 		.backing_file = im_api_allows(options, "backing-file"), .data_file = im_api_allows(options, "data-file"), .write = write,
 	};
+	bool may_follow = allowed.backing_file || allowed.data_file;
+	struct im_dev *dev = NULL;
 
-	if (im_vdisk_check(file, format, &allowed, err) < 0) {
+	if (im_vdisk_check(file, format, &allowed, err) == 0)
+		dev = im_dev_qemu(path, format, may_follow, write, options->sector_size, err);
+	/* once more, now that qemu has it open and locked */
+	if (dev && !may_follow && im_vdisk_check(im_qemu_file(dev), format, &allowed, err) < 0) {
+		im_dev_close(dev);
+		dev = NULL;
 		im_error_prefix(err, "%s", path);
-		return NULL;
+	} else if (!dev && err->code != IM_EBUSY) {
+		im_error_prefix(err, "%s", path);
 	}
-	return im_dev_qemu(path, format, write, options->sector_size, err);
+	return dev;
 }
 
 struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err)

@@ -12,6 +12,7 @@
 #include "base/fence.h"
 #include "dev/inuse.h"
 #include "dev/nbd.h"
+#include "dev/qemu.h"
 #include "fmt/label.h"
 #include "scan/beside.h"
 
@@ -21,7 +22,7 @@ void im_session_close(struct im_session *s)
 		im_exec_close(&s->exec);
 	im_dev_close(s->clone);
 	im_dev_close(s->journal);
-	if (s->file != s->image)
+	if (s->owns_file)
 		im_dev_close(s->file);
 	im_dev_close(s->image);
 	im_place_free(&s->place);
@@ -61,7 +62,10 @@ static int refuse_container(const char *path, struct im_dev *dev, struct im_erro
 static int lock(struct im_session *s, struct im_error *err)
 {
 	if (s->image->container) {
-		s->file = im_dev_file(s->path, false, 0, err);
+		s->file = im_qemu_file(s->image);
+		s->owns_file = !s->file;
+		if (!s->file)
+			s->file = im_dev_file(s->path, false, 0, err);
 		return s->file ? im_inuse_flock(s->file, s->path, err) : -1;
 	}
 	s->file = s->image;

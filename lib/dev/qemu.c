@@ -16,6 +16,7 @@
 struct qemu {
 	struct im_dev dev;
 	struct im_dev *inside;		/* NULL while there is no server */
+	struct im_dev *file;		/* the container, which qemu opens by our descriptor; NULL: by its path */
 	struct im_server server;
 	char path[PATH_MAX];
 	char format[16];
@@ -49,15 +50,49 @@ static int explain(struct qemu *q, struct im_error *err)
 	return im_error_set(err, IM_EREFUSED, "%s: qemu-nbd does not open it: %s", q->path, line);
 }
 
+/* What qemu is to open: the file that we have looked at, by our descriptor, and nothing that it names; or, where the user
+ * allows what it names, which may be relative to it, the path. */
+static void name_it(const struct qemu *q, char *name, size_t len)
+{
+	if (q->file)
+		snprintf(name, len, "json:{\"driver\":\"%s\",\"backing\":null,\"file\":{\"driver\":\"file\",\"filename\":\"/proc/self/fd/%d\"}}",
+			 q->format, IM_SERVER_FILE);
+	else
+		snprintf(name, len, "%s", q->path);
+}
+
+/* These formats know no backing file: the word would be an error. */
+static void drop_backing(char *name, const char *format)
+{
+	static const char word[] = "\"backing\":null,";
+	char *at = strstr(name, word);
+
+	if (at && strcmp(format, "qcow2") != 0 && strcmp(format, "vmdk") != 0)
+		memmove(at, at + strlen(word), strlen(at + strlen(word)) + 1);
+}
+
 static int start(struct qemu *q, struct im_error *err)
 {
-	char *argv[] = {
-		(char *)"qemu-nbd", (char *)"-f", q->format, (char *)"--discard=unmap", (char *)"--cache=writeback", q->path,
-		q->dev.is_read_only ? (char *)"-r" : NULL, NULL,
-	};
+	char name[PATH_MAX + 64];
+	char *argv[10];
+	size_t n = 0;
 	int fd;
 
-	if (im_server_start(&q->server, argv, &fd, err) < 0)
+	name_it(q, name, sizeof(name));
+	if (q->file)
+		drop_backing(name, q->format);
+	argv[n++] = (char *)"qemu-nbd";
+	if (!q->file) {
+		argv[n++] = (char *)"-f";
+		argv[n++] = q->format;
+	}
+	argv[n++] = (char *)"--discard=unmap";
+	argv[n++] = (char *)"--cache=writeback";
+	if (q->dev.is_read_only)
+		argv[n++] = (char *)"-r";
+	argv[n++] = name;
+	argv[n] = NULL;
+	if (im_server_start(&q->server, argv, q->file ? im_dev_file_fd(q->file) : -1, &fd, err) < 0)
 		return -1;
 	q->inside = im_dev_nbd_socket(fd, q->path, !q->dev.is_read_only, q->dev.sector_size, err);
 	if (!q->inside) {
@@ -125,18 +160,30 @@ static int qemu_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im
 static int qemu_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 {
 	struct qemu *q = (struct qemu *)dev;
-	char number[32];
-	char *grow[] = { (char *)"qemu-img", (char *)"resize", (char *)"-q", (char *)"-f", q->format, q->path, number, NULL };
-	char *shrink[] = { (char *)"qemu-img", (char *)"resize", (char *)"-q", (char *)"--shrink", (char *)"-f", q->format, q->path,
-			   number, NULL };
+	char number[32], name[PATH_MAX + 64];
+	char *argv[10];
+	size_t n = 0;
 	struct im_error ignored;
 	int rc;
 
 	if (check_served(q, err) < 0 || im_dev_flush(q->inside, err) < 0)
 		return -1;
 	snprintf(number, sizeof(number), "%" PRIu64, size);
+	name_it(q, name, sizeof(name));
+	argv[n++] = (char *)"qemu-img";
+	argv[n++] = (char *)"resize";
+	argv[n++] = (char *)"-q";
+	if (size < dev->size)
+		argv[n++] = (char *)"--shrink";
+	if (!q->file) {
+		argv[n++] = (char *)"-f";
+		argv[n++] = q->format;
+	}
+	argv[n++] = name;
+	argv[n++] = number;
+	argv[n] = NULL;
 	stop(q);
-	rc = im_server_run(size < dev->size ? shrink : grow, err);
+	rc = im_server_run(argv, q->file ? im_dev_file_fd(q->file) : -1, err);
 	if (start(q, rc < 0 ? &ignored : err) < 0)
 		return -1;
 	if (rc < 0)
@@ -149,6 +196,7 @@ static int qemu_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 static void qemu_close(struct im_dev *dev)
 {
 	stop((struct qemu *)dev);
+	im_dev_close(((struct qemu *)dev)->file);
 	free(dev);
 }
 
@@ -162,7 +210,7 @@ static const struct im_dev_ops resizable_ops = {
 	.resize = qemu_resize, .close = qemu_close,
 };
 
-struct im_dev *im_dev_qemu(const char *path, const char *format, bool write, uint32_t sector_size, struct im_error *err)
+struct im_dev *im_dev_qemu(const char *path, const char *format, bool may_follow, bool write, uint32_t sector_size, struct im_error *err)
 {
 	struct qemu *q = calloc(1, sizeof(*q));
 
@@ -171,27 +219,30 @@ struct im_dev *im_dev_qemu(const char *path, const char *format, bool write, uin
 		return NULL;
 	}
 	q->server.words = -1;
-	/* an absolute path is never taken for one of qemu's protocols */
-	if (!realpath(path, q->path)) {
-		im_error_sys(err, errno, "%s: cannot open it", path);
-		free(q);
-		return NULL;
-	}
 	snprintf(q->format, sizeof(q->format), "%s", format);
 	q->dev = (struct im_dev){
 		.ops = strcmp(format, "qcow2") == 0 ? &resizable_ops : &qemu_ops, .sector_size = sector_size ? sector_size : 512,
 		.is_read_only = !write, .is_parallel = true, .container = q->format,
 	};
-	if (start(q, err) == 0)
+	/* an absolute path is never taken for one of qemu's protocols */
+	if (!realpath(path, q->path))
+		im_error_sys(err, errno, "%s: cannot open it", path);
+	else if ((may_follow || (q->file = im_dev_file(path, write, 0, err))) && start(q, err) == 0)
 		return &q->dev;
+	im_dev_close(q->file);
 	free(q);
 	return NULL;
 }
 
+struct im_dev *im_qemu_file(const struct im_dev *dev)
+{
+	return ((const struct qemu *)dev)->file;
+}
+
 int im_qemu_create(const char *path, const char *format, uint64_t size, struct im_error *err)
 {
-	char number[32];
-	char *argv[] = { (char *)"qemu-img", (char *)"create", (char *)"-q", (char *)"-f", (char *)format, (char *)path, number,
+	char number[32], real[PATH_MAX];
+	char *argv[] = { (char *)"qemu-img", (char *)"create", (char *)"-q", (char *)"-f", (char *)format, real, number,
 			 /* else it rounds up to what cylinders, heads and sectors can say */
 			 strcmp(format, "vpc") == 0 ? (char *)"-oforce_size=on" : NULL, NULL };
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -200,7 +251,10 @@ int im_qemu_create(const char *path, const char *format, uint64_t size, struct i
 		return im_error_sys(err, errno, "%s: cannot create it", path);
 	close(fd);
 	snprintf(number, sizeof(number), "%" PRIu64, size);
-	if (im_server_run(argv, err) == 0)
+	/* absolute, so that no name is taken for an option or a protocol */
+	if (!realpath(path, real))
+		im_error_sys(err, errno, "%s: cannot look at it", path);
+	else if (im_server_run(argv, -1, err) == 0)
 		return 0;
 	unlink(path);
 	return -1;

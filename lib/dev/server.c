@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 #define FIRST_FD 3			/* sd_listen_fds(3) */
-#define PATIENCE 600			/* tenths of a second that it may take to end */
+#define PATIENCE 60			/* seconds that it may take to end by itself, and 5 more when asked to */
 
 extern char **environ;
 
@@ -60,7 +61,13 @@ static void put_number(char *out, const char *before, unsigned long n)
 	*out = 0;
 }
 
-__attribute__((noreturn)) static void become(char *const argv[], struct environment *e, int listener, int words)
+/* Descriptor `from` becomes `to`, and stays open; -1 is none. All are above FIRST_FD + 1 before. */
+static bool place(int from, int to)
+{
+	return from < 0 || dup2(from, to) >= 0;
+}
+
+__attribute__((noreturn)) static void become(char *const argv[], struct environment *e, int listener, int keep, int words)
 {
 	int null = open("/dev/null", O_RDWR);
 	sigset_t none;
@@ -69,18 +76,18 @@ __attribute__((noreturn)) static void become(char *const argv[], struct environm
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(words, 2) < 0)
-		_exit(126);
-	if (listener == FIRST_FD)
-		fcntl(listener, F_SETFD, 0);
-	else if (listener >= 0 && dup2(listener, FIRST_FD) < 0)
+	listener = listener < 0 ? -1 : fcntl(listener, F_DUPFD_CLOEXEC, IM_SERVER_FILE + 1);
+	keep = keep < 0 ? -1 : fcntl(keep, F_DUPFD_CLOEXEC, IM_SERVER_FILE + 1);
+	words = fcntl(words, F_DUPFD_CLOEXEC, IM_SERVER_FILE + 1);
+	null = fcntl(null, F_DUPFD_CLOEXEC, IM_SERVER_FILE + 1);
+	if (!place(null, 0) || !place(null, 1) || !place(words, 2) || !place(listener, FIRST_FD) || !place(keep, IM_SERVER_FILE))
 		_exit(126);
 	put_number(e->pid, "LISTEN_PID=", (unsigned long)getpid());
 	execvpe(argv[0], argv, e->v);
 	_exit(127);
 }
 
-static int spawn(struct im_server *s, char *const argv[], int listener, struct im_error *err)
+static int spawn(struct im_server *s, char *const argv[], int listener, int keep, struct im_error *err)
 {
 	struct environment e = { 0 };
 
@@ -92,7 +99,7 @@ static int spawn(struct im_server *s, char *const argv[], int listener, struct i
 	}
 	s->pid = fork();
 	if (s->pid == 0)
-		become(argv, &e, listener, s->words);
+		become(argv, &e, listener, keep, s->words);
 	free(e.v);
 	if (s->pid > 0)
 		return 0;
@@ -132,14 +139,14 @@ static int make_pair(int *listener, int *client, struct im_error *err)
 	return rc;
 }
 
-int im_server_start(struct im_server *s, char *const argv[], int *fd, struct im_error *err)
+int im_server_start(struct im_server *s, char *const argv[], int keep, int *fd, struct im_error *err)
 {
 	int listener, rc;
 
 	*s = (struct im_server){ .words = -1 };
 	if (make_pair(&listener, fd, err) < 0)
 		return -1;
-	rc = spawn(s, argv, listener, err);
+	rc = spawn(s, argv, listener, keep, err);
 	close(listener);
 	if (rc < 0)
 		close(*fd);
@@ -157,34 +164,47 @@ void im_server_words(const struct im_server *s, char *line, size_t len)
 		*p = ' ';
 }
 
-static void sleep_a_tenth(void)
+static double seconds(void)
 {
-	struct timespec t = { .tv_nsec = 100000000 };
+	struct timespec t;
 
-	nanosleep(&t, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* The exit status, -1 where it had to be killed. */
+/* Has it ended within that many seconds? */
+static bool ends_within(pid_t pid, double patience, int *status)
+{
+	double end = seconds() + patience;
+	struct timespec t = { .tv_nsec = 1000000 };
+
+	for (;;) {
+		pid_t done = waitpid(pid, status, WNOHANG);
+
+		if (done == pid || (done < 0 && errno != EINTR))
+			return true;
+		if (seconds() > end)
+			return false;
+		nanosleep(&t, NULL);
+		t.tv_nsec = t.tv_nsec < 50000000 ? t.tv_nsec * 2 : 100000000;
+	}
+}
+
+/* The exit status, -1 where it had to be ended. */
 static int wait_for_end(pid_t pid)
 {
 	int status = 0;
 
-	for (int i = 0; i < PATIENCE * 10; i++) {
-		struct timespec t = { .tv_nsec = 1000000 };
-		pid_t done = waitpid(pid, &status, WNOHANG);
-
-		if (done == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-		if (done < 0 && errno != EINTR)
-			return -1;
-		if (i < 1000)
-			nanosleep(&t, NULL);
-		else
-			sleep_a_tenth();
+	if (ends_within(pid, PATIENCE, &status))
+		return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	kill(pid, SIGTERM);
+	/* one that is stopped does not hear it */
+	kill(pid, SIGCONT);
+	if (!ends_within(pid, 5, &status)) {
+		kill(pid, SIGKILL);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
 	}
-	kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
 	return -1;
 }
 
@@ -197,13 +217,13 @@ void im_server_stop(struct im_server *s)
 	*s = (struct im_server){ .words = -1 };
 }
 
-int im_server_run(char *const argv[], struct im_error *err)
+int im_server_run(char *const argv[], int keep, struct im_error *err)
 {
 	struct im_server s = { .words = -1 };
 	char line[400];
 	int status;
 
-	if (spawn(&s, argv, -1, err) < 0)
+	if (spawn(&s, argv, -1, keep, err) < 0)
 		return -1;
 	status = wait_for_end(s.pid);
 	im_server_words(&s, line, sizeof(line));

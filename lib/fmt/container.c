@@ -70,6 +70,13 @@ bool im_container_is_fixed_vhd(struct im_dev *dev, struct im_error *err)
 	       memcmp(head, "conectix", 8) != 0;
 }
 
+bool im_container_has_vhd_tail(struct im_dev *dev, struct im_error *err)
+{
+	const char *name = by_tail(dev, err);
+
+	return name && strcmp(name, "vpc") == 0;
+}
+
 const char *im_container_title(const char *name)
 {
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)

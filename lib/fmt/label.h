@@ -15,6 +15,9 @@ const char *im_container_name(struct im_dev *dev, struct im_error *err);
 /* Is it a fixed VHD: only a footer behind the raw data? */
 bool im_container_is_fixed_vhd(struct im_dev *dev, struct im_error *err);
 
+/* Is there a VHD's footer at its end, whatever stands at its start? */
+bool im_container_has_vhd_tail(struct im_dev *dev, struct im_error *err);
+
 /* A container's name for people ("VHD (fixed)", "qcow2", …), given what im_container_name said. */
 const char *im_container_title(const char *name);
 

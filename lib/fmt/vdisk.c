@@ -59,6 +59,8 @@ static int check_qcow2(struct im_dev *file, const struct im_vdisk_allowed *allow
 
 /* ---- VMDK ---- */
 
+static const char a_child[] = "this VMDK is the child of another disk (a snapshot or linked clone); consolidate them first";
+
 static int count_extents(const char *text)
 {
 	static const char *const access[] = { "RW ", "RDONLY ", "NOACCESS " };
@@ -66,6 +68,8 @@ static int count_extents(const char *text)
 
 	for (const char *p = text; p; p = strchr(p, '\n')) {
 		p += *p == '\n';
+		while (*p == ' ' || *p == '\t')
+			p++;
 		for (int i = 0; i < 3; i++)
 			n += strncmp(p, access[i], strlen(access[i])) == 0;
 	}
@@ -76,8 +80,8 @@ static int check_descriptor(const char *text, const struct im_vdisk_allowed *all
 {
 	const char *parent = strstr(text, "parentCID=");
 
-	if (parent && strncmp(parent + 10, "ffffffff", 8) != 0)
-		return refuse(err, "this VMDK is the child of another disk (a snapshot or linked clone); consolidate them first");
+	if ((parent && strncmp(parent + 10, "ffffffff", 8) != 0) || strstr(text, "parentFileNameHint"))
+		return refuse(err, a_child);
 	if (count_extents(text) > 1)
 		return refuse(err, "this VMDK consists of several extents; make one file of them (`qemu-img convert`)");
 	if (allowed->write && strstr(text, "createType=\"streamOptimized\""))
@@ -103,13 +107,30 @@ static char *read_text(struct im_dev *file, uint64_t off, uint64_t len, struct i
 	return NULL;
 }
 
+/* Does it name a parent? qemu opens that whatever parentCID says. */
+static int has_hint(struct im_dev *file, bool *yes, struct im_error *err)
+{
+	static const char hint[] = "parentFileNameHint";
+	uint8_t *start = malloc(TEXT_MAX);
+	int rc = start ? peek(file, 0, start, TEXT_MAX, err) : im_error_nomem(err);
+
+	*yes = rc == 0 && memmem(start, TEXT_MAX, hint, strlen(hint));
+	free(start);
+	return rc;
+}
+
 /* A descriptor alone: the data lies in the files that it names. */
 static int check_text_vmdk(struct im_dev *file, const struct im_vdisk_allowed *allowed, struct im_error *err)
 {
 	char *text = read_text(file, 0, file->size, err);
+	bool hinted = false;
 	int rc = text ? check_descriptor(text, allowed, err) : -1;
 
 	free(text);
+	if (rc == 0)
+		rc = has_hint(file, &hinted, err);
+	if (rc == 0 && hinted)
+		return refuse(err, a_child);
 	if (rc == 0 && !allowed->data_file)
 		return refuse(err, "this VMDK is a descriptor, whose data lies in another file; give --allow=data-file where both are yours");
 	return rc;
@@ -121,6 +142,7 @@ static const char one_extent[] = "this is one extent of a VMDK of several files,
 static int check_vmdk(struct im_dev *file, const struct im_vdisk_allowed *allowed, struct im_error *err)
 {
 	uint8_t h[512];
+	bool hinted = false;
 	char *text;
 	int rc;
 
@@ -137,8 +159,13 @@ static int check_vmdk(struct im_dev *file, const struct im_vdisk_allowed *allowe
 	/* without a capacity of its own qemu takes the descriptor at its word, and opens the files in it */
 	if (!im_get64(h + 12) || !im_get64(h + 28) || !im_get64(h + 36))
 		return refuse(err, one_extent);
-	if (im_get64(h + 28) > file->size / 512)
-		return senseless(err, "VMDK");
+	/* qemu looks for a descriptor's parent in the second sector, wherever the header says that the descriptor is */
+	if (im_get64(h + 28) != 1)
+		return refuse(err, "the descriptor in this VMDK is not where it always is, in its second sector");
+	if (has_hint(file, &hinted, err) < 0)
+		return -1;
+	if (hinted)
+		return refuse(err, a_child);
 	text = read_text(file, im_get64(h + 28) * 512, im_min(im_get64(h + 36), TEXT_MAX / 512) * 512, err);
 	if (!text)
 		return -1;
