@@ -1,7 +1,9 @@
 /* main.c - imgmend: finds the verb, parses its options, runs it. */
 #include <config.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "program.h"
 
@@ -38,12 +40,25 @@ static void help(FILE *out)
 		       "8 operational error, 16 usage, 32 cancelled.\n"));
 }
 
+/* A program that is started without them must not get a file as one of its standard streams. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings = { .jobs = 1 };
 	const struct verb *verb;
 	int status;
 
+	open_standard_streams();
 	setlocale(LC_ALL, "");
 	bindtextdomain(PACKAGE, LOCALEDIR);
 	textdomain(PACKAGE);

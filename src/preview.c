@@ -1,5 +1,6 @@
 /* preview.c - `imgmend preview`: the corrected image, served by nbdkit with our plugin, before anything is repaired. */
 #include <config.h>
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -22,6 +23,8 @@ struct preview {
 	char plan[64];
 	char socket[PATH_MAX];
 	char plugin[PATH_MAX + 64];
+	bool is_up;
+	struct stat made;		/* the socket */
 };
 
 static void pass_on(int number)
@@ -50,6 +53,7 @@ static void find_plugin(struct preview *p)
 static int prepare(struct preview *p, const struct settings *s, const imgmend_plan *plan)
 {
 	char *json = imgmend_plan_json(plan);
+	struct stat st;
 	int rc = -1;
 
 	strcpy(p->folder, "/tmp/imgmend-preview-XXXXXX");
@@ -61,6 +65,10 @@ static int prepare(struct preview *p, const struct settings *s, const imgmend_pl
 		p->folder[0] = 0;
 	}
 	free(json);
+	if (s->socket && lstat(s->socket, &st) == 0) {
+		fprintf(stderr, _("imgmend: %s: there is such a file already; name another socket\n"), s->socket);
+		rc = -1;
+	}
 	if (s->socket)
 		snprintf(p->socket, sizeof(p->socket), "%s", s->socket);
 	else
@@ -71,10 +79,14 @@ static int prepare(struct preview *p, const struct settings *s, const imgmend_pl
 
 static void clean_up(struct preview *p)
 {
+	struct stat st;
+
 	if (!p->folder[0])
 		return;
 	unlink(p->plan);
-	unlink(p->socket);
+	/* only the one that our server made */
+	if (p->is_up && lstat(p->socket, &st) == 0 && st.st_dev == p->made.st_dev && st.st_ino == p->made.st_ino)
+		unlink(p->socket);
 	rmdir(p->folder);
 }
 
@@ -112,38 +124,51 @@ __attribute__((noreturn)) static void serve(const struct preview *p, const struc
 }
 
 /* Until the socket is there or the server is gone. */
-static bool comes_up(const struct preview *p, pid_t pid)
+static bool comes_up(struct preview *p, pid_t pid)
 {
-	struct stat st;
-
 	for (int i = 0; i < 400; i++) {
 		struct timespec t = { .tv_nsec = 25000000 };
 		siginfo_t info = { 0 };
 
-		if (stat(p->socket, &st) == 0 && S_ISSOCK(st.st_mode))
-			return true;
 		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid)
 			return false;
+		p->is_up = lstat(p->socket, &p->made) == 0 && S_ISSOCK(p->made.st_mode);
+		if (p->is_up)
+			return true;
 		nanosleep(&t, NULL);
 	}
 	return false;
 }
 
+/* The socket as a URI has it. */
+static void escape(const char *path, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (; *path && n + 4 < size; path++)
+		n += (size_t)snprintf(out + n, size - n, isalnum((unsigned char)*path) || strchr("/._-", *path) ? "%c" : "%%%02X",
+				      (unsigned char)*path);
+	out[n] = 0;
+}
+
 static void announce(const struct preview *p, const struct settings *s)
 {
+	char socket[3 * PATH_MAX] = "";
+
+	escape(p->socket, socket, sizeof(socket));
 	if (s->quiet) {
-		printf("nbd+unix:///?socket=%s\n", p->socket);
+		printf("nbd+unix:///?socket=%s\n", socket);
 	} else {
-		printf(_("The corrected image is served at nbd+unix:///?socket=%s\n"), p->socket);
+		printf(_("The corrected image is served at nbd+unix:///?socket=%s\n"), socket);
 		printf(s->read_only ? _("It can only be read. ") : _("What is written to it is forgotten at the end. "));
 		printf(_("%s stays as it is. Ctrl-C ends this.\n\n"), s->images[0]);
-		printf(_("As a file:  nbdfuse FOLDER 'nbd+unix:///?socket=%s'\n"), p->socket);
+		printf(_("As a file:  nbdfuse FOLDER 'nbd+unix:///?socket=%s'\n"), socket);
 		printf(_("As a disk:  nbd-client -unix %s /dev/nbd0 && partx -a /dev/nbd0\n"), p->socket);
 	}
 	fflush(stdout);
 }
 
-static int run(const struct preview *p, const struct settings *s)
+static int run(struct preview *p, const struct settings *s)
 {
 	struct sigaction stop = { .sa_handler = pass_on };
 	int status = 0;
@@ -161,6 +186,8 @@ static int run(const struct preview *p, const struct settings *s)
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGHUP, &stop, NULL);
 	is_up = comes_up(p, pid);
+	/* the server has read it */
+	unlink(p->plan);
 	if (is_up)
 		announce(p, s);
 	else

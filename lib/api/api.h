@@ -59,6 +59,9 @@ void im_place_free(struct im_place *place);
 char *im_place_path(const struct im_place *place, unsigned n);
 /* The highest n for which a journal exists, -1: none. */
 int im_place_newest(const struct im_place *place);
+/* For an image that cannot be locked itself: a locked file beside its journals, *fd, until im_place_unlock. Others are refused. */
+int im_place_lock(const struct im_place *place, const char *image, int *fd, struct im_error *err);
+void im_place_unlock(const struct im_place *place, int fd);
 /* Refuse a place that does not survive a power cut, or lies on the device under repair. */
 int im_place_check(const struct im_place *place, const char *image, bool allow_volatile, struct im_error *err);
 int im_place_sync_dir(const struct im_place *place, struct im_error *err);

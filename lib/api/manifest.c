@@ -85,7 +85,7 @@ int imgmend_manifest_json(const char *path, const struct imgmend_options *option
 			  struct imgmend_error *error)
 {
 	struct imgmend_options none = { 0 };
-	struct im_session s = { .path = path, .options = options ? options : &none };
+	struct im_session s = { .path = path, .options = options ? options : &none, .lock = -1 };
 	struct im_error err = { 0 };
 	int rc = make(&s, json, &err);
 

@@ -217,12 +217,72 @@ static bool lies_on(dev_t dev, dev_t target, int depth)
 	return found;
 }
 
-int im_place_check(const struct im_place *place, const char *image, bool allow_volatile, struct im_error *err)
+/* The folder of journals that have no image to lie beside is ours to make. */
+static int make_block_dir(const struct im_place *place, struct im_error *err)
 {
 	struct im_place parent = { .dir = (char *)"/var/lib" };
+
+	return strcmp(place->dir, BLOCK_DIR) == 0 && mkdir(BLOCK_DIR, 0700) == 0 ? im_place_sync_dir(&parent, err) : 0;
+}
+
+static char *lock_path(const struct im_place *place, struct im_error *err)
+{
+	char *path = NULL;
+
+	if (asprintf(&path, "%s/%s.lock", place->dir, place->base) < 0) {
+		im_error_nomem(err);
+		return NULL;
+	}
+	return path;
+}
+
+int im_place_lock(const struct im_place *place, const char *image, int *fd, struct im_error *err)
+{
+	struct stat opened = { 0 }, named = { 0 };
+	char *path;
+	int rc = -1;
+
+	*fd = -1;
+	if (make_block_dir(place, err) < 0 || !(path = lock_path(place, err)))
+		return -1;
+	/* whoever held it before us has removed the name: then once more */
+	for (int i = 0; i < 100 && rc < 0; i++) {
+		*fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+		if (*fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) < 0)
+			break;
+		if (fstat(*fd, &opened) == 0 && lstat(path, &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+			rc = 0;
+		else
+			close(*fd);
+	}
+	if (rc < 0 && *fd >= 0 && errno == EWOULDBLOCK)
+		im_error_set(err, IM_EBUSY, "%s: another imgmend works on it (it holds %s); wait for it to end", image, path);
+	else if (rc < 0)
+		im_error_sys(err, errno, "%s: cannot lock it", path);
+	if (rc < 0 && *fd >= 0) {
+		close(*fd);
+		*fd = -1;
+	}
+	free(path);
+	return rc;
+}
+
+void im_place_unlock(const struct im_place *place, int fd)
+{
+	char *path = fd < 0 ? NULL : lock_path(place, NULL);
+
+	if (path)
+		unlink(path);
+	free(path);
+	if (fd >= 0)
+		close(fd);
+}
+
+int im_place_check(const struct im_place *place, const char *image, bool allow_volatile, struct im_error *err)
+{
 	struct stat dir, img;
 
-	if (strcmp(place->dir, BLOCK_DIR) == 0 && mkdir(BLOCK_DIR, 0700) == 0 && im_place_sync_dir(&parent, err) < 0)
+	if (make_block_dir(place, err) < 0)
 		return -1;
 	if (strcmp(place->dir, BLOCK_DIR) == 0 && access(BLOCK_DIR, F_OK) < 0)
 		return im_error_sys(err, errno, "cannot make the folder %s for journals; name another place with --journal",

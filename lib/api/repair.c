@@ -225,7 +225,7 @@ int imgmend_fix(const char *path, const imgmend_plan *plan, const struct imgmend
 {
 	struct imgmend_options none = { 0 };
 	struct im_error err = { 0 };
-	struct im_session s = { 0 };
+	struct im_session s = { .lock = -1 };
 	int rc = 0;
 
 	if (journal)

@@ -25,6 +25,7 @@ void im_session_close(struct im_session *s)
 	if (s->owns_file)
 		im_dev_close(s->file);
 	im_dev_close(s->image);
+	im_place_unlock(&s->place, s->lock);
 	im_place_free(&s->place);
 	free(s->journal_path);
 }
@@ -81,7 +82,7 @@ int im_session_open_image(struct im_session *s, const char *path, const struct i
 {
 	bool is_uri = im_nbd_is_uri(path);
 
-	*s = (struct im_session){ .path = path, .options = options };
+	*s = (struct im_session){ .path = path, .options = options, .lock = -1 };
 	if (im_place_of(path, options, &s->place, err) < 0)
 		return -1;
 	if (!is_uri && !im_api_allows(options, "in-use") && im_inuse_check(path, NULL, err) < 0)
@@ -93,7 +94,7 @@ int im_session_open_image(struct im_session *s, const char *path, const struct i
 		return -1;
 	}
 	if (is_uri)
-		return refuse_container(path, s->image, err);
+		return im_place_lock(&s->place, path, &s->lock, err) < 0 ? -1 : refuse_container(path, s->image, err);
 	if (lock(s, err) < 0)
 		return -1;
 	if (!im_dev_file_is(s->file, path))

@@ -12,6 +12,7 @@ struct im_session {
 	struct im_dev *image, *journal;
 	struct im_dev *file;		/* of the image: itself, or its container; NULL: an NBD export */
 	bool owns_file;
+	int lock;			/* of an export (im_place_lock), -1: none */
 	struct im_dev *clone;		/* NULL: there is none */
 	char *journal_path;
 	struct im_exec exec;

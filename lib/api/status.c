@@ -80,10 +80,44 @@ static int status_of_fence(struct im_session *s, struct imgmend_status *st, stru
 	return 0;
 }
 
+/* The image cannot be opened, as somebody (perhaps a repair that is running) has it: what its journal says. */
+static int status_by_journal(struct im_session *s, struct imgmend_status *st, const struct im_error *busy, struct im_error *err)
+{
+	static const enum imgmend_state running[] = { IMGMEND_STATE_REPAIRING, IMGMEND_STATE_UNDOING };
+	static const enum imgmend_state over[] = { IMGMEND_STATE_REPAIRED, IMGMEND_STATE_UNDONE };
+	const struct im_phase_record *last;
+	struct im_journal j;
+
+	if (im_place_of(s->path, s->options, &s->place, err) < 0 ||
+	    im_session_find_journal(&s->place, NULL, &s->journal_path, err) < 0)
+		return -1;
+	snprintf(st->message, sizeof(st->message), "%s", busy->message);
+	if (!s->journal_path)
+		return 0;
+	snprintf(st->journal, sizeof(st->journal), "%s", s->journal_path);
+	s->journal = im_dev_file(s->journal_path, false, 0, err);
+	if (!s->journal)
+		return -1;
+	st->state = IMGMEND_STATE_NOT_STARTED;
+	if (im_journal_load(&j, s->journal, NULL) < 0)
+		return 0;
+	describe(st, &j);
+	last = im_journal_last(&j);
+	if (last && last->phase >= IM_COMMITTED)
+		st->state = over[last->dir];
+	else if (last && (last->phase > IM_PREPARED || last->dir == IM_BACKWARD))
+		st->state = running[last->dir];
+	im_journal_free(&j);
+	return 0;
+}
+
 static int status(struct im_session *s, struct imgmend_status *st, struct im_error *err)
 {
-	if (im_session_find(s, err) < 0)
-		return -1;
+	if (im_session_find(s, err) < 0) {
+		struct im_error busy = *err;
+
+		return err->code == IM_EBUSY ? status_by_journal(s, st, &busy, err) : -1;
+	}
 	return s->journal_path ? status_of(s, st, err) : status_of_fence(s, st, err);
 }
 
@@ -91,7 +125,7 @@ int imgmend_status(const char *path, const struct imgmend_options *options, stru
 		   struct imgmend_error *error)
 {
 	struct imgmend_options none = { 0 };
-	struct im_session s = { .path = path, .options = options ? options : &none };
+	struct im_session s = { .path = path, .options = options ? options : &none, .lock = -1 };
 	struct im_error err = { 0 };
 	int rc;
 

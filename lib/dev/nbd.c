@@ -19,6 +19,7 @@
 #define PIECE (1u << 20)
 #define IN_FLIGHT 8
 #define PATIENCE 120000			/* ms without an answer */
+#define PARTING 2000			/* … from a server that we are done with */
 #define STATUS_SPAN (1ull << 30)	/* bytes that are asked about at once */
 #define STATUS_MAX 4096			/* extents that are kept of an answer */
 
@@ -93,7 +94,7 @@ static bool is_any_busy(const struct piece *pieces)
 /* The transfer failed: nothing may point into the caller's buffer any more when it returns. */
 static void drain(struct nbd *n, struct piece *pieces)
 {
-	while (is_any_busy(pieces) && nbd_poll(n->h, PATIENCE) > 0)
+	while (is_any_busy(pieces) && nbd_poll(n->h, PARTING) > 0)
 		;
 	if (is_any_busy(pieces)) {
 		nbd_close(n->h);
@@ -150,6 +151,30 @@ static int run_transfer(struct nbd *n, struct piece *pieces, bool write, uint64_
 static int check_open(const struct nbd *n, struct im_error *err)
 {
 	return n->h ? 0 : im_error_set(err, IM_EIO, "%s: the connection to the server was given up", n->name);
+}
+
+/* What was sent as cookie has p as its answer: wait for it. what: of a message. */
+static int finish(struct nbd *n, struct piece *p, int64_t cookie, const char *what, uint64_t off, struct im_error *err)
+{
+	if (cookie < 0)
+		return failed(n, what, off, err);
+	while (p->is_busy) {
+		int rc = nbd_poll(n->h, PATIENCE);
+
+		if (rc > 0)
+			continue;
+		if (rc < 0)
+			failed(n, what, off, err);
+		else
+			im_error_at(err, IM_EIO, off, "%s: the server has not answered for %d seconds", n->name, PATIENCE / 1000);
+		/* the answer must not find us gone */
+		nbd_close(n->h);
+		n->h = NULL;
+		return -1;
+	}
+	if (p->has_failed)
+		return im_error_sys(err, p->number, "%s: the server could not %s at byte %" PRIu64, n->name, what, off);
+	return 0;
 }
 
 /* off and len are what the server wants aligned. */
@@ -209,9 +234,12 @@ static int transfer_any(struct nbd *n, bool write, uint64_t off, uint8_t *buf, u
 
 static int flush(struct nbd *n, struct im_error *err)
 {
+	struct piece p = { .is_busy = true };
+	nbd_completion_callback answer = { .callback = on_answer, .user_data = &p };
+
 	if (check_open(n, err) < 0)
 		return -1;
-	return nbd_flush(n->h, 0) < 0 ? failed(n, "make durable what was written", 0, err) : 0;
+	return finish(n, &p, nbd_aio_flush(n->h, answer, 0), "make durable what was written", 0, err);
 }
 
 /* ---- zeros and holes ---- */
@@ -265,17 +293,26 @@ static int on_status(void *arg, const char *context, uint64_t off, uint32_t *pai
 /* Ask, where what is known does not cover off. A server that does not answer the question may have data everywhere. */
 static int ask_status(struct nbd *n, uint64_t off, struct im_error *err)
 {
-	nbd_extent_callback answer = { .callback = on_status, .user_data = n };
+	nbd_extent_callback status = { .callback = on_status, .user_data = n };
+	struct piece p = { .is_busy = true };
+	nbd_completion_callback answer = { .callback = on_answer, .user_data = &p };
 	uint64_t start = off - off % n->align, span = im_min(n->dev.size - start, STATUS_SPAN);
+	struct im_error why = { 0 };
 
 	if (off >= n->known && off < n->known_end)
 		return 0;
 	if (check_open(n, err) < 0)
 		return -1;
 	n->known_end = 0;
-	if (nbd_block_status(n->h, span, start, answer, 0) == 0)
+	if (finish(n, &p, nbd_aio_block_status(n->h, span, start, status, answer, 0), "ask for holes", off, &why) == 0)
 		return 0;
-	return nbd_aio_is_dead(n->h) ? failed(n, "ask for holes", off, err) : 0;
+	n->known_end = 0;
+	/* refused is no answer, gone is an error */
+	if (n->h && !nbd_aio_is_dead(n->h))
+		return 0;
+	if (err)
+		*err = why;
+	return -1;
 }
 
 static int extent(struct nbd *n, uint64_t off, uint64_t len, struct im_extent *out, struct im_error *err)
@@ -313,9 +350,12 @@ static int zero_all(struct nbd *n, uint64_t off, uint64_t len, struct im_error *
 	len -= head;
 	tail = len % n->align;
 	for (uint64_t now; len > tail; off += now, len -= now) {
+		struct piece p = { .is_busy = true };
+		nbd_completion_callback answer = { .callback = on_answer, .user_data = &p };
+
 		now = im_min(len - tail, 1u << 30);
-		if (nbd_zero(n->h, now, off, 0) < 0)
-			return failed(n, "write zeros", off, err);
+		if (finish(n, &p, nbd_aio_zero(n->h, now, off, answer, 0), "write zeros", off, err) < 0)
+			return -1;
 	}
 	return write_zeros(n, off, tail, err);
 }
@@ -404,10 +444,10 @@ static void nbd_dev_close(struct im_dev *dev)
 	struct nbd *n = (struct nbd *)dev;
 
 	/* tells the server, and is no error where that is gone */
-	if (n->h) {
-		nbd_shutdown(n->h, 0);
-		nbd_close(n->h);
-	}
+	if (n->h && nbd_aio_is_ready(n->h) == 1 && nbd_aio_disconnect(n->h, 0) == 0)
+		while (nbd_aio_is_closed(n->h) == 0 && nbd_aio_is_dead(n->h) == 0 && nbd_poll(n->h, PARTING) > 0)
+			;
+	nbd_close(n->h);
 	pthread_mutex_destroy(&n->lock);
 	free(n->name);
 	free(n);
@@ -466,11 +506,21 @@ static struct nbd *new_nbd(const char *name, bool write, uint32_t sector_size, s
 	return NULL;
 }
 
+/* The connection was begun: wait until the server has said what it exports. */
 static struct im_dev *connected(struct nbd *n, int rc, bool write, struct im_error *err)
 {
+	while (rc == 0 && nbd_aio_is_connecting(n->h) == 1) {
+		int got = nbd_poll(n->h, PATIENCE);
+
+		if (got == 0)
+			im_error_set(err, IM_EIO, "%s: the NBD server has not answered for %d seconds", n->name, PATIENCE / 1000);
+		rc = got > 0 ? 0 : got < 0 ? -1 : 1;
+	}
+	if (rc == 0 && nbd_aio_is_ready(n->h) != 1)
+		rc = -1;
 	if (rc < 0)
 		im_error_set(err, IM_EIO, "%s: cannot connect to the NBD server: %s", n->name, nbd_get_error());
-	else if (check_export(n, write, err) == 0)
+	else if (rc == 0 && check_export(n, write, err) == 0)
 		return &n->dev;
 	nbd_dev_close(&n->dev);
 	return NULL;
@@ -480,7 +530,7 @@ struct im_dev *im_dev_nbd_uri(const char *uri, bool write, uint32_t sector_size,
 {
 	struct nbd *n = new_nbd(uri, write, sector_size, err);
 
-	return n ? connected(n, nbd_connect_uri(n->h, uri), write, err) : NULL;
+	return n ? connected(n, nbd_aio_connect_uri(n->h, uri), write, err) : NULL;
 }
 
 struct im_dev *im_dev_nbd_socket(int fd, const char *name, bool write, uint32_t sector_size, struct im_error *err)
@@ -491,7 +541,7 @@ struct im_dev *im_dev_nbd_socket(int fd, const char *name, bool write, uint32_t 
 		close(fd);
 		return NULL;
 	}
-	return connected(n, nbd_connect_socket(n->h, fd), write, err);
+	return connected(n, nbd_aio_connect_socket(n->h, fd), write, err);
 }
 
 void im_nbd_look_before_zeros(struct im_dev *dev)

@@ -68,6 +68,36 @@ serve() {
 uri="nbd+unix:///?socket=$WORK/sock"
 journal=export.journal
 
+# two repairs of one export at once: one of them is refused
+cp --sparse=always disk.img export.img
+serve --filter=delay file export.img rdelay=5ms wdelay=5ms
+"$IMGMEND" fix --yes --align 1M --journal $journal "$uri" >out1 2>err1 </dev/null &
+FIRST=$!
+rc=0 first=0
+"$IMGMEND" fix --yes --align 1M --journal $journal "$uri" >out 2>err </dev/null || rc=$?
+wait $FIRST || first=$?
+check_eq "the statuses of two repairs at once" "1 4" "$(printf '%s\n' $rc $first | sort -n | tr '\n' ' ' | sed 's/ $//')"
+cmp export.img new.img || fail "two repairs of one export at once: not the corrected image"
+stop_server nbdkit.pid
+[ ! -e $journal.lock ] || fail "the lock is left behind"
+rm -f $journal
+
+# a repair that runs: status says so
+make_container qcow2 disk.img
+serve --filter=delay file export.img rdelay=50ms
+"$IMGMEND" fix --yes --align 1M "$C" >out1 2>err1 </dev/null &
+FIRST=$!
+state=
+for i in $(seq 200); do
+	state=$("$IMGMEND" status --json "$C" 2>err | jq -r .state) || fail "status beside a repair: $(cat err)"
+	[ "$state" != repairing ] || break
+	kill -0 $FIRST 2>/dev/null || break
+done
+note "status beside a repair saw: $state"
+wait $FIRST || [ $? = 1 ] || fail "the repair: $(cat err1)"
+stop_server nbdkit.pid
+rm -f "$C"*
+
 # the server of the errors: some requests fail, and all take their time
 failures=0
 for seed in 1 2 3; do

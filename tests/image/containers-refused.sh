@@ -79,6 +79,21 @@ printf '# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\ncrea
 	"$WORK/host-file" >hostile.vmdk
 both "a descriptor that names a host's file" hostile.vmdk "--allow=data-file"
 unread "a descriptor that names a host's file" hostile.vmdk
+# a parent that only qemu would follow: in its place in the second sector, while the header says that the descriptor is elsewhere
+qemu-img convert -f raw -O vmdk disk.img hint.vmdk
+printf 'parentFileNameHint="%s"\n' "$WORK/host-file" | dd of=hint.vmdk bs=1 seek=$((0x200 + 400)) conv=notrunc status=none
+both "a VMDK with a hint at a parent" hint.vmdk "child of another disk"
+unread "a VMDK with a hint at a parent" hint.vmdk
+qemu-img convert -f raw -O vmdk disk.img moved.vmdk
+printf '\040' | dd of=moved.vmdk bs=1 seek=28 conv=notrunc status=none
+both "a VMDK whose descriptor is elsewhere" moved.vmdk "not where it always is"
+# a guest may have written a container's mark into its fixed VHD
+qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on disk.img two-marks.vhd
+dd if=hint.vmdk of=two-marks.vhd bs=64K count=1 conv=notrunc status=none
+both "two marks" two-marks.vhd "--format says which"
+unread "two marks" two-marks.vhd
+run '0|4|8' scan --format vpc two-marks.vhd
+! grep -q "says which" err || fail "--format vpc does not say which"
 # a header without a capacity, behind which qemu takes a descriptor at its word
 qemu-img convert -f raw -O vmdk disk.img nocap.vmdk
 head -c 8 /dev/zero | dd of=nocap.vmdk bs=1 seek=12 conv=notrunc status=none
@@ -131,6 +146,7 @@ says "no server" "cannot connect"
 echo "alice:$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')" >keys.psk
 cp disk.img export.img
 nbdkit -U "$WORK/sock" --tls=require --tls-psk="$WORK/keys.psk" -P nbd.pid file export.img
+wait_for nbd.pid
 CHILDREN+=("$(cat nbd.pid)")
 uri="nbds+unix://alice@/?socket=$WORK/sock&tls-psk-file=$WORK/keys.psk"
 run '4|8' scan "nbd+unix:///?socket=$WORK/sock"

@@ -62,6 +62,17 @@ check_eq "the URI of a preview with --socket" "nbd+unix:///?socket=$WORK/socket"
 qemu-io -f raw -c "write 0 64k" "$URI" >io.log 2>&1 && ! grep -qi "read.only\|failed\|permitted" io.log && fail "a preview --read-only takes writes"
 preview_off
 
+# a file that is there is not taken for a socket, nor removed
+echo precious >"$WORK/precious"
+run 8 preview --socket "$WORK/precious" disk.img
+check_eq "the file that was to be the socket" precious "$(cat "$WORK/precious")"
+preview_on --socket "$WORK/a b" disk.img
+check_eq "a URI with a blank" "nbd+unix:///?socket=$WORK/a%20b" "$URI"
+run 8 preview --socket "$WORK/a b" disk.img
+nbdcopy "$URI" view.img || fail "a second preview on its socket harms the first one"
+URI=${URI/\%20/ }
+preview_off
+
 # a container, and a saved plan
 qemu-img convert -f raw -O qcow2 disk.img disk.qcow2
 run 4 plan -o saved.plan disk.qcow2
