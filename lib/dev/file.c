@@ -282,8 +282,16 @@ static int file_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct 
 static int file_physical(struct im_dev *dev, struct im_physicals *out, struct im_error *err)
 {
 	struct file *f = (struct file *)dev;
+	int rc = dev->is_block ? 1 : im_shift_physical(f->fd, f->path, dev->size, out, err);
 
-	return dev->is_block ? 1 : im_shift_physical(f->fd, f->path, dev->size, out, err);
+	/* blocks behind the end, as xfs allocates them beforehand, are of no use to anybody */
+	if (rc == 1 && !dev->is_block && !dev->is_read_only && check_size(f, err) == 0 &&
+	    TEMP_FAILURE_RETRY(ftruncate(f->fd, (off_t)dev->size)) == 0) {
+		if (out)
+			out->list.n = 0;
+		rc = im_shift_physical(f->fd, f->path, dev->size, out, err);
+	}
+	return rc;
 }
 
 static const struct im_dev_ops file_ops = {

@@ -2,8 +2,11 @@
 #include "dev/host.h"
 
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -64,16 +67,29 @@ static bool shares(struct im_dev *image, const char *folder)
 	return can;
 }
 
-/* Can a block be inserted into the image and taken out, as tried on a file beside the journal, if that is its file
- * system, and does the host say where its blocks are? */
-static bool shifts(struct im_dev *image, const char *folder)
+/* A file without a name in the folder of the image. */
+static int beside(int fd)
 {
-	int fd = nameless(folder, 0), own = im_dev_file_fd(image);
+	char link[40], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n < 0 ? 0 : n] = 0;
+	return n > 0 ? nameless(dirname(path), 0) : -1;
+}
+
+/* Can a block be inserted into the image and taken out, as tried on a file beside it, and does the host say where its
+ * blocks are? */
+static bool shifts(struct im_dev *image)
+{
+	int own = im_dev_file_fd(image), fd = own < 0 ? -1 : beside(own);
 	uint64_t unit = image->shift_unit;
 	struct stat here, there;
-	bool can = own >= 0 && im_dev_physical(image, NULL, NULL) == 0;
+	bool can = fd >= 0 && fstat(own, &here) == 0 && fstat(fd, &there) == 0 && here.st_dev == there.st_dev &&
+		   im_dev_physical(image, NULL, NULL) == 0;
 
-	if (can && fd >= 0 && fstat(own, &here) == 0 && fstat(fd, &there) == 0 && here.st_dev == there.st_dev)
+	if (can)
 		can = ftruncate(fd, (off_t)(4 * unit)) == 0 && im_shift_insert(fd, unit, unit) == 0 &&
 		      im_shift_collapse(fd, unit, unit) == 0;
 	if (fd >= 0)
@@ -152,7 +168,7 @@ void im_host_look(struct im_host *host, struct im_dev *image, const char *folder
 	name_fs(host, folder);
 	/* what stands in a journal begins at multiples of 4096 */
 	host->can_share = image->share_unit && image->share_unit <= 4096 && shares(image, folder);
-	if (image->shift_unit >= image->sector_size && shifts(image, folder))
+	if (image->shift_unit >= image->sector_size && shifts(image))
 		host->shift_unit = image->shift_unit;
 	if (probe)
 		measure(host, folder);

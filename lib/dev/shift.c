@@ -22,7 +22,7 @@
 uint32_t im_shift_unit(int fd)
 {
 	struct statfs fs;
-	long flags = 0;
+	int flags = 0;
 
 	if (fstatfs(fd, &fs) < 0 || (fs.f_type != EXT4_SUPER_MAGIC && fs.f_type != XFS_SUPER_MAGIC))
 		return 0;

@@ -164,7 +164,8 @@ static int cut(struct im_program *prog, struct im_error *err)
 
 static int build_steps(struct im_program *prog, const struct im_map *map, struct im_error *err)
 {
-	int rc = prog->params.shift_unit ? im_steps_build(&prog->steps, map, prog->params.shift_unit, err) : 0;
+	bool is_sane = map->old_size <= INT64_MAX && map->new_size <= INT64_MAX;
+	int rc = !prog->params.shift_unit ? 0 : is_sane ? im_steps_build(&prog->steps, map, prog->params.shift_unit, err) : 1;
 
 	if (rc > 0)
 		return im_error_set(err, IM_EFORMAT, "this plan cannot be carried out by moving whole blocks");

@@ -37,8 +37,8 @@ static uint64_t size_at(const struct im_exec *x, uint64_t done)
 
 static int not_here(struct im_error *err)
 {
-	return im_error_set(err, IM_EREFUSED, "the file system does not insert or take out blocks of this file; take the repair back"
-			    " with `imgmend undo`, and repair it with --strategy=journalled");
+	return im_error_set(err, IM_EREFUSED, "the file system does not insert or take out blocks of this file, or does not say where"
+			    " they lie; as it did before, this may be a matter of where the file is now, or of free space");
 }
 
 static int must(int rc, struct im_error *err)
@@ -54,42 +54,52 @@ static uint64_t mix(uint64_t h, uint64_t v)
 	return (h ^ h >> 32) * 0xd6e8feb86659fd93;
 }
 
-/* The extents so far, merged. */
-struct closing {
+static uint64_t hash_of(const struct im_physical *p)
+{
+	return p->len ? mix(mix(mix(0, p->off), p->len), p->at) : 0;
+}
+
+static bool continues(const struct im_physical *p, const struct im_physical *next)
+{
+	return p->len && next->len && p->off + p->len == next->off && p->at + p->len == next->at;
+}
+
+/* What of p lies in [start, end), moved back by that many bytes. */
+static struct im_physical part_of(const struct im_physical *p, uint64_t start, uint64_t end, uint64_t back)
+{
+	start = im_max(start, p->off);
+	end = im_min(end, p->off + p->len);
+	return start < end ? (struct im_physical){ start - back, end - start, p->at + (start - p->off) } : (struct im_physical){ 0 };
+}
+
+/* The sum of the extents' hashes, neighbours that continue each other being one. */
+struct sum {
 	struct im_physical open;	/* the last one, which the next may continue */
 	uint64_t hash;
 };
 
-static void close_piece(struct closing *c, struct im_physical p)
+static void add_piece(struct sum *s, struct im_physical p)
 {
-	if (c->open.len && c->open.off + c->open.len == p.off && c->open.at + c->open.len == p.at) {
-		c->open.len += p.len;
+	if (!p.len)
+		return;
+	if (continues(&s->open, &p)) {
+		s->open.len += p.len;
 		return;
 	}
-	if (c->open.len)
-		c->hash = mix(mix(mix(c->hash, c->open.off), c->open.len), c->open.at);
-	c->open = p;
+	s->hash += hash_of(&s->open);
+	s->open = p;
 }
 
-static void close_part(struct closing *c, const struct im_physical *p, uint64_t start, uint64_t end, uint64_t back)
+/* Of the extents from byte `from` to byte `until`, as they would be without [gap, gap+len). */
+static uint64_t closed(const struct im_physicals *p, uint64_t from, uint64_t until, uint64_t gap, uint64_t len)
 {
-	start = im_max(start, p->off);
-	end = im_min(end, p->off + p->len);
-	if (start < end)
-		close_piece(c, (struct im_physical){ start - back, end - start, p->at + (start - p->off) });
-}
-
-/* Of the extents behind byte `from`, as they would be without [gap, gap+len). */
-static uint64_t closed(const struct im_physicals *p, uint64_t from, uint64_t gap, uint64_t len)
-{
-	struct closing c = { 0 };
+	struct sum s = { 0 };
 
 	for (size_t i = 0; i < p->list.n; i++) {
-		close_part(&c, &p->list.v[i], from, gap, 0);
-		close_part(&c, &p->list.v[i], im_max(from, gap + len), UINT64_MAX, len);
+		add_piece(&s, part_of(&p->list.v[i], from, im_min(gap, until), 0));
+		add_piece(&s, part_of(&p->list.v[i], im_max(from, gap + len), until, len));
 	}
-	close_piece(&c, (struct im_physical){ 0 });
-	return c.hash;
+	return s.hash + hash_of(&s.open);
 }
 
 static int look(const struct im_exec *x, struct im_physicals *p, struct im_error *err)
@@ -97,7 +107,32 @@ static int look(const struct im_exec *x, struct im_physicals *p, struct im_error
 	return must(im_dev_physical(x->image, p, err), err);
 }
 
-int im_shift_possible(const struct im_exec *x, bool *possible, struct im_error *err)
+/* Are the edges, in their new places, what the journal keeps? Where somebody has written there since, taking the repair back
+ * by steps would bring the old bytes. */
+static int edges_are_kept(struct im_exec *x, bool *kept, struct im_error *err)
+{
+	const struct im_steps *s = &x->journal.prog.steps;
+	uint64_t ss = x->journal.prog.sector_size;
+	uint8_t *buf = malloc(2 * CHUNK);
+	int rc = buf ? 0 : im_error_nomem(err);
+
+	*kept = true;
+	for (size_t i = 0; i < s->edges.n && rc == 0 && *kept; i++) {
+		const struct im_edge *e = &s->edges.v[i];
+
+		for (uint64_t done = e->new < ss ? im_min(ss - e->new, e->len) : 0, n; done < e->len && rc == 0 && *kept; done += n) {
+			n = im_min(CHUNK, e->len - done);
+			rc = im_dev_read(x->image, e->new + done, buf, n, err);
+			if (rc == 0)
+				rc = im_journal_read_saved(&x->journal, e->old + done, buf + CHUNK, n, err);
+			*kept = rc == 0 && memcmp(buf, buf + CHUNK, n) == 0;
+		}
+	}
+	free(buf);
+	return rc;
+}
+
+int im_shift_possible(struct im_exec *x, bool *possible, struct im_error *err)
 {
 	const struct im_program *prog = &x->journal.prog;
 	int rc;
@@ -106,22 +141,25 @@ int im_shift_possible(const struct im_exec *x, bool *possible, struct im_error *
 	if (!prog->params.shift_unit || x->image->shift_unit != prog->params.shift_unit)
 		return 0;
 	rc = im_dev_physical(x->image, NULL, err);
-	*possible = rc == 0;
-	return rc < 0 ? -1 : 0;
+	if (rc < 0)
+		return -1;
+	return rc == 0 ? edges_are_kept(x, possible, err) : 0;
 }
 
 int im_shift_announce(struct im_exec *x, struct im_phase_record *rec, struct im_error *err)
 {
+	uint64_t unit = x->journal.prog.params.shift_unit, until = im_min(x->image->size, size_at(x, rec->batch));
 	struct im_physicals p;
 	struct im_step step;
 
 	rec->closed = 0;
-	/* a size that is still to be changed changes what there is */
-	if (!next_step(x, rec->dir, rec->batch, &step) || x->image->size != size_at(x, rec->batch))
+	if (!next_step(x, rec->dir, rec->batch, &step))
 		return 0;
+	/* a size that is still to be changed takes away, or adds, what lies behind */
+	until = (until + unit - 1) / unit * unit;
 	if (im_dev_flush(x->image, err) < 0 || look(x, &p, err) < 0)
 		return -1;
-	rec->closed = closed(&p, step.off, step.off, step.inserts ? 0 : step.len);
+	rec->closed = closed(&p, unit, until, step.off, step.inserts ? 0 : step.len);
 	im_vec_free(&p.list);
 	return 0;
 }
@@ -133,25 +171,45 @@ static int not_ours(struct im_error *err, const char *why)
 	return im_error_set(err, IM_ECHANGED, "the image is not in the state that this journal left: %s; nothing was written", why);
 }
 
-/* A hole of the file behind `from` in which a gap of step->len bytes gives the fingerprint. */
+/* A hole of the file in which a gap of step->len bytes, behind the step's place, gives the fingerprint. Extents are looked at
+ * once: those in front of a gap as they are, those behind it moved back. */
 static bool find_gap(const struct im_physicals *p, const struct im_step *step, uint64_t unit, uint64_t size, uint64_t wanted,
 		     uint64_t *gap)
 {
-	uint64_t hole = step->off;
+	struct im_physical before = { 0 }, all, moved;
+	uint64_t front = 0, back = 0;
 
 	size = (size + unit - 1) / unit * unit;
 	/* here, whatever it holds: the insertion is complete, or the removal has just begun */
 	*gap = step->off;
-	if (closed(p, step->off, step->off, step->len) == wanted)
+	if (closed(p, unit, UINT64_MAX, step->off, step->len) == wanted)
 		return true;
+	for (size_t i = 0; i < p->list.n; i++) {
+		moved = part_of(&p->list.v[i], unit, UINT64_MAX, step->len);
+		back += hash_of(&moved);
+	}
 	for (size_t i = 0; i <= p->list.n; i++) {
-		uint64_t next = i < p->list.n ? p->list.v[i].off : size;
+		uint64_t hole = im_max(step->off, before.off + before.len), next = i < p->list.n ? p->list.v[i].off : size;
 
-		*gap = hole;
-		if (next > hole && next - hole >= step->len && closed(p, step->off, hole, step->len) == wanted)
-			return true;
-		if (i < p->list.n)
-			hole = (im_max(hole, next + p->list.v[i].len) + unit - 1) / unit * unit;
+		hole = (hole + unit - 1) / unit * unit;
+		moved = i < p->list.n ? part_of(&p->list.v[i], unit, UINT64_MAX, step->len) : (struct im_physical){ 0 };
+		if (next > hole && next - hole >= step->len) {
+			uint64_t sum = front + back;
+
+			if (continues(&before, &moved)) {
+				all = before;
+				all.len += moved.len;
+				sum += hash_of(&all) - hash_of(&before) - hash_of(&moved);
+			}
+			*gap = hole;
+			if (sum == wanted)
+				return true;
+		}
+		if (i == p->list.n)
+			break;
+		before = part_of(&p->list.v[i], unit, UINT64_MAX, 0);
+		front += hash_of(&before);
+		back -= hash_of(&moved);
 	}
 	return false;
 }
@@ -169,7 +227,7 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 		       struct im_error *err)
 {
 	uint64_t before = size_at(x, run->batch), after = size_at(x, behind(run->dir, run->batch)), gap = 0;
-	uint64_t size = x->image->size;
+	uint64_t size = x->image->size, unit = x->journal.prog.params.shift_unit;
 	struct im_physicals p;
 	bool found, at_min = size == im_min(before, after), complete;
 
@@ -178,9 +236,9 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 	if (look(x, &p, err) < 0)
 		return -1;
 	if (at_min)
-		found = closed(&p, step->off, 0, 0) == run->closed;
+		found = closed(&p, unit, UINT64_MAX, 0, 0) == run->closed;
 	else
-		found = find_gap(&p, step, x->image->shift_unit, size, run->closed, &gap);
+		found = find_gap(&p, step, unit, size, run->closed, &gap);
 	im_vec_free(&p.list);
 	if (!found)
 		return not_ours(err, "its blocks lie elsewhere (was it copied, or its file system reorganised?)");
@@ -197,7 +255,7 @@ static int check_start(struct im_exec *x, const struct im_phase_record *run, str
 	struct im_phase_record now = *run;
 	uint32_t sample;
 
-	if (run->closed && x->image->size == size_at(x, run->batch)) {
+	if (run->closed) {
 		if (im_shift_announce(x, &now, err) < 0)
 			return -1;
 		if (now.closed != run->closed)

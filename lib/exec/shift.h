@@ -2,7 +2,7 @@
  *
  * Each step is one call to the host, and durable before the next. While one is being done, a power cut leaves a hole as
  * long as the step somewhere behind its place: where exactly, the host's physical extents tell. So before each step
- * the journal keeps a fingerprint of them with the step's range closed up (for an insertion, as they are; for a removal, as
+ * the journal keeps a fingerprint of them, from the second unit on, with the step's range closed up (for an insertion, as they are; for a removal, as
  * they will be), and after a crash that gap is looked for behind whose closing they are the same. An insertion is
  * then taken back, a removal finished: both by closing the gap. Where no gap gives the fingerprint, nothing is done.
  *
@@ -13,8 +13,9 @@
 
 #include "exec/exec.h"
 
-/* Can the image's host do the steps of this journal? By looking only. */
-int im_shift_possible(const struct im_exec *x, bool *possible, struct im_error *err);
+/* Can a complete repair be taken back by steps: does the image's host do them, and was nothing written to the edges? By looking
+ * only. */
+int im_shift_possible(struct im_exec *x, bool *possible, struct im_error *err);
 /* Fill in what the GROWN record before the next step says. */
 int im_shift_announce(struct im_exec *x, struct im_phase_record *rec, struct im_error *err);
 /* Bring an interrupted run to the end of a step; *done: steps that are done now. Checks first. */

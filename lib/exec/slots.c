@@ -115,9 +115,9 @@ static bool may_follow(const struct im_journal *j, const struct im_phase_record 
 	if (rec->batch > (shifts ? j->prog.steps.list.n : j->prog.n_batches) || (shifts && !j->prog.params.shift_unit))
 		return false;
 	if (!last)
-		return rec->phase == IM_PREPARED && rec->dir == IM_FORWARD && rec->run == 0;
+		return rec->phase == IM_PREPARED && rec->dir == IM_FORWARD && rec->run == 0 && !rec->was_fenced;
 	if (rec->phase == IM_PREPARED)
-		return rec->dir == IM_BACKWARD && rec->run == j->log.n;
+		return rec->dir == IM_BACKWARD && rec->run == j->log.n && (!rec->was_fenced || rec->base == last->base);
 	if (rec->run != last->run || rec->dir != last->dir || rec->was_fenced != last->was_fenced ||
 	    rec->base != last->base || rec->base_crc != last->base_crc)
 		return false;

@@ -17,10 +17,10 @@
 #include "base/fence.h"
 #include "scene.h"
 
-enum trick { FLIP_BIT, WIPE_BLOCK, TRUNCATE, OLDER_COPY, OTHER_IMAGE, ROLLED_BACK, USED, TRICKS };
+enum trick { FLIP_BIT, WIPE_BLOCK, TRUNCATE, OLDER_COPY, RECORDS_LOST, OTHER_IMAGE, ROLLED_BACK, USED, TRICKS };
 
 static const char *const names[] = {
-	"bit flipped", "block wiped", "truncated", "older copy", "of another image", "image rolled back", "image used",
+	"bit flipped", "block wiped", "truncated", "older copy", "without its last records", "of another image", "image rolled back", "image used",
 };
 
 /* Plans that once ended in a wrong byte: a sector 0 of 4096 bytes, torn at its end, looked like the old one. */
@@ -68,6 +68,36 @@ static void repair_until(struct scene *s, uint64_t cut)
 	s->power.cut_at = UINT64_MAX;
 	im_crash_settle(s->image);
 	im_crash_settle(s->journal);
+}
+
+/* Repair, and then undo until the clock says `cut`. */
+static void undo_until(struct scene *s, uint64_t cut)
+{
+	struct im_error err;
+	bool untouched;
+
+	repair_until(s, UINT64_MAX);
+	s->power.clock = 0;
+	s->power.cut_at = cut;
+	scene_go_on(s, true, &untouched, &err);
+	if (s->power.is_off)
+		scene_reboot(s);
+	s->power.cut_at = UINT64_MAX;
+	im_crash_settle(s->image);
+	im_crash_settle(s->journal);
+}
+
+/* Wipe the last records of the log, one to four. */
+static void lose_records(struct scene *s, uint64_t *seed)
+{
+	uint8_t *bytes = im_crash_bytes(s->journal);
+	uint64_t size = s->journal->size, log = size >= 4096 ? im_get64(bytes + 152) : size, n = 0, keep;
+
+	while (log + (n + 1) * 4096 <= size && memcmp(bytes + log + n * 4096, "IMPHASE", 7) == 0)
+		n++;
+	keep = n - im_min(n, 1 + im_random(seed) % 4);
+	if (n)
+		memset(bytes + log + keep * 4096, 0, (n - keep) * 4096);
 }
 
 /* Go on with the repair for a while, and keep a copy of the journal from before. */
@@ -127,6 +157,9 @@ static void tamper(struct scene *s, enum trick trick, const struct copy *foreign
 	case OLDER_COPY:
 		older_copy(s, seed);
 		break;
+	case RECORDS_LOST:
+		lose_records(s, seed);
+		break;
 	case OTHER_IMAGE:
 		put_copy(s->journal, foreign);
 		break;
@@ -160,7 +193,10 @@ static bool one_try(struct scene *s, enum trick trick, const struct copy *foreig
 	struct copy before;
 	bool untouched, ok;
 
-	repair_until(s, cut);
+	if (im_random(&seed) % 3)
+		repair_until(s, cut);
+	else
+		undo_until(s, cut);
 	tamper(s, trick, foreign, &seed);
 	before = copy_of(s->image);
 	ok = scene_go_on(s, undo, &untouched, &err) == 0;
