@@ -173,6 +173,33 @@ in_the_middle() {
 	done
 }
 
+# poke OFFSET: eight bytes of a user
+poke() {
+	printf USERDATA | dd of=$I bs=1 seek="$1" conv=notrunc status=none
+}
+
+# used_since: pieces of blocks that the journal keeps are not brought back over what was written there since
+used_since() {
+	rm -f mnt/disk.img* mnt/link old.img
+	truncate -s $((84000 * 512)) old.img
+	mkmbr -c -i 57a7e61a old.img 83:8:65533 83:67582:16384
+	head -c $((40 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=4096 conv=notrunc iflag=fullblock status=none
+	cp old.img $I
+	run 1 fix --yes --strategy insert-range $I
+	poke $((67582 * 512 + 100))
+	run 0 undo --yes $I
+	printf USERDATA | dd of=old.img bs=1 seek=$((67582 * 512 + 100)) conv=notrunc status=none
+	cmp old.img $I || fail "undo after the first sector of a partition that stays was used: not the old image with that in it"
+	run 1 fix --yes --strategy insert-range $I
+	poke $(((2048 + 65532) * 512 + 100))
+	run 4 undo --yes $I
+	run 0 undo --yes --allow=changed $I
+	printf USERDATA | dd of=old.img bs=1 seek=$(((8 + 65532) * 512 + 100)) conv=notrunc status=none
+	cmp old.img $I || fail "undo --allow=changed after the last sector of a moved partition was used: not the old image with that in it"
+	ln $I mnt/link
+	nothing_left "after undo of a used image"
+}
+
 # elsewhere: what was repaired by moving blocks can be taken back on any file system
 elsewhere() {
 	make_image 8
@@ -194,6 +221,7 @@ moves_blocks() {
 	done
 	in_the_middle 2
 	SECOND=
+	used_since
 	elsewhere
 }
 
