@@ -17,11 +17,13 @@ struct pending {
 
 /* The host's block of each BLOCK bytes, 0 for a hole. */
 #define BLOCK 512
+#define UNIT_MAX 4096
 
 struct state {
 	uint8_t *bytes;
 	uint32_t *blocks;
-	uint64_t size, cap;	/* cap is a multiple of BLOCK */
+	uint64_t size, cap;	/* cap is a multiple of UNIT_MAX */
+	uint32_t unit;		/* in which the host gives and takes storage; 0: BLOCK */
 };
 
 struct crash {
@@ -46,12 +48,26 @@ static uint64_t blocks_of(uint64_t len)
 	return (len + BLOCK - 1) / BLOCK;
 }
 
+/* Blocks that a size may have, those of the unit that it ends in included. */
+static uint64_t all_blocks_of(uint64_t size)
+{
+	return (size + UNIT_MAX - 1) / UNIT_MAX * UNIT_MAX / BLOCK;
+}
+
+static uint64_t round_to_unit(const struct state *s, uint64_t size)
+{
+	uint64_t unit = s->unit ? s->unit : BLOCK;
+
+	return (size + unit - 1) / unit * unit;
+}
+
 static void state_resize(struct state *s, uint64_t size)
 {
-	uint64_t kept = blocks_of(im_min(size, s->size));
+	/* a unit of which some is left stays whole */
+	uint64_t kept = round_to_unit(s, im_min(size, s->size)) / BLOCK;
 
 	if (size > s->cap) {
-		s->cap = blocks_of(size) * BLOCK;
+		s->cap = all_blocks_of(size) * BLOCK;
 		s->bytes = realloc(s->bytes, s->cap);
 		s->blocks = realloc(s->blocks, s->cap / BLOCK * sizeof(*s->blocks));
 		if (!s->bytes || !s->blocks)
@@ -59,7 +75,7 @@ static void state_resize(struct state *s, uint64_t size)
 	}
 	if (size > s->size && s->bytes)
 		memset(s->bytes + s->size, 0, size - s->size);
-	for (uint64_t i = kept; i < blocks_of(s->size) || i < blocks_of(size); i++)
+	for (uint64_t i = kept; i < s->cap / BLOCK; i++)
 		s->blocks[i] = 0;
 	s->size = size;
 }
@@ -77,7 +93,7 @@ static void state_allocate(struct state *s, uint64_t off, uint64_t len)
 /* Move the blocks of [from, end) to `to`; what they leave is a hole. */
 static void state_move(struct state *s, uint64_t to, uint64_t from, uint64_t end)
 {
-	uint64_t n = blocks_of(end) * BLOCK - from, gap = to > from ? to - from : from - to, len = im_min(gap, n);
+	uint64_t n = round_to_unit(s, end) - from, gap = to > from ? to - from : from - to, len = im_min(gap, n);
 	uint64_t hole = to > from ? from : from + n - len;
 
 	memmove(s->bytes + to, s->bytes + from, n);
@@ -114,11 +130,12 @@ static void state_collapse(struct state *s, uint64_t off, uint64_t len, uint64_t
 
 static void state_copy(struct state *to, const struct state *from)
 {
+	to->unit = from->unit;
 	state_resize(to, from->size);
 	if (!from->size)
 		return;
 	memcpy(to->bytes, from->bytes, from->size);
-	memcpy(to->blocks, from->blocks, blocks_of(from->size) * sizeof(*to->blocks));
+	memcpy(to->blocks, from->blocks, all_blocks_of(from->size) * sizeof(*to->blocks));
 }
 
 static void queue_clear(struct crash *c)
@@ -282,7 +299,7 @@ static void flush_queue(struct crash *c)
 	}
 	queue_clear(c);
 	if (!c->is_stale && c->durable.size == c->now.size && c->now.size)
-		memcpy(c->durable.blocks, c->now.blocks, blocks_of(c->now.size) * sizeof(*c->now.blocks));
+		memcpy(c->durable.blocks, c->now.blocks, all_blocks_of(c->now.size) * sizeof(*c->now.blocks));
 }
 
 /* Only clean pages can be dropped. */
@@ -320,6 +337,7 @@ static int crash_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 {
 	struct crash *c = (struct crash *)dev;
 
+	c->now.unit = c->durable.unit = dev->shift_unit;
 	if (is_fault(c))
 		return fault(c, err);
 	if (!c->power->is_off) {
@@ -343,6 +361,7 @@ static int crash_shift(struct im_dev *dev, struct pending p, struct im_error *er
 {
 	struct crash *c = (struct crash *)dev;
 
+	c->now.unit = c->durable.unit = dev->shift_unit;
 	if (is_fault(c))
 		return c->power->fault == IM_FAULT_HALF ? half_shift(c, &p, err) : fault(c, err);
 	if (!c->power->is_off) {
@@ -372,7 +391,7 @@ static int crash_physical(struct im_dev *dev, struct im_physicals *out, struct i
 
 	if (is_fault(c))
 		return fault(c, err);
-	for (uint64_t i = 0; i < blocks_of(dev->size); i++)
+	for (uint64_t i = 0; i < all_blocks_of(dev->size); i++)
 		if (out && c->now.blocks[i] && im_physicals_add(out, (struct im_physical){ i * BLOCK, BLOCK,
 							 (uint64_t)c->now.blocks[i] * BLOCK }, err) < 0)
 			return -1;
