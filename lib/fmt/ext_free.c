@@ -21,7 +21,7 @@
 #define RO_SPARSE 0x1u
 #define RO_BIGALLOC 0x200u
 #define BLOCK_UNINIT 0x2u
-#define GROUPS_MAX (1u << 21)		/* 256 TiB of blocks of 4096 bytes */
+#define DESCRIPTORS_MAX (64u << 20)	/* bytes: those of 128 TiB in blocks of 4096 bytes */
 
 struct ext {
 	struct im_dev *vol;
@@ -67,8 +67,10 @@ static int open_ext(struct ext *x, struct im_dev *vol, struct im_free *f, struct
 		return unknown(f, "its super block makes no sense");
 	x->groups = (x->blocks - x->first + x->per_group - 1) / x->per_group;
 	x->inode_blocks = (uint32_t)(((uint64_t)inodes * inode + x->block - 1) / x->block);
-	if (x->groups > GROUPS_MAX || x->inode_blocks > x->per_group)
+	if (x->inode_blocks > x->per_group)
 		return unknown(f, "its super block makes no sense");
+	if (x->groups > DESCRIPTORS_MAX / x->descriptor)
+		return unknown(f, "its group descriptors are more than are read here");
 	return IM_FOUND;
 }
 
