@@ -50,25 +50,18 @@ static int explain(struct qemu *q, struct im_error *err)
 	return im_error_set(err, IM_EREFUSED, "%s: qemu-nbd does not open it: %s", q->path, line);
 }
 
-/* What qemu is to open: the file that we have looked at, by our descriptor, and nothing that it names; or, where the user
- * allows what it names, which may be relative to it, the path. */
+/* What qemu is to open: the file that we have looked at, by our descriptor, and no backing file whatever it names (of these
+ * formats the others know none, and not the word); or, where the user allows what it names, which may be relative to it, the
+ * path. The format goes beside it, by -f. */
 static void name_it(const struct qemu *q, char *name, size_t len)
 {
+	bool may_back = strcmp(q->format, "qcow2") == 0 || strcmp(q->format, "vmdk") == 0;
+
 	if (q->file)
-		snprintf(name, len, "json:{\"driver\":\"%s\",\"backing\":null,\"file\":{\"driver\":\"file\",\"filename\":\"/proc/self/fd/%d\"}}",
-			 q->format, IM_SERVER_FILE);
+		snprintf(name, len, "json:{%s\"file\":{\"driver\":\"file\",\"filename\":\"/proc/self/fd/%d\"}}",
+			 may_back ? "\"backing\":null," : "", IM_SERVER_FILE);
 	else
 		snprintf(name, len, "%s", q->path);
-}
-
-/* These formats know no backing file: the word would be an error. */
-static void drop_backing(char *name, const char *format)
-{
-	static const char word[] = "\"backing\":null,";
-	char *at = strstr(name, word);
-
-	if (at && strcmp(format, "qcow2") != 0 && strcmp(format, "vmdk") != 0)
-		memmove(at, at + strlen(word), strlen(at + strlen(word)) + 1);
 }
 
 static int start(struct qemu *q, struct im_error *err)
@@ -79,13 +72,9 @@ static int start(struct qemu *q, struct im_error *err)
 	int fd;
 
 	name_it(q, name, sizeof(name));
-	if (q->file)
-		drop_backing(name, q->format);
 	argv[n++] = (char *)"qemu-nbd";
-	if (!q->file) {
-		argv[n++] = (char *)"-f";
-		argv[n++] = q->format;
-	}
+	argv[n++] = (char *)"-f";
+	argv[n++] = q->format;
 	argv[n++] = (char *)"--discard=unmap";
 	argv[n++] = (char *)"--cache=writeback";
 	if (q->dev.is_read_only)
@@ -175,10 +164,8 @@ static int qemu_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 	argv[n++] = (char *)"-q";
 	if (size < dev->size)
 		argv[n++] = (char *)"--shrink";
-	if (!q->file) {
-		argv[n++] = (char *)"-f";
-		argv[n++] = q->format;
-	}
+	argv[n++] = (char *)"-f";
+	argv[n++] = q->format;
 	argv[n++] = name;
 	argv[n++] = number;
 	argv[n] = NULL;
