@@ -52,52 +52,59 @@ static int find_format(struct im_dev *file, const struct imgmend_options *option
 	return 0;
 }
 
-static struct im_dev *open_container(const char *path, struct im_dev *file, const char *format, bool write,
-				     const struct imgmend_options *options, struct im_error *err)
+/* The inside of the container; takes file over. */
+static struct im_dev *open_container(const char *path, struct im_dev *file, const char *format, const struct imgmend_options *options,
+				     struct im_error *err)
 {
 	struct im_vdisk_allowed allowed = {
-		.backing_file = im_api_allows(options, "backing-file"), .data_file = im_api_allows(options, "data-file"), .write = write,
+		.backing_file = im_api_allows(options, "backing-file"), .data_file = im_api_allows(options, "data-file"),
+		.write = !file->is_read_only,
 	};
-	bool may_follow = allowed.backing_file || allowed.data_file;
-	struct im_dev *dev = NULL;
+	struct im_dev *dev;
 
-	if (im_vdisk_check(file, format, &allowed, err) == 0)
-		dev = im_dev_qemu(path, format, may_follow, write, options->sector_size, err);
-	/* once more, now that qemu has it open and locked */
-	if (dev && !may_follow && im_vdisk_check(im_qemu_file(dev), format, &allowed, err) < 0) {
-		im_dev_close(dev);
-		dev = NULL;
-		im_error_prefix(err, "%s", path);
-	} else if (!dev && err->code != IM_EBUSY) {
-		im_error_prefix(err, "%s", path);
+	if (im_vdisk_check(file, format, &allowed, err) < 0) {
+		im_dev_close(file);
+		return NULL;
 	}
-	return dev;
+	dev = im_dev_qemu(file, path, format, allowed.backing_file || allowed.data_file, err);
+	/* once more, now that qemu has it open and locked */
+	if (!dev || im_vdisk_check(im_qemu_file(dev), format, &allowed, err) == 0)
+		return dev;
+	im_dev_close(dev);
+	return NULL;
+}
+
+/* What the file is, or is the container of; takes file over. */
+static struct im_dev *open_file(const char *path, struct im_dev *file, const struct imgmend_options *options, struct im_error *err)
+{
+	const char *format = NULL;
+
+	if (find_format(file, options, &format, err) < 0) {
+		im_dev_close(file);
+		return NULL;
+	}
+	if (!format || (!im_nbd_is_built() && im_container_is_fixed_vhd(file, NULL)))
+		return file;
+	if (im_nbd_is_built())
+		return open_container(path, file, format, options, err);
+	im_dev_close(file);
+	/* says what this build lacks */
+	return im_dev_nbd_uri(path, false, 0, err);
 }
 
 struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err)
 {
-	const char *format = NULL;
 	struct im_dev *file, *dev;
 
 	if (check_options(path, options, err) < 0)
 		return NULL;
 	if (im_nbd_is_uri(path))
 		return im_dev_nbd_uri(path, write, options->sector_size, err);
-	if (is_raw(options))
-		return im_dev_file(path, write, options->sector_size, err);
-	file = im_dev_file(path, false, 0, err);
-	if (!file)
-		return NULL;
-	if (find_format(file, options, &format, err) < 0) {
+	file = im_dev_file(path, write, options->sector_size, err);
+	if (!file || is_raw(options))
+		return file;
+	dev = open_file(path, file, options, err);
+	if (!dev && err->code != IM_EBUSY)
 		im_error_prefix(err, "%s", path);
-		dev = NULL;
-	} else if (format && !im_nbd_is_built() && !im_container_is_fixed_vhd(file, NULL)) {
-		/* says what this build lacks */
-		dev = im_dev_nbd_uri(path, write, 0, err);
-	} else {
-		dev = format && im_nbd_is_built() ? open_container(path, file, format, write, options, err) :
-			       im_dev_file(path, write, options->sector_size, err);
-	}
-	im_dev_close(file);
 	return dev;
 }

@@ -22,8 +22,6 @@ void im_session_close(struct im_session *s)
 		im_exec_close(&s->exec);
 	im_dev_close(s->clone);
 	im_dev_close(s->journal);
-	if (s->owns_file)
-		im_dev_close(s->file);
 	im_dev_close(s->image);
 	im_place_unlock(&s->place, s->lock);
 	im_place_free(&s->place);
@@ -64,10 +62,7 @@ static int lock(struct im_session *s, struct im_error *err)
 {
 	if (s->image->container) {
 		s->file = im_qemu_file(s->image);
-		s->owns_file = !s->file;
-		if (!s->file)
-			s->file = im_dev_file(s->path, false, 0, err);
-		return s->file ? im_inuse_flock(s->file, s->path, err) : -1;
+		return im_inuse_flock(s->file, s->path, err);
 	}
 	s->file = s->image;
 	/* once more behind the lock: whoever came in between is seen now, whoever comes later sees us */

@@ -10,8 +10,7 @@ struct im_session {
 	const struct imgmend_options *options;
 	struct im_place place;
 	struct im_dev *image, *journal;
-	struct im_dev *file;		/* of the image: itself, or its container; NULL: an NBD export */
-	bool owns_file;
+	struct im_dev *file;		/* of the image: itself, or its container, and as long open; NULL: an NBD export */
 	int lock;			/* of an export (im_place_lock), -1: none */
 	struct im_dev *clone;		/* NULL: there is none */
 	char *journal_path;

@@ -124,7 +124,9 @@ static struct im_dev *create(const char *path, uint64_t size, const char *format
 	}
 	if (im_qemu_create(path, format, size, err) < 0)
 		return NULL;
-	dev = im_dev_qemu(path, format, false, true, 0, err);
+	dev = im_dev_file(path, true, 0, err);
+	if (dev)
+		dev = im_dev_qemu(dev, path, format, false, err);
 	if (dev && dev->size != size) {
 		im_error_set(err, IM_EREFUSED, "%s: qemu-img makes a %s of %llu bytes instead of %llu; choose another format", path, format,
 			     (unsigned long long)dev->size, (unsigned long long)size);

@@ -282,14 +282,14 @@ static int file_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct 
 static int file_physical(struct im_dev *dev, struct im_physicals *out, struct im_error *err)
 {
 	struct file *f = (struct file *)dev;
-	int rc = dev->is_block ? 1 : im_shift_physical(f->fd, f->path, dev->size, out, err);
+	int rc = dev->is_block ? 1 : im_shift_physical(f->fd, f->path, dev->size, dev->shift_unit, out, err);
 
 	/* blocks behind the end, as xfs allocates them beforehand, are of no use to anybody */
 	if (rc == 1 && !dev->is_block && !dev->is_read_only && check_size(f, err) == 0 &&
 	    TEMP_FAILURE_RETRY(ftruncate(f->fd, (off_t)dev->size)) == 0) {
 		if (out)
 			out->list.n = 0;
-		rc = im_shift_physical(f->fd, f->path, dev->size, out, err);
+		rc = im_shift_physical(f->fd, f->path, dev->size, dev->shift_unit, out, err);
 	}
 	return rc;
 }
@@ -322,10 +322,12 @@ static int measure(struct file *f, uint32_t sector_size, struct im_error *err)
 		return im_error_sys(err, errno, "%s: cannot ask for its size", f->path);
 	if (S_ISREG(st.st_mode)) {
 		f->dev.size = (uint64_t)st.st_size;
-		/* where files share blocks at all, these are the blocks */
-		if (fstatfs(f->fd, &fs) == 0 && (fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC))
-			f->dev.share_unit = (uint32_t)fs.f_bsize;
-		f->dev.shift_unit = im_shift_unit(f->fd);
+		if (fstatfs(f->fd, &fs) == 0) {
+			/* where files share blocks at all, these are the blocks */
+			if (fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC)
+				f->dev.share_unit = (uint32_t)fs.f_bsize;
+			f->dev.shift_unit = im_shift_unit(f->fd, &fs);
+		}
 	} else if (S_ISBLK(st.st_mode)) {
 		f->dev.is_block = true;
 		if (ioctl(f->fd, BLKGETSIZE64, &f->dev.size) < 0 || ioctl(f->fd, BLKSSZGET, &kernel_sector) < 0)

@@ -16,7 +16,8 @@
 struct qemu {
 	struct im_dev dev;
 	struct im_dev *inside;		/* NULL while there is no server */
-	struct im_dev *file;		/* the container, which qemu opens by our descriptor; NULL: by its path */
+	struct im_dev *file;		/* the container */
+	bool by_path;			/* qemu opens it by its path, else by our descriptor */
 	struct im_server server;
 	char path[PATH_MAX];
 	char format[16];
@@ -57,7 +58,7 @@ static void name_it(const struct qemu *q, char *name, size_t len)
 {
 	bool may_back = strcmp(q->format, "qcow2") == 0 || strcmp(q->format, "vmdk") == 0;
 
-	if (q->file)
+	if (!q->by_path)
 		snprintf(name, len, "json:{%s\"file\":{\"driver\":\"file\",\"filename\":\"/proc/self/fd/%d\"}}",
 			 may_back ? "\"backing\":null," : "", IM_SERVER_FILE);
 	else
@@ -81,7 +82,7 @@ static int start(struct qemu *q, struct im_error *err)
 		argv[n++] = (char *)"-r";
 	argv[n++] = name;
 	argv[n] = NULL;
-	if (im_server_start(&q->server, argv, q->file ? im_dev_file_fd(q->file) : -1, &fd, err) < 0)
+	if (im_server_start(&q->server, argv, im_dev_file_fd(q->file), &fd, err) < 0)
 		return -1;
 	q->inside = im_dev_nbd_socket(fd, q->path, !q->dev.is_read_only, q->dev.sector_size, err);
 	if (!q->inside) {
@@ -170,7 +171,7 @@ static int qemu_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 	argv[n++] = number;
 	argv[n] = NULL;
 	stop(q);
-	rc = im_server_run(argv, q->file ? im_dev_file_fd(q->file) : -1, err);
+	rc = im_server_run(argv, im_dev_file_fd(q->file), err);
 	if (start(q, rc < 0 ? &ignored : err) < 0)
 		return -1;
 	if (rc < 0)
@@ -197,26 +198,29 @@ static const struct im_dev_ops resizable_ops = {
 	.resize = qemu_resize, .close = qemu_close,
 };
 
-struct im_dev *im_dev_qemu(const char *path, const char *format, bool may_follow, bool write, uint32_t sector_size, struct im_error *err)
+struct im_dev *im_dev_qemu(struct im_dev *file, const char *path, const char *format, bool may_follow, struct im_error *err)
 {
 	struct qemu *q = calloc(1, sizeof(*q));
 
 	if (!q) {
+		im_dev_close(file);
 		im_error_nomem(err);
 		return NULL;
 	}
 	q->server.words = -1;
+	q->file = file;
+	q->by_path = may_follow;
 	snprintf(q->format, sizeof(q->format), "%s", format);
 	q->dev = (struct im_dev){
-		.ops = strcmp(format, "qcow2") == 0 ? &resizable_ops : &qemu_ops, .sector_size = sector_size ? sector_size : 512,
-		.is_read_only = !write, .is_parallel = true, .container = q->format,
+		.ops = strcmp(format, "qcow2") == 0 ? &resizable_ops : &qemu_ops, .sector_size = file->sector_size,
+		.is_read_only = file->is_read_only, .is_parallel = true, .container = q->format,
 	};
 	/* an absolute path is never taken for one of qemu's protocols */
 	if (!realpath(path, q->path))
 		im_error_sys(err, errno, "%s: cannot open it", path);
-	else if ((may_follow || (q->file = im_dev_file(path, write, 0, err))) && start(q, err) == 0)
+	else if (start(q, err) == 0)
 		return &q->dev;
-	im_dev_close(q->file);
+	im_dev_close(file);
 	free(q);
 	return NULL;
 }

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/statfs.h>
 
 #include "base/bytes.h"
 
@@ -19,17 +18,16 @@
 #define UNPLACED (FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | FIEMAP_EXTENT_ENCODED | FIEMAP_EXTENT_DATA_ENCRYPTED | \
 		  FIEMAP_EXTENT_NOT_ALIGNED | FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_DATA_TAIL)
 
-uint32_t im_shift_unit(int fd)
+uint32_t im_shift_unit(int fd, const struct statfs *fs)
 {
-	struct statfs fs;
 	int flags = 0;
 
-	if (fstatfs(fd, &fs) < 0 || (fs.f_type != EXT4_SUPER_MAGIC && fs.f_type != XFS_SUPER_MAGIC))
+	if (fs->f_type != EXT4_SUPER_MAGIC && fs->f_type != XFS_SUPER_MAGIC)
 		return 0;
 	/* ext2 and ext3 have the same magic, and no extents; an ext4 may hold files from their time */
-	if (fs.f_type == EXT4_SUPER_MAGIC && (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & FS_EXTENT_FL)))
+	if (fs->f_type == EXT4_SUPER_MAGIC && (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & FS_EXTENT_FL)))
 		return 0;
-	return (uint32_t)fs.f_bsize;
+	return (uint32_t)fs->f_bsize;
 }
 
 /* Never tried again: it may be done in part. */
@@ -84,16 +82,16 @@ static int some(struct fiemap *map, int fd, const char *path, uint64_t size, uin
 	return 0;
 }
 
-int im_shift_physical(int fd, const char *path, uint64_t size, struct im_physicals *out, struct im_error *err)
+int im_shift_physical(int fd, const char *path, uint64_t size, uint32_t unit, struct im_physicals *out, struct im_error *err)
 {
 	struct fiemap *map = malloc(MAP_SIZE);
-	uint64_t next = 0, unit = im_shift_unit(fd);
+	uint64_t next = 0;
 	int rc;
 
 	if (!map)
 		return im_error_nomem(err);
 	if (unit)
-		size = (size + unit - 1) / unit * unit;
+		im_round_up(size, unit, &size);
 	rc = some(map, fd, path, size, &next, out, err);
 	/* a sample: the first ones, and what may lie behind the end */
 	if (!out && rc == 0 && next != ALL_SEEN) {
