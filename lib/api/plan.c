@@ -20,6 +20,8 @@ struct costing {
 	struct im_dev *image;
 	uint32_t sector_size;
 	const struct im_exec_params *params;
+	struct im_strategy *strategy;
+	const char *wanted;		/* options->strategy */
 };
 
 static int cost_of_map(const struct costing *c, const struct im_map *map, struct im_journal_cost *cost, struct im_error *err)
@@ -40,6 +42,17 @@ static int journal_bytes(void *arg, const struct im_map *map, uint64_t *bytes, s
 	if (cost_of_map(arg, map, &cost, err) < 0)
 		return -1;
 	*bytes = cost.total;
+	return 0;
+}
+
+/* Would this map be carried out without reading what it moves? */
+static int moves_whole(void *arg, const struct im_map *map, bool *yes, struct im_error *err)
+{
+	const struct costing *c = arg;
+
+	if (im_strategy_settle(c->strategy, c->image, map, c->sector_size, c->wanted, err) < 0)
+		return -1;
+	*yes = c->strategy->by_clone || c->strategy->by_steps;
 	return 0;
 }
 
@@ -135,7 +148,7 @@ static int note_container(imgmend_plan *p, struct im_dev *dev, struct im_error *
 
 /* Plan, and choose the way. The plan's parameters borrow what it drops. */
 static int plan_and_settle(imgmend_plan *p, struct im_dev *recorder, struct costing *costing, const struct im_plan_options *po,
-			   const struct imgmend_options *options, struct im_error *err)
+			   struct im_error *err)
 {
 	if (im_plan_make(&p->plan, &p->scan, recorder, costing->image, po, err) < 0)
 		return -1;
@@ -143,25 +156,8 @@ static int plan_and_settle(imgmend_plan *p, struct im_dev *recorder, struct cost
 	p->strategy.params.n_dropped = p->plan.dropped.n;
 	if (im_map_is_identity(&p->plan.map))
 		return 0;
-	return im_strategy_settle(&p->strategy, &p->plan.map, costing->sector_size, options->strategy, err);
-}
-
-/* Where blocks move as a whole there is no use in leaving some out. */
-static int settle_used_only(imgmend_plan *p, struct im_dev *recorder, struct costing *costing, struct im_plan_options *po,
-			    const struct imgmend_options *options, struct im_error *err)
-{
-	bool wanted = po->used_only;
-
-	po->used_only = false;
-	if (plan_and_settle(p, recorder, costing, po, options, err) < 0)
-		return -1;
-	if (!wanted || im_map_is_identity(&p->plan.map))
-		return 0;
-	if (p->strategy.by_clone || p->strategy.by_steps)
-		return im_notes_add(&p->plan.notes, err, "--used-only changes nothing: whole blocks move here without being read");
-	im_plan_free(&p->plan);
-	po->used_only = true;
-	return plan_and_settle(p, recorder, costing, po, options, err);
+	return im_strategy_settle(&p->strategy, costing->image, &p->plan.map, costing->sector_size, costing->wanted, err) < 0 ? -1 :
+	       cost_of_map(costing, &p->plan.map, &p->cost, err) < 0 ? -1 : note_container(p, costing->image, err);
 }
 
 static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options, struct im_error *err)
@@ -170,7 +166,9 @@ static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_option
 	struct im_dev *cache = im_dev_cache(dev, err), *recorder = cache ? im_dev_recorder(cache, err) : NULL;
 	struct im_scan_options scan_options;
 	struct im_plan_options po;
-	struct costing costing = { .image = dev, .params = &p->strategy.params };
+	struct costing costing = {
+		.image = dev, .params = &p->strategy.params, .strategy = &p->strategy, .wanted = options->strategy,
+	};
 	int rc = -1;
 
 	im_api_scan_options(options, &scan_options);
@@ -179,11 +177,8 @@ static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_option
 		dev->sector_size = costing.sector_size = p->scan.sector_size;
 		po.cost = journal_bytes;
 		po.cost_arg = &costing;
-		rc = settle_used_only(p, recorder, &costing, &po, options, err);
-		if (rc == 0 && !im_map_is_identity(&p->plan.map))
-			rc = cost_of_map(&costing, &p->plan.map, &p->cost, err);
-		if (rc == 0 && !im_map_is_identity(&p->plan.map))
-			rc = note_container(p, dev, err);
+		po.moves_whole = moves_whole;
+		rc = plan_and_settle(p, recorder, &costing, &po, err);
 	}
 	im_dev_close(recorder);
 	im_dev_close(cache);

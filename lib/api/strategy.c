@@ -21,6 +21,12 @@ static bool is(const char *wanted, const char *word)
 	return wanted && strcmp(wanted, word) == 0;
 }
 
+static int no_insertion(struct im_error *err)
+{
+	return im_error_set(err, IM_EREFUSED, "the strategy insert-range wants the image to be a file of ext4 or xfs that blocks"
+			    " can be inserted into; this is none; leave the option out to take what can be had");
+}
+
 static int check_wanted(const struct im_host *host, const char *wanted, struct im_error *err)
 {
 	bool known = !wanted;
@@ -33,10 +39,7 @@ static int check_wanted(const struct im_host *host, const char *wanted, struct i
 	if ((is(wanted, "write-once") || is(wanted, "reflink")) && !host->can_share)
 		return im_error_set(err, IM_EREFUSED, "the strategy %s wants the image and its journal to be files of one xfs or btrfs"
 				    " that can share blocks; these are not; leave the option out to take what can be had", wanted);
-	if (is(wanted, "insert-range") && !host->shift_unit)
-		return im_error_set(err, IM_EREFUSED, "the strategy insert-range wants the image to be a file of ext4 or xfs that blocks"
-				    " can be inserted into; this is none; leave the option out to take what can be had");
-	return 0;
+	return is(wanted, "insert-range") && !host->shift_unit ? no_insertion(err) : 0;
 }
 
 /* Where both ways cost the same, bytes of a shift. */
@@ -136,13 +139,13 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 }
 
 /* Does this map come from inserting blocks and taking blocks out? */
-static int is_by_steps(const struct im_map *map, uint32_t unit, bool *yes, struct im_error *err)
+static int is_by_steps(const struct im_map *map, uint32_t unit, uint32_t sector_size, bool *yes, struct im_error *err)
 {
 	struct im_steps steps;
 	int rc;
 
 	*yes = false;
-	if (!unit)
+	if (!unit || unit < sector_size)
 		return 0;
 	rc = im_steps_build(&steps, map, unit, err);
 	if (rc < 0)
@@ -155,37 +158,53 @@ static int is_by_steps(const struct im_map *map, uint32_t unit, bool *yes, struc
 int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const struct im_map *map,
 		      struct im_exec_params *params, struct im_error *err)
 {
-	bool can = false;
+	bool fits;
 
 	*params = s->params;
 	params->shift_unit = 0;
-	if (!s->by_steps || image->shift_unit < image->sector_size)
+	if (!s->by_steps)
 		return 0;
-	if (is_by_steps(map, image->shift_unit, &can, err) < 0)
+	if (is_by_steps(map, image->shift_unit, image->sector_size, &fits, err) < 0)
 		return -1;
-	if (can && im_dev_physical(image, NULL, NULL) == 0)
+	if (fits && im_host_shifts(image))
 		params->shift_unit = image->shift_unit;
 	return 0;
 }
 
-int im_strategy_settle(struct im_strategy *s, const struct im_map *map, uint32_t sector_size, const char *wanted,
-		       struct im_error *err)
+/* Shall the image's blocks be moved? */
+static int choose_steps(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size, const char *wanted,
+			struct im_error *err)
+{
+	bool must = is(wanted, "insert-range"), fits;
+
+	s->by_steps = false;
+	s->params.shift_unit = 0;
+	if (s->by_clone || (wanted && !must && !is(wanted, "auto")))
+		return 0;
+	if (is_by_steps(map, image->shift_unit, sector_size, &fits, err) < 0)
+		return -1;
+	if (must && !fits)
+		return im_error_set(err, IM_EREFUSED, "the strategy insert-range moves whole blocks of the file system, and this plan moves by what"
+				    " is not a multiple of its %u bytes, or changes an order; leave the option out", image->shift_unit);
+	s->by_steps = fits && im_host_shifts(image);
+	if (must && !s->by_steps)
+		return no_insertion(err);
+	s->params.shift_unit = s->by_steps ? image->shift_unit : 0;
+	return 0;
+}
+
+int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
+		       const char *wanted, struct im_error *err)
 {
 	bool by_blocks = s->host.can_share && is_by_blocks(map, s->host.share_unit);
-	bool picks = !wanted || is(wanted, "auto"), by_steps;
 	struct im_program prog;
 
-	if (is_by_steps(map, s->host.shift_unit, &by_steps, err) < 0)
-		return -1;
-	if (is(wanted, "insert-range") && !by_steps)
-		return im_error_set(err, IM_EREFUSED, "the strategy insert-range moves whole blocks of the file system, and this plan moves by what"
-				    " is not a multiple of its %u bytes, or changes an order; leave the option out", s->host.shift_unit);
 	if (is(wanted, "reflink") && !by_blocks)
 		return im_error_set(err, IM_EREFUSED, "the strategy reflink shares whole blocks of the file system, and this plan moves by what is not a"
 				    " multiple of its %u bytes; leave the option out", s->host.share_unit);
-	s->by_clone = by_blocks && (picks || is(wanted, "reflink"));
-	s->by_steps = by_steps && !s->by_clone && (picks || is(wanted, "insert-range"));
-	s->params.shift_unit = s->by_steps ? s->host.shift_unit : 0;
+	s->by_clone = by_blocks && (!wanted || is(wanted, "auto") || is(wanted, "reflink"));
+	if (choose_steps(s, image, map, sector_size, wanted, err) < 0)
+		return -1;
 	s->direct_ns = s->journalled_ns = 0;
 	for (size_t i = 0; i < map->segs.n; i++)
 		if (map->segs.v[i].kind == IM_FROM)

@@ -24,9 +24,10 @@ struct im_strategy {
  * one that does not exist, IM_EREFUSED for one that is not to be had here. */
 int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, bool measures,
 		      const char *wanted, struct im_error *err);
-/* For this map: the name, the times, and whether a clone serves. */
-int im_strategy_settle(struct im_strategy *s, const struct im_map *map, uint32_t sector_size, const char *wanted,
-		       struct im_error *err);
+/* For this map: the name, the times, and whether a clone or steps serve. Whether the image's blocks can be moved is tried, on a
+ * file without a name beside it, where the map would have them moved. */
+int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
+		       const char *wanted, struct im_error *err);
 /* Before the repair: the parameters for this image, which may be another file by now than the plan was made on. */
 int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const struct im_map *map,
 		      struct im_exec_params *params, struct im_error *err);

@@ -79,9 +79,7 @@ static int beside(int fd)
 	return n > 0 ? nameless(dirname(path), 0) : -1;
 }
 
-/* Can a block be inserted into the image and taken out, as tried on a file beside it, and does the host say where its
- * blocks are? */
-static bool shifts(struct im_dev *image)
+bool im_host_shifts(struct im_dev *image)
 {
 	int own = im_dev_file_fd(image), fd = own < 0 ? -1 : beside(own);
 	uint64_t unit = image->shift_unit;
@@ -168,8 +166,7 @@ void im_host_look(struct im_host *host, struct im_dev *image, const char *folder
 	name_fs(host, folder);
 	/* what stands in a journal begins at multiples of 4096 */
 	host->can_share = image->share_unit && image->share_unit <= 4096 && shares(image, folder);
-	if (image->shift_unit >= image->sector_size && shifts(image))
-		host->shift_unit = image->shift_unit;
+	host->shift_unit = image->shift_unit;
 	if (probe)
 		measure(host, folder);
 }

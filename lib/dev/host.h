@@ -8,7 +8,7 @@ struct im_host {
 	char fs[16];		/* of the journal's folder: "ext4", "xfs", "btrfs", "tmpfs", "" for others */
 	uint32_t share_unit;	/* of the image, bytes */
 	bool can_share;		/* image and journal lie where files can share blocks */
-	uint32_t shift_unit;	/* of the image, bytes; 0: blocks cannot be inserted into it or taken out */
+	uint32_t shift_unit;	/* of the image, bytes; 0: blocks cannot be inserted into it or taken out, else im_host_shifts knows */
 	bool is_probed;		/* the two below are measured */
 	uint64_t flush_ns;	/* to make a batch durable, and then a record of it */
 	uint64_t write_rate;	/* bytes a second */
@@ -17,5 +17,9 @@ struct im_host {
 /* Look at the folder in which the journal is to be; with probe, measure there, by a file that has no name. What cannot
  * be found out keeps its default. */
 void im_host_look(struct im_host *host, struct im_dev *image, const char *folder, bool probe);
+
+/* Can a block be inserted into the image and taken out, as tried on a file without a name beside it, and does the host say where
+ * its blocks are? */
+bool im_host_shifts(struct im_dev *image);
 
 #endif

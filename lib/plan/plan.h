@@ -26,7 +26,9 @@ struct im_plan_options {
 	bool allow_snapshots;		/* … and one with shadow copies, which do not stay intact */
 	/* Bytes of the journal that a map needs; the floor above knows. NULL: not costed. */
 	int (*cost)(void *arg, const struct im_map *map, uint64_t *journal_bytes, struct im_error *err);
-	void *cost_arg;
+	/* For used_only: does a map move whole blocks of the host, so that there is no use in leaving some out? */
+	int (*moves_whole)(void *arg, const struct im_map *map, bool *yes, struct im_error *err);
+	void *cost_arg;			/* of both */
 };
 
 /* One way to correct the layout, or one volume's reserved area. */

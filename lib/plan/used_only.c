@@ -100,10 +100,16 @@ static int by_start(const void *a, const void *b)
 
 int im_plan_drop_free(struct im_plan_context *ctx, struct im_error *err)
 {
+	const struct im_plan_options *o = ctx->options;
 	struct im_plan *plan = ctx->plan;
+	bool whole = false;
 
-	if (!ctx->options->used_only)
+	if (!o->used_only || im_map_is_identity(&plan->map))
 		return 0;
+	if (o->moves_whole && o->moves_whole(o->cost_arg, &plan->map, &whole, err) < 0)
+		return -1;
+	if (whole)
+		return im_plan_note(plan, err, "--used-only changes nothing: whole blocks move here without being read");
 	for (size_t i = 0; i < ctx->scan->volumes.n; i++) {
 		const struct im_volume *v = &ctx->scan->volumes.v[i];
 
