@@ -137,13 +137,18 @@ int im_dev_physical(struct im_dev *dev, struct im_physicals *out, struct im_erro
 	return rc;
 }
 
+bool im_physical_continues(const struct im_physical *p, const struct im_physical *next)
+{
+	return p->len && next->len && p->off + p->len == next->off && p->at + p->len == next->at;
+}
+
 int im_physicals_add(struct im_physicals *p, struct im_physical piece, struct im_error *err)
 {
 	struct im_physical *last = p->list.n ? &p->list.v[p->list.n - 1] : NULL, *next;
 
 	if (!piece.len)
 		return 0;
-	if (last && last->off + last->len == piece.off && last->at + last->len == piece.at) {
+	if (last && im_physical_continues(last, &piece)) {
 		last->len += piece.len;
 		return 0;
 	}

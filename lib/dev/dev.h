@@ -95,6 +95,8 @@ int im_dev_insert(struct im_dev *dev, uint64_t off, uint64_t len, struct im_erro
 int im_dev_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err);
 /* 0 done, 1 not possible here. The caller frees out->list. With out NULL: would it be possible, as far as a quick look tells? */
 int im_dev_physical(struct im_dev *dev, struct im_physicals *out, struct im_error *err);
+/* Does next begin, in the file and on the host, where p ends? */
+bool im_physical_continues(const struct im_physical *p, const struct im_physical *next);
 /* Append a piece that begins at or behind the end of the last one. */
 int im_physicals_add(struct im_physicals *p, struct im_physical piece, struct im_error *err);
 void im_dev_bypass(struct im_dev *dev);

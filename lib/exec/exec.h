@@ -129,6 +129,8 @@ int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error 
  * *seq is the number of the last slot. (recover.c) */
 int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, uint64_t *from, uint64_t *seq,
 	      struct im_error *err);
+/* IM_ECHANGED, and why. (recover.c) */
+int im_not_ours(struct im_error *err, const char *why);
 /* CRC-32C of both ends of everything moved, where a run of this direction brings it. (check.c) */
 int im_check_sample(const struct im_exec *x, enum im_direction dir, uint32_t *crc, struct im_error *err);
 /* Is the image, apart from sector 0, what a complete run of this direction left: literals and zeros or the saved bytes,

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "exec/clone.h"
+#include "exec/gap.h"
 
 #define CHUNK (1u << 20)
 
@@ -46,61 +47,7 @@ static int must(int rc, struct im_error *err)
 	return rc > 0 ? not_here(err) : rc;
 }
 
-/* ---- fingerprints ---- */
-
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * 0x9e3779b97f4a7c15;
-	return (h ^ h >> 32) * 0xd6e8feb86659fd93;
-}
-
-static uint64_t hash_of(const struct im_physical *p)
-{
-	return p->len ? mix(mix(mix(0, p->off), p->len), p->at) : 0;
-}
-
-static bool continues(const struct im_physical *p, const struct im_physical *next)
-{
-	return p->len && next->len && p->off + p->len == next->off && p->at + p->len == next->at;
-}
-
-/* What of p lies in [start, end), moved back by that many bytes. */
-static struct im_physical part_of(const struct im_physical *p, uint64_t start, uint64_t end, uint64_t back)
-{
-	start = im_max(start, p->off);
-	end = im_min(end, p->off + p->len);
-	return start < end ? (struct im_physical){ start - back, end - start, p->at + (start - p->off) } : (struct im_physical){ 0 };
-}
-
-/* The sum of the extents' hashes, neighbours that continue each other being one. */
-struct sum {
-	struct im_physical open;	/* the last one, which the next may continue */
-	uint64_t hash;
-};
-
-static void add_piece(struct sum *s, struct im_physical p)
-{
-	if (!p.len)
-		return;
-	if (continues(&s->open, &p)) {
-		s->open.len += p.len;
-		return;
-	}
-	s->hash += hash_of(&s->open);
-	s->open = p;
-}
-
-/* Of the extents from byte `from` to byte `until`, as they would be without [gap, gap+len). */
-static uint64_t closed(const struct im_physicals *p, uint64_t from, uint64_t until, uint64_t gap, uint64_t len)
-{
-	struct sum s = { 0 };
-
-	for (size_t i = 0; i < p->list.n; i++) {
-		add_piece(&s, part_of(&p->list.v[i], from, im_min(gap, until), 0));
-		add_piece(&s, part_of(&p->list.v[i], im_max(from, gap + len), until, len));
-	}
-	return s.hash + hash_of(&s.open);
-}
+/* ---- before a step ---- */
 
 static int look(const struct im_exec *x, struct im_physicals *p, struct im_error *err)
 {
@@ -156,63 +103,16 @@ int im_shift_announce(struct im_exec *x, struct im_phase_record *rec, struct im_
 	if (!next_step(x, rec->dir, rec->batch, &step))
 		return 0;
 	/* a size that is still to be changed takes away, or adds, what lies behind */
-	until = (until + unit - 1) / unit * unit;
+	if (!im_round_up(until, unit, &until))
+		until = UINT64_MAX;
 	if (im_dev_flush(x->image, err) < 0 || look(x, &p, err) < 0)
 		return -1;
-	rec->closed = closed(&p, unit, until, step.off, step.inserts ? 0 : step.len);
+	rec->closed = im_gap_fingerprint(&p, unit, until, step.off, step.inserts ? 0 : step.len);
 	im_vec_free(&p.list);
 	return 0;
 }
 
 /* ---- after a crash ---- */
-
-static int not_ours(struct im_error *err, const char *why)
-{
-	return im_error_set(err, IM_ECHANGED, "the image is not in the state that this journal left: %s; nothing was written", why);
-}
-
-/* A hole of the file in which a gap of step->len bytes, behind the step's place, gives the fingerprint. Extents are looked at
- * once: those in front of a gap as they are, those behind it moved back. */
-static bool find_gap(const struct im_physicals *p, const struct im_step *step, uint64_t unit, uint64_t size, uint64_t wanted,
-		     uint64_t *gap)
-{
-	struct im_physical before = { 0 }, all, moved;
-	uint64_t front = 0, back = 0;
-
-	size = (size + unit - 1) / unit * unit;
-	/* here, whatever it holds: the insertion is complete, or the removal has just begun */
-	*gap = step->off;
-	if (closed(p, unit, UINT64_MAX, step->off, step->len) == wanted)
-		return true;
-	for (size_t i = 0; i < p->list.n; i++) {
-		moved = part_of(&p->list.v[i], unit, UINT64_MAX, step->len);
-		back += hash_of(&moved);
-	}
-	for (size_t i = 0; i <= p->list.n; i++) {
-		uint64_t hole = im_max(step->off, before.off + before.len), next = i < p->list.n ? p->list.v[i].off : size;
-
-		hole = (hole + unit - 1) / unit * unit;
-		moved = i < p->list.n ? part_of(&p->list.v[i], unit, UINT64_MAX, step->len) : (struct im_physical){ 0 };
-		if (next > hole && next - hole >= step->len) {
-			uint64_t sum = front + back;
-
-			if (continues(&before, &moved)) {
-				all = before;
-				all.len += moved.len;
-				sum += hash_of(&all) - hash_of(&before) - hash_of(&moved);
-			}
-			*gap = hole;
-			if (sum == wanted)
-				return true;
-		}
-		if (i == p->list.n)
-			break;
-		before = part_of(&p->list.v[i], unit, UINT64_MAX, 0);
-		front += hash_of(&before);
-		back -= hash_of(&moved);
-	}
-	return false;
-}
 
 /* Close the gap; at the end of the file that is a matter of its size. */
 static int close_gap(struct im_exec *x, uint64_t gap, uint64_t len, struct im_error *err)
@@ -232,16 +132,16 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 	bool found, at_min = size == im_min(before, after), complete;
 
 	if (size != before && size != after)
-		return not_ours(err, "its size is another one");
+		return im_not_ours(err, "its size is another one");
 	if (look(x, &p, err) < 0)
 		return -1;
 	if (at_min)
-		found = closed(&p, unit, UINT64_MAX, 0, 0) == run->closed;
+		found = im_gap_fingerprint(&p, unit, UINT64_MAX, 0, 0) == run->closed;
 	else
-		found = find_gap(&p, step, unit, size, run->closed, &gap);
+		found = im_gap_find(&p, step, unit, size, run->closed, &gap);
 	im_vec_free(&p.list);
 	if (!found)
-		return not_ours(err, "its blocks lie elsewhere (was it copied, or its file system reorganised?)");
+		return im_not_ours(err, "its blocks lie elsewhere (was it copied, or its file system reorganised?)");
 	/* a gap further on: what lies between is where it was before an insertion, or is behind a removal */
 	complete = at_min ? !step->inserts : (gap == step->off) == step->inserts;
 	*done = complete ? behind(run->dir, run->batch) : run->batch;
@@ -259,14 +159,14 @@ static int check_start(struct im_exec *x, const struct im_phase_record *run, str
 		if (im_shift_announce(x, &now, err) < 0)
 			return -1;
 		if (now.closed != run->closed)
-			return not_ours(err, "its blocks lie elsewhere (was it copied, or its file system reorganised?)");
+			return im_not_ours(err, "its blocks lie elsewhere (was it copied, or its file system reorganised?)");
 	}
 	/* what a change of the size cuts off is in the journal */
 	if (run->was_fenced || x->image->size != (run->dir == IM_FORWARD ? map->old_size : map->new_size))
 		return 0;
 	if (im_check_sample(x, run->dir == IM_FORWARD ? IM_BACKWARD : IM_FORWARD, &sample, err) < 0)
 		return -1;
-	return sample == run->base_crc ? 0 : not_ours(err, "what is to move is not what it was");
+	return sample == run->base_crc ? 0 : im_not_ours(err, "what is to move is not what it was");
 }
 
 int im_shift_settle(struct im_exec *x, const struct im_phase_record *run, uint64_t *done, struct im_error *err)

@@ -1,10 +1,10 @@
 /* shift.h - a run that moves blocks of the host instead of bytes (steps.h).
  *
- * Each step is one call to the host, and durable before the next. While one is being done, a power cut leaves a hole as
- * long as the step somewhere behind its place: where exactly, the host's physical extents tell. So before each step
- * the journal keeps a fingerprint of them, from the second unit on, with the step's range closed up (for an insertion, as they are; for a removal, as
- * they will be), and after a crash that gap is looked for behind whose closing they are the same. An insertion is
- * then taken back, a removal finished: both by closing the gap. Where no gap gives the fingerprint, nothing is done.
+ * Each step is one call to the host, and durable before the next. While one is being done, a power cut leaves a hole as long as the
+ * step somewhere behind its place: where exactly, the host's physical extents tell. So before each step the journal keeps a
+ * fingerprint of them (gap.h), from the second unit on, with the step's range closed up (for an insertion, as they are; for a
+ * removal, as they will be), and after a crash that gap is looked for behind whose closing they are the same. An insertion is then
+ * taken back, a removal finished: both by closing the gap. Where no gap gives the fingerprint, nothing is done.
  *
  * What the steps do not carry is written at the end of the run, from the journal, as often as it takes.
  */

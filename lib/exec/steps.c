@@ -60,9 +60,8 @@ static int add_piece(struct building *b, uint64_t old, uint64_t new, uint64_t le
 
 	if (b->new_end > new)
 		from = im_max(from, old + (b->new_end - new));
-	from = (from + b->unit - 1) / b->unit * b->unit;
 	until -= until % b->unit;
-	if ((new - old) % b->unit || until <= from)
+	if ((new - old) % b->unit || !im_round_up(from, b->unit, &from) || until <= from)
 		return add_edge(b, old, new, len, err);
 	rc = add_edge(b, old, new, from - old, err);
 	if (rc == 0)
