@@ -106,29 +106,13 @@ static void put_ways(struct im_json *j, const imgmend_plan *p)
 	im_json_close(j, '[');
 }
 
-static void put_fingerprint(struct im_json *j, const imgmend_plan *p)
+static void put_ranges(struct im_json *j, const char *key, const im_ranges *ranges)
 {
-	im_json_string(j, "fingerprint", p->plan.fingerprint);
-	im_json_open(j, "fingerprint_ranges", '[');
-	for (size_t i = 0; i < p->plan.read.n; i++) {
+	im_json_open(j, key, '[');
+	for (size_t i = 0; i < ranges->n; i++) {
 		im_json_open(j, NULL, '{');
-		im_json_uint(j, "start", p->plan.read.v[i].start);
-		im_json_uint(j, "size", p->plan.read.v[i].len);
-		im_json_close(j, '{');
-	}
-	im_json_close(j, '[');
-}
-
-/* Only where there is something. */
-static void put_dropped(struct im_json *j, const imgmend_plan *p)
-{
-	if (!p->plan.dropped.n)
-		return;
-	im_json_open(j, "dropped", '[');
-	for (size_t i = 0; i < p->plan.dropped.n; i++) {
-		im_json_open(j, NULL, '{');
-		im_json_uint(j, "start", p->plan.dropped.v[i].start);
-		im_json_uint(j, "size", p->plan.dropped.v[i].len);
+		im_json_uint(j, "start", ranges->v[i].start);
+		im_json_uint(j, "size", ranges->v[i].len);
 		im_json_close(j, '{');
 	}
 	im_json_close(j, '[');
@@ -161,8 +145,10 @@ char *imgmend_plan_json(const imgmend_plan *p)
 	for (size_t i = 0; i < p->plan.notes.n; i++)
 		im_json_string(&j, NULL, p->plan.notes.v[i]);
 	im_json_close(&j, '[');
-	put_dropped(&j, p);
-	put_fingerprint(&j, p);
+	if (p->plan.dropped.n)
+		put_ranges(&j, "dropped", &p->plan.dropped);
+	im_json_string(&j, "fingerprint", p->plan.fingerprint);
+	put_ranges(&j, "fingerprint_ranges", &p->plan.read);
 	im_json_close(&j, '{');
 	return im_json_end(&j);
 }

@@ -36,8 +36,8 @@ bool im_nbd_is_built(void)
 
 static int write_zeros(struct nbd *n, uint64_t off, uint64_t len, struct im_error *err)
 {
-	uint8_t *buf = calloc(1, IM_NBD_PIECE);
-	int rc = buf ? 0 : im_error_nomem(err);
+	uint8_t *buf = len ? calloc(1, im_min(len, IM_NBD_PIECE)) : NULL;
+	int rc = buf || !len ? 0 : im_error_nomem(err);
 
 	for (uint64_t done = 0, now; done < len && rc == 0; done += now) {
 		now = im_min(len - done, IM_NBD_PIECE);

@@ -32,6 +32,12 @@ static void keep_longest(struct im_free *f, size_t n)
 		qsort(f->list.v, f->list.n, sizeof(*f->list.v), by_off);
 }
 
+int im_free_unknown(struct im_free *f, const char *why)
+{
+	f->why = why;
+	return IM_ABSENT;
+}
+
 int im_free_add(struct im_free *f, uint64_t off, uint64_t len, struct im_error *err)
 {
 	struct im_free_range *last = f->list.n ? &f->list.v[f->list.n - 1] : NULL, *next;

@@ -25,6 +25,8 @@ void im_free_done(struct im_free *f);
 
 /* ---- for the readers ---- */
 
+/* IM_ABSENT, and why: a clause, not copied. */
+int im_free_unknown(struct im_free *f, const char *why);
 /* Append [off, off+len), behind all before; neighbours become one. */
 int im_free_add(struct im_free *f, uint64_t off, uint64_t len, struct im_error *err);
 /* The clear ones of `count` bits, which stand for the units n, n+1 …; unit 0 lies at byte start. */

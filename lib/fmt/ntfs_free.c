@@ -15,12 +15,6 @@
 #define VOLUME_DIRTY 0x0001u
 #define RESTART_CLEAN 0x0002u
 
-static int unknown(struct im_free *f, const char *why)
-{
-	f->why = why;
-	return IM_ABSENT;
-}
-
 /* The flags of the volume. 1, 0 when they are not there, -1. */
 static int volume_flags(struct im_ntfs *fs, uint16_t *flags, struct im_error *err)
 {
@@ -78,7 +72,7 @@ static int look(struct im_ntfs *fs, const struct im_ntfs_stream *map, struct im_
 	int rc = IM_FOUND;
 
 	if (map->is_resident || map->size < (fs->g.clusters + 7) / 8)
-		return unknown(f, "its $Bitmap is shorter than its clusters need");
+		return im_free_unknown(f, "its $Bitmap is shorter than its clusters need");
 	buf = malloc(CHUNK);
 	if (!buf)
 		return im_error_nomem(err);
@@ -89,7 +83,7 @@ static int look(struct im_ntfs *fs, const struct im_ntfs_stream *map, struct im_
 			rc = -1;
 	}
 	free(buf);
-	return rc == IM_DAMAGED ? unknown(f, "its $Bitmap cannot be read") : rc;
+	return rc == IM_DAMAGED ? im_free_unknown(f, "its $Bitmap cannot be read") : rc;
 }
 
 int im_free_ntfs(struct im_dev *vol, struct im_free *f, struct im_error *err)
@@ -102,16 +96,16 @@ int im_free_ntfs(struct im_dev *vol, struct im_free *f, struct im_error *err)
 
 	if (rc != IM_FOUND) {
 		im_ntfs_close(&fs);
-		return rc < 0 ? -1 : unknown(f, "its $MFT cannot be read");
+		return rc < 0 ? -1 : im_free_unknown(f, "its $MFT cannot be read");
 	}
 	rc = is_clean(&fs, &clean, err);
 	if (rc == 0 && !clean)
-		rc = unknown(f, "it was not left cleanly");
+		rc = im_free_unknown(f, "it was not left cleanly");
 	else if (rc == 0 && (rc = im_ntfs_stream_of(&fs, IM_NTFS_BITMAP, IM_NTFS_DATA, &map, err)) == IM_FOUND) {
 		rc = look(&fs, &map, f, err);
 		im_ntfs_stream_close(&map);
 	} else if (rc >= 0) {
-		rc = unknown(f, "its $Bitmap cannot be read");
+		rc = im_free_unknown(f, "its $Bitmap cannot be read");
 	}
 	im_ntfs_close(&fs);
 	return rc;

@@ -157,6 +157,18 @@ static int parse_partitions(struct im_plan *plan, struct json_object *o, struct 
 	return 0;
 }
 
+static int get_ranges(struct json_object *list, im_ranges *ranges, struct im_error *err)
+{
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *e = json_object_array_get_idx(list, i);
+		struct im_range *r = im_vec_push(ranges, err);
+
+		if (!r || get_uint(e, "start", &r->start, err) < 0 || get_uint(e, "size", &r->len, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int parse_fingerprint(struct im_plan *plan, struct json_object *o, struct im_error *err)
 {
 	struct json_object *list = get_array(o, "fingerprint_ranges");
@@ -171,14 +183,7 @@ static int parse_fingerprint(struct im_plan *plan, struct json_object *o, struct
 		return malformed(err, "the sector size");
 	plan->sector_size = (uint32_t)sector_size;
 	memcpy(plan->fingerprint, hash, 65);
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		struct json_object *e = json_object_array_get_idx(list, i);
-		struct im_range *r = im_vec_push(&plan->read, err);
-
-		if (!r || get_uint(e, "start", &r->start, err) < 0 || get_uint(e, "size", &r->len, err) < 0)
-			return -1;
-	}
-	return 0;
+	return get_ranges(list, &plan->read, err);
 }
 
 /* What undo need not give back; plans without --used-only have none. */
@@ -189,15 +194,11 @@ static int parse_dropped(struct im_plan *plan, struct json_object *o, struct im_
 
 	if (list && !json_object_is_type(list, json_type_array))
 		return malformed(err, "the ranges that are dropped");
-	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-		struct json_object *e = json_object_array_get_idx(list, i);
-		struct im_range *r = im_vec_push(&plan->dropped, err);
-
-		if (!r || get_uint(e, "start", &r->start, err) < 0 || get_uint(e, "size", &r->len, err) < 0)
-			return -1;
-		if (r->start < end || !im_add(r->start, r->len, &end))
+	if (list && get_ranges(list, &plan->dropped, err) < 0)
+		return -1;
+	for (size_t i = 0; i < plan->dropped.n; i++)
+		if (plan->dropped.v[i].start < end || !im_add(plan->dropped.v[i].start, plan->dropped.v[i].len, &end))
 			return malformed(err, "the ranges that are dropped");
-	}
 	return 0;
 }
 

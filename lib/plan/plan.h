@@ -48,6 +48,8 @@ struct im_plan_partition {
 
 /* Sentences for the admin, malloc'd. */
 typedef IM_VEC(char *) im_notes;
+/* Of the old image. */
+typedef IM_VEC(struct im_range) im_ranges;
 
 struct im_plan {
 	struct im_map map;
@@ -59,9 +61,9 @@ struct im_plan {
 	IM_VEC(struct im_finding) findings;	/* beside the scan's: what planning found */
 	uint64_t bytes_moved, literal_bytes;
 	/* --used-only: old bytes, free in their volume, that are neither moved nor kept; sorted */
-	IM_VEC(struct im_range) dropped;
+	im_ranges dropped;
 	/* what was read to make it, and the SHA-256 over sizes, places and bytes of that */
-	IM_VEC(struct im_range) read;
+	im_ranges read;
 	char fingerprint[65];
 	/* a plan that was read back: what was saved with it; direct_min: UINT64_MAX where that was not */
 	struct { uint64_t undo, scratch, journal; char strategy[32]; uint64_t direct_min; } saved;
