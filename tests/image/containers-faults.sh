@@ -59,12 +59,6 @@ done
 
 [ $kills -ge 20 ] || fail "qemu-nbd was only killed $kills times"
 
-# serve PLUGIN-AND-FILTERS...: nbdkit on export.img
-serve() {
-	nbdkit -U "$WORK/sock" -P nbdkit.pid "$@"
-	wait_for nbdkit.pid
-	CHILDREN+=("$(cat nbdkit.pid)")
-}
 uri="nbd+unix:///?socket=$WORK/sock"
 journal=export.journal
 
@@ -78,15 +72,16 @@ rc=0 first=0
 wait $FIRST || first=$?
 check_eq "the statuses of two repairs at once" "1 4" "$(printf '%s\n' $rc $first | sort -n | tr '\n' ' ' | sed 's/ $//')"
 cmp export.img new.img || fail "two repairs of one export at once: not the corrected image"
-stop_server nbdkit.pid
+stop_server
 [ ! -e $journal.lock ] || fail "the lock is left behind"
 rm -f $journal
 
 # a repair that runs: status says so
 make_container qcow2 disk.img
-serve --filter=delay file export.img rdelay=50ms
 "$IMGMEND" fix --yes --align 1M "$C" >out1 2>err1 </dev/null &
 FIRST=$!
+# before it has the container open, a status beside it may have: then it is the repair that is refused
+wait_for "$C.imgmend-journal"
 state=
 for i in $(seq 200); do
 	state=$("$IMGMEND" status --json "$C" 2>err | jq -r .state) || fail "status beside a repair: $(cat err)"
@@ -95,7 +90,6 @@ for i in $(seq 200); do
 done
 note "status beside a repair saw: $state"
 wait $FIRST || [ $? = 1 ] || fail "the repair: $(cat err1)"
-stop_server nbdkit.pid
 rm -f "$C"*
 
 # the server of the errors: some requests fail, and all take their time
@@ -108,7 +102,7 @@ for seed in 1 2 3; do
 		"$IMGMEND" fix --yes --align 1M --journal $journal "$uri" >out 2>err </dev/null || rc=$?
 		LAST=(imgmend fix "with failing $what, $seed")
 		[ $rc = 1 ] || { failures=$((failures + 1)) && says "a request that failed" "could not|cannot|Input/output error"; }
-		stop_server nbdkit.pid
+		stop_server
 		serve file export.img
 		if [ $rc = 1 ]; then
 			cmp export.img new.img || fail "$what failed, fix went well, but this is not what it should have made"
@@ -122,7 +116,7 @@ for seed in 1 2 3; do
 			run 0 undo --yes --journal $journal "$uri"
 			cmp export.img disk.img || fail "undo after failing $what: not the old image"
 		fi
-		stop_server nbdkit.pid
+		stop_server
 		rm -f $journal
 	done
 done

@@ -41,13 +41,25 @@ wait_for() {
 	fail "$1 does not come"
 }
 
-# stop_server PIDFILE
+# serve ARGUMENT...: nbdkit with these, serve_qemu ARGUMENT...: qemu-nbd; at $WORK/sock, until stop_server
+serve() {
+	nbdkit -U "$WORK/sock" -P server.pid "$@"
+	wait_for server.pid
+	CHILDREN+=("$(cat server.pid)")
+}
+
+serve_qemu() {
+	qemu-nbd -t -k "$WORK/sock" --pid-file=server.pid "$@" &
+	CHILDREN+=($!)
+	wait_for server.pid
+}
+
 stop_server() {
 	local pid
-	pid=$(cat "$1")
+	pid=$(cat server.pid)
 	kill "$pid"
 	while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
-	rm -f "$1" "$WORK/sock"
+	rm -f server.pid "$WORK/sock"
 }
 
 # raw IMAGE: what imgmend makes of the raw image, and says of it
@@ -93,11 +105,9 @@ container_round() {
 as_export() {
 	local uri="nbd+unix:///?socket=$WORK/sock"
 	cp --sparse=always "$1" export.img
-	nbdkit -U "$WORK/sock" -P nbdkit.pid file export.img
-	wait_for nbdkit.pid
-	CHILDREN+=("$(cat nbdkit.pid)")
+	serve file export.img
 	FORMAT=raw C=export.img
 	as_raw export "$1" "$uri"
-	stop_server nbdkit.pid
+	stop_server
 	rm export.img
 }

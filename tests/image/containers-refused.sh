@@ -127,27 +127,21 @@ run '4|8' scan --format qcow2 disk.img
 says "a raw image as qcow2" "no qcow2"
 run 16 scan --format wim disk.img
 refused "a container as raw" named.raw "qcow2" fix --yes --format raw
-qemu-nbd -f qcow2 -t -k "$WORK/sock" --pid-file=nbd.pid named.raw &
-CHILDREN+=($!)
-wait_for nbd.pid
+serve_qemu -f qcow2 named.raw
 refused "a container that a qemu has open" named.raw "qemu.*has it open" fix --yes
-stop_server nbd.pid
+stop_server
 # a server that exports for reading only
-qemu-nbd -f raw -r -t -k "$WORK/sock" --pid-file=nbd.pid disk.img &
-CHILDREN+=($!)
-wait_for nbd.pid
+serve_qemu -f raw -r disk.img
 run 4 scan "nbd+unix:///?socket=$WORK/sock"
 run '4|8' fix --yes "nbd+unix:///?socket=$WORK/sock"
 says "an export for reading only" "for reading only"
-stop_server nbd.pid
+stop_server
 run 8 scan "nbd+unix:///?socket=$WORK/sock"
 says "no server" "cannot connect"
 # with TLS, and a key that the URI names; a journal does not make anybody connect
 echo "alice:$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')" >keys.psk
 cp disk.img export.img
-nbdkit -U "$WORK/sock" --tls=require --tls-psk="$WORK/keys.psk" -P nbd.pid file export.img
-wait_for nbd.pid
-CHILDREN+=("$(cat nbd.pid)")
+serve --tls=require --tls-psk="$WORK/keys.psk" file export.img
 uri="nbds+unix://alice@/?socket=$WORK/sock&tls-psk-file=$WORK/keys.psk"
 run '4|8' scan "nbd+unix:///?socket=$WORK/sock"
 run 1 fix --yes --journal tls.journal "$uri"
@@ -157,7 +151,7 @@ run 0 status tls.journal
 says "status of a journal whose image is an export" "name that"
 run 0 undo --yes --journal tls.journal "$uri"
 cmp export.img disk.img || fail "undo over TLS: not the old image"
-stop_server nbd.pid
+stop_server
 # qemu-nbd is not there
 mkdir empty
 rc=0

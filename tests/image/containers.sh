@@ -11,13 +11,7 @@ find_ntfs_helpers
 needs sfdisk mkfs.fat mcopy mkntfs qemu-img qemu-nbd nbdkit nbdcopy jq
 
 # Disk: FAT16 and NTFS without a gap, with room at the end.
-fat=16384 ntfs=24576 # sectors
-truncate -s $(((1 + fat + ntfs + 8192) * 512)) disk.img
-mkmbr -c -i c0ffee16 disk.img 6:1:$fat 7:$((1 + fat)):$ntfs:active
-make_volume fat16 FATVOL $((fat * 512)) 1
-make_volume ntfs NTFSVOL $((ntfs * 512)) $((1 + fat))
-place FATVOL disk.img 512
-place NTFSVOL disk.img $(((1 + fat) * 512))
+fat16_then_ntfs disk.img 8192
 container_round disk.img
 
 # Volume: a file in the boot area.

@@ -226,6 +226,17 @@ place() {
 	rm "$WORK/$1.vol"
 }
 
+# fat16_then_ntfs IMAGE FREE: MBR, FAT16 at LBA 1, NTFS right behind it, and FREE sectors
+fat16_then_ntfs() {
+	local fat=16384 ntfs=24576 # sectors
+	truncate -s $(((1 + fat + ntfs + $2) * 512)) "$1"
+	mkmbr -c -i c0ffee16 "$1" 6:1:$fat 7:$((1 + fat)):$ntfs:active
+	make_volume fat16 FATVOL $((fat * 512)) 1
+	make_volume ntfs NTFSVOL $((ntfs * 512)) $((1 + fat))
+	place FATVOL "$1" 512
+	place NTFSVOL "$1" $(((1 + fat) * 512))
+}
+
 # cut IMAGE START SIZE FILE
 cut_out() {
 	rm -f "$4"
