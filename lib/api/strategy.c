@@ -4,7 +4,7 @@
  * journal it costs N/W to write everything twice, W being bytes a second, and (N/B)·t with buffers of B bytes; where
  * the image can share the journal's blocks, N/W falls away. Both are equal at D = t / (1/W + t/B).
  */
-#include "api/strategy.h"
+#include "api/blocks.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,12 +21,6 @@ static bool is(const char *wanted, const char *word)
 	return wanted && strcmp(wanted, word) == 0;
 }
 
-static int no_insertion(struct im_error *err)
-{
-	return im_error_set(err, IM_EREFUSED, "the strategy insert-range wants the image to be a file of ext4 or xfs that blocks"
-			    " can be inserted into; this is none; leave the option out to take what can be had");
-}
-
 static int check_wanted(const struct im_host *host, const char *wanted, struct im_error *err)
 {
 	bool known = !wanted;
@@ -36,10 +30,14 @@ static int check_wanted(const struct im_host *host, const char *wanted, struct i
 	if (!known)
 		return im_error_set(err, IM_EUSAGE, "there is no strategy \"%s\"; there are auto, direct, journalled, write-once,"
 				    " reflink and insert-range", wanted);
-	if ((is(wanted, "write-once") || is(wanted, "reflink")) && !host->can_share)
-		return im_error_set(err, IM_EREFUSED, "the strategy %s wants the image and its journal to be files of one xfs or btrfs"
-				    " that can share blocks; these are not; leave the option out to take what can be had", wanted);
-	return is(wanted, "insert-range") && !host->shift_unit ? no_insertion(err) : 0;
+	if (is(wanted, "reflink") && !host->can_share)
+		return im_error_set(err, IM_EREFUSED, "the strategy reflink wants the image and its journal to be files of one xfs or btrfs"
+				    " that can share blocks; these are not; leave the option out to take what can be had");
+	if (is(wanted, "write-once") && !host->can_share && (!host->shift_unit || host->share_unit))
+		return im_error_set(err, IM_EREFUSED, "the strategy write-once wants the image and its journal to be files of one xfs or btrfs"
+				    " that can share blocks, or the image one of ext4 or xfs that blocks can be inserted into; these are"
+				    " not; leave the option out to take what can be had");
+	return is(wanted, "insert-range") && !host->shift_unit ? im_blocks_refused(err) : 0;
 }
 
 /* Where both ways cost the same, bytes of a shift. */
@@ -102,12 +100,13 @@ static bool is_by_blocks(const struct im_map *map, uint32_t unit)
 
 static void name(struct im_strategy *s, const struct im_program *prog)
 {
-	const char *journalled = s->host.can_share && !s->params.no_share ? "write-once" : "journalled";
+	bool once = s->params.fill_part || (s->host.can_share && !s->params.no_share);
+	const char *journalled = once ? "write-once" : "journalled";
 
 	if (s->by_clone)
 		strcpy(s->name, "reflink");
 	else if (s->by_steps)
-		strcpy(s->name, "insert-range");
+		strcpy(s->name, s->params.fill_part ? "write-once" : "insert-range");
 	else if (!prog->has_direct && !prog->has_journalled)
 		strcpy(s->name, "literals");
 	else
@@ -122,6 +121,8 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 	else if (s->by_clone)
 		snprintf(s->why, sizeof(s->why), "because all moves are of whole blocks, which the image can take from a clone of itself:"
 			 " no data is written");
+	else if (s->params.fill_part)
+		snprintf(s->why, sizeof(s->why), "because blocks can be inserted into this file and taken out, so that nothing is written twice");
 	else if (s->by_steps)
 		snprintf(s->why, sizeof(s->why), "because all moves are of whole blocks, and blocks can be inserted into this file and taken out:"
 			 " no data is written");
@@ -138,61 +139,6 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 			 " not measured", s->params.direct_min);
 }
 
-/* Does this map come from inserting blocks and taking blocks out? */
-static int is_by_steps(const struct im_map *map, uint32_t unit, uint32_t sector_size, bool *yes, struct im_error *err)
-{
-	struct im_steps steps;
-	int rc;
-
-	*yes = false;
-	if (!unit || unit < sector_size)
-		return 0;
-	rc = im_steps_build(&steps, map, unit, err);
-	if (rc < 0)
-		return -1;
-	im_steps_free(&steps);
-	*yes = rc == 0;
-	return 0;
-}
-
-int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const struct im_map *map,
-		      struct im_exec_params *params, struct im_error *err)
-{
-	bool fits;
-
-	*params = s->params;
-	params->shift_unit = 0;
-	if (!s->by_steps)
-		return 0;
-	if (is_by_steps(map, image->shift_unit, image->sector_size, &fits, err) < 0)
-		return -1;
-	if (fits && im_host_shifts(image))
-		params->shift_unit = image->shift_unit;
-	return 0;
-}
-
-/* Shall the image's blocks be moved? */
-static int choose_steps(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size, const char *wanted,
-			struct im_error *err)
-{
-	bool must = is(wanted, "insert-range"), fits;
-
-	s->by_steps = false;
-	s->params.shift_unit = 0;
-	if (s->by_clone || (wanted && !must && !is(wanted, "auto")))
-		return 0;
-	if (is_by_steps(map, image->shift_unit, sector_size, &fits, err) < 0)
-		return -1;
-	if (must && !fits)
-		return im_error_set(err, IM_EREFUSED, "the strategy insert-range moves whole blocks of the file system, and this plan moves by what"
-				    " is not a multiple of its %u bytes, or changes an order; leave the option out", image->shift_unit);
-	s->by_steps = fits && im_host_shifts(image);
-	if (must && !s->by_steps)
-		return no_insertion(err);
-	s->params.shift_unit = s->by_steps ? image->shift_unit : 0;
-	return 0;
-}
-
 int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
 		       const char *wanted, struct im_error *err)
 {
@@ -203,12 +149,12 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 		return im_error_set(err, IM_EREFUSED, "the strategy reflink shares whole blocks of the file system, and this plan moves by what is not a"
 				    " multiple of its %u bytes; leave the option out", s->host.share_unit);
 	s->by_clone = by_blocks && (!wanted || is(wanted, "auto") || is(wanted, "reflink"));
-	if (choose_steps(s, image, map, sector_size, wanted, err) < 0)
-		return -1;
 	s->direct_ns = s->journalled_ns = 0;
 	for (size_t i = 0; i < map->segs.n; i++)
 		if (map->segs.v[i].kind == IM_FROM)
 			add_times(s, &map->segs.v[i]);
+	if (im_blocks_choose(s, image, map, sector_size, wanted, err) < 0)
+		return -1;
 	if (im_program_build(&prog, map, sector_size, &s->params, err) < 0)
 		return -1;
 	name(s, &prog);
@@ -222,7 +168,8 @@ void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t dire
 	*s = (struct im_strategy){ .params = im_exec_defaults };
 	snprintf(s->name, sizeof(s->name), "%s", saved);
 	s->by_clone = strcmp(saved, "reflink") == 0;
-	s->by_steps = strcmp(saved, "insert-range") == 0;
+	s->params.fill_part = strcmp(saved, "write-once") == 0 ? IM_FILL_PART : 0;
+	s->by_steps = strcmp(saved, "insert-range") == 0 || s->params.fill_part;
 	s->params.no_share = strstr(saved, "journalled") != NULL;
 	if (direct_min <= NEVER)
 		s->params.direct_min = direct_min;

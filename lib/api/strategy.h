@@ -14,7 +14,7 @@ struct im_strategy {
 	char why[240];			/* one clause; "" for a plan that was read back */
 	struct im_exec_params params;
 	bool by_clone;			/* "reflink" */
-	bool by_steps;			/* "insert-range" */
+	bool by_steps;			/* "insert-range", or, with params.fill_part, "write-once" */
 	struct im_host host;
 	uint64_t direct_ns, journalled_ns;	/* what the moves would take, 0 where nothing moves; no reading in it */
 };

@@ -79,13 +79,21 @@ static int beside(int fd)
 	return n > 0 ? nameless(dirname(path), 0) : -1;
 }
 
-bool im_host_shifts(struct im_dev *image)
+static bool has_room(int fd, uint64_t room)
+{
+	struct statfs fs;
+
+	return !room || (fstatfs(fd, &fs) == 0 && fs.f_bsize > 0 &&
+			 (uint64_t)fs.f_bavail > (room + room / 4) / (uint64_t)fs.f_bsize);
+}
+
+bool im_host_shifts(struct im_dev *image, uint64_t room)
 {
 	int own = im_dev_file_fd(image), fd = own < 0 ? -1 : beside(own);
 	uint64_t unit = image->shift_unit;
 	struct stat here, there;
 	bool can = fd >= 0 && fstat(own, &here) == 0 && fstat(fd, &there) == 0 && here.st_dev == there.st_dev &&
-		   im_dev_physical(image, NULL, NULL) == 0;
+		   has_room(fd, room) && im_dev_physical(image, NULL, NULL) == 0;
 
 	if (can)
 		can = ftruncate(fd, (off_t)(4 * unit)) == 0 && im_shift_insert(fd, unit, unit) == 0 &&

@@ -18,8 +18,8 @@ struct im_host {
  * be found out keeps its default. */
 void im_host_look(struct im_host *host, struct im_dev *image, const char *folder, bool probe);
 
-/* Can a block be inserted into the image and taken out, as tried on a file without a name beside it, and does the host say where
- * its blocks are? */
-bool im_host_shifts(struct im_dev *image);
+/* Can a block be inserted into the image and taken out, as tried on a file without a name beside it, does the host say where its
+ * blocks are, and has it room for so many more bytes, and then some? */
+bool im_host_shifts(struct im_dev *image, uint64_t room);
 
 #endif

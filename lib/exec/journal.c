@@ -19,8 +19,8 @@
 static const char magic[16] = "imgmend journal\n";
 
 /* 2: the plan may hold FILL segments, and there may be a manifest; 3: a run may go by a clone, and batches are smaller;
- * 4: a run may move blocks of the host. Older ones cut their batches in another way. */
-#define VERSION 4
+ * 4: a run may move blocks of the host; 5: and fill gaps among them. Older ones cut their batches in another way. */
+#define VERSION 5
 #define SECTION_MAX (8u << 20)		/* of PLAN and INDEX: held in memory */
 
 struct section {
@@ -46,7 +46,8 @@ struct head {
 	le64 created;			/* 200 */
 	struct section manifest;	/* 208: of length 0 where there is none */
 	le32 shift_unit;		/* 232 */
-	uint8_t zero[788];		/* 236 */
+	le32 fill_part;			/* 236 */
+	uint8_t zero[784];		/* 240 */
 	char image[1024];		/* 1024 */
 	uint8_t zero2[2044];		/* 2048 */
 	le32 crc;			/* 4092: of the 4092 bytes before it */
@@ -147,6 +148,11 @@ static uint64_t slot_size_of(const struct im_program *prog)
 	return IM_JOURNAL_BLOCK + (prog->has_journalled ? blocks(prog->params.buffer) : IM_JOURNAL_BLOCK);
 }
 
+static uint64_t log_size_of(const struct im_program *prog)
+{
+	return (IM_JOURNAL_LOG_BLOCKS + prog->steps.list.n) * IM_JOURNAL_BLOCK;
+}
+
 static int put_head(struct im_journal *j, uint64_t at, struct head *h, struct im_error *err)
 {
 	uint64_t total;
@@ -154,7 +160,7 @@ static int put_head(struct im_journal *j, uint64_t at, struct head *h, struct im
 	j->slots_off = at;
 	j->slot_size = slot_size_of(&j->prog);
 	j->log_off = at + 2 * j->slot_size;
-	total = j->log_off + IM_JOURNAL_LOG_BLOCKS * IM_JOURNAL_BLOCK;
+	total = j->log_off + log_size_of(&j->prog);
 	memcpy(h->magic, magic, sizeof(magic));
 	h->version = im_to_le32(VERSION);
 	h->sector_size = im_to_le32(j->prog.sector_size);
@@ -167,6 +173,7 @@ static int put_head(struct im_journal *j, uint64_t at, struct head *h, struct im
 	h->buffer = im_to_le64(j->prog.params.buffer);
 	h->direct_min = im_to_le64(j->prog.params.direct_min);
 	h->shift_unit = im_to_le32(j->prog.params.shift_unit);
+	h->fill_part = im_to_le32(j->prog.params.fill_part);
 	h->total = im_to_le64(total);
 	h->created = im_to_le64(j->created);
 	memcpy(h->image, j->image, sizeof(j->image));
@@ -287,7 +294,7 @@ static int get_map(struct im_journal *j, const struct head *h, struct im_error *
 {
 	struct im_exec_params params = {
 		.buffer = im_le64(h->buffer), .direct_min = im_le64(h->direct_min), .manifest = im_le64(h->manifest.len) != 0,
-		.shift_unit = im_le32(h->shift_unit),
+		.shift_unit = im_le32(h->shift_unit), .fill_part = im_le32(h->fill_part),
 	};
 	uint32_t ss = im_le32(h->sector_size);
 	uint8_t *p;
@@ -295,7 +302,8 @@ static int get_map(struct im_journal *j, const struct head *h, struct im_error *
 	int rc;
 
 	if ((ss != 512 && ss != 4096) || params.buffer < 512 || params.buffer > 64 << 20 ||
-	    (params.shift_unit & (params.shift_unit - 1)) || (params.shift_unit && params.shift_unit < ss))
+	    (params.shift_unit & (params.shift_unit - 1)) || (params.shift_unit && params.shift_unit < ss) ||
+	    (params.fill_part && !params.shift_unit))
 		return broken(err, "its parameters");
 	if (get_section(j->dev, &h->plan, &p, &len, "the plan", err) < 0)
 		return -1;
@@ -357,20 +365,6 @@ static bool is_sound_head(const struct head *h)
 	return im_crc32c(0, h, sizeof(*h) - 4) == im_le32(h->crc);
 }
 
-/* Has no record ever been in the log? It ends the file of a journal that was not run yet. */
-static bool is_log_empty(struct im_dev *dev)
-{
-	uint64_t len = IM_JOURNAL_LOG_BLOCKS * IM_JOURNAL_BLOCK;
-	uint8_t block[IM_JOURNAL_BLOCK];
-
-	if (dev->size % IM_JOURNAL_BLOCK || dev->size <= len)
-		return false;
-	for (uint64_t off = dev->size - len; off < dev->size; off += sizeof(block))
-		if (im_dev_read(dev, off, block, sizeof(block), NULL) < 0 || !im_is_zero(block, sizeof(block)))
-			return false;
-	return true;
-}
-
 enum im_journal_kind im_journal_kind_of(struct im_dev *dev)
 {
 	uint8_t block[IM_JOURNAL_BLOCK];
@@ -389,7 +383,7 @@ enum im_journal_kind im_journal_kind_of(struct im_dev *dev)
 	if (im_is_zero(block + sizeof(magic), sizeof(block) - sizeof(magic)))
 		return IM_JOURNAL_UNFINISHED;
 	/* a power cut may leave a part of the head, and PREPARED is only written behind the whole of it */
-	return is_sound_head((const struct head *)block) || !is_log_empty(dev) ? IM_JOURNAL_WHOLE : IM_JOURNAL_UNFINISHED;
+	return is_sound_head((const struct head *)block) || !im_log_is_empty(dev) ? IM_JOURNAL_WHOLE : IM_JOURNAL_UNFINISHED;
 }
 
 static int get_head(struct im_journal *j, struct head *h, struct im_error *err)
@@ -447,6 +441,6 @@ void im_journal_cost(const struct im_program *prog, struct im_dev *image, struct
 
 	cost->undo = saved > prog->stash_bytes ? saved - prog->stash_bytes : 0;
 	/* beside the slots: the log, and a few blocks for head, plan, sectors and index */
-	cost->scratch = prog->stash_bytes + 2 * slot_size_of(prog) + (8 + IM_JOURNAL_LOG_BLOCKS) * IM_JOURNAL_BLOCK;
+	cost->scratch = prog->stash_bytes + 2 * slot_size_of(prog) + 8 * IM_JOURNAL_BLOCK + log_size_of(prog);
 	cost->total = cost->undo + cost->scratch;
 }

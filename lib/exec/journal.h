@@ -23,7 +23,8 @@
 #include "map/map.h"
 
 #define IM_JOURNAL_BLOCK 4096
-#define IM_JOURNAL_LOG_BLOCKS 64	/* preallocated; the log may grow past them only at the end of the file */
+#define IM_JOURNAL_LOG_BLOCKS 64	/* preallocated, beside one for each step; the log may grow past them only at the end of the file */
+#define IM_LOG_MAX 65536		/* phase records that one journal can hold: thousands of undos and crashes */
 #define IM_NO_BATCH UINT64_MAX
 
 enum im_phase {

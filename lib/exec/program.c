@@ -2,6 +2,7 @@
 #include "exec/program.h"
 
 #include "base/bytes.h"
+#include "exec/fills.h"
 
 const struct im_exec_params im_exec_defaults = {
 	.buffer = 16 << 20,
@@ -164,9 +165,13 @@ static int cut(struct im_program *prog, struct im_error *err)
 
 static int build_steps(struct im_program *prog, const struct im_map *map, struct im_error *err)
 {
-	bool is_sane = map->old_size <= INT64_MAX && map->new_size <= INT64_MAX;
-	int rc = !prog->params.shift_unit ? 0 : is_sane ? im_steps_build(&prog->steps, map, prog->params.shift_unit, err) : 1;
+	uint32_t unit = prog->params.shift_unit, part = prog->params.fill_part;
+	int rc = 1;
 
+	if (!unit)
+		return 0;
+	if (map->old_size <= INT64_MAX && map->new_size <= INT64_MAX)
+		rc = part ? im_fills_build(&prog->steps, map, unit, part, err) : im_steps_build(&prog->steps, map, unit, err);
 	if (rc > 0)
 		return im_error_set(err, IM_EFORMAT, "this plan cannot be carried out by moving whole blocks");
 	return rc;

@@ -30,6 +30,7 @@ struct im_exec_params {
 	uint64_t buffer;	/* most bytes of a batch; also the size of a journal buffer */
 	uint64_t direct_min;	/* shifts of at least this many bytes need no data journal */
 	uint32_t shift_unit;	/* not 0: the repair moves blocks of the host by this unit (shift.h), bytes */
+	uint32_t fill_part;	/* not 0: … in parts of that many bytes, each written into a gap (fills.h); a multiple of the unit */
 	bool manifest;		/* hash the image and what changes before the first write */
 	/* not kept in the journal */
 	struct im_dev *clone;	/* of the image, durable: the repair goes by that (clone.h) */

@@ -18,5 +18,7 @@ uint64_t im_saved_estimate(const struct im_program *prog, struct im_dev *image);
 
 /* The phase log, read by journal.c. */
 int im_log_load(struct im_journal *j, struct im_error *err);
+/* Has no record ever been in the log at the end of this file? */
+bool im_log_is_empty(struct im_dev *dev);
 
 #endif

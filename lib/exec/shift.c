@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "exec/clone.h"
+#include "exec/fills.h"
 #include "exec/gap.h"
 
 #define CHUNK (1u << 20)
@@ -129,7 +130,7 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 	uint64_t before = size_at(x, run->batch), after = size_at(x, behind(run->dir, run->batch)), gap = 0;
 	uint64_t size = x->image->size, unit = x->journal.prog.params.shift_unit;
 	struct im_physicals p;
-	bool found, at_min = size == im_min(before, after), complete;
+	bool found, at_min = size == im_min(before, after);
 
 	if (size != before && size != after)
 		return im_not_ours(err, "its size is another one");
@@ -142,10 +143,10 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 	im_vec_free(&p.list);
 	if (!found)
 		return im_not_ours(err, "its blocks lie elsewhere (was it copied, or its file system reorganised?)");
-	/* a gap further on: what lies between is where it was before an insertion, or is behind a removal */
-	complete = at_min ? !step->inserts : (gap == step->off) == step->inserts;
-	*done = complete ? behind(run->dir, run->batch) : run->batch;
-	return at_min || gap == step->off ? 0 : close_gap(x, gap, step->len, err);
+	/* a gap further on: what lies between is where it was before an insertion, or is behind a removal; of a removal that has
+	 * just begun, nothing may be left of what it takes out */
+	*done = !step->inserts || (!at_min && gap == step->off) ? behind(run->dir, run->batch) : run->batch;
+	return at_min || (step->inserts && gap == step->off) ? 0 : close_gap(x, gap, step->len, err);
 }
 
 /* Before the first step: nothing may have been done yet. A journal that is an older copy fails here. */
@@ -290,6 +291,17 @@ static int do_step(struct im_exec *x, const struct im_step *step, struct im_erro
 	return must(rc, err) < 0 ? -1 : im_dev_flush(x->image, err);
 }
 
+/* The step before `done` was done by this run: if it was an insertion, its gap is to be filled before it counts. */
+static int complete_step(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
+{
+	struct im_step step;
+
+	if (next_step(x, rec->dir, rec->batch, &step) && step.inserts && step.fills && im_fills_run(x, rec->dir, &step, err) < 0)
+		return -1;
+	rec->batch = done;
+	return im_shift_announce(x, rec, err) < 0 ? -1 : im_journal_phase(&x->journal, rec, err);
+}
+
 int im_shift_run(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
 {
 	const struct im_map *map = &x->journal.map;
@@ -299,20 +311,13 @@ int im_shift_run(struct im_exec *x, struct im_phase_record *rec, uint64_t done, 
 	for (; next_step(x, rec->dir, done, &step); done = behind(rec->dir, done)) {
 		if (x->hooks.progress && !x->hooks.progress(x->hooks.arg, IM_GROWN, rec->dir == IM_FORWARD ? done : total - done, total))
 			return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
-		if (done != rec->batch) {
-			rec->batch = done;
-			if (im_shift_announce(x, rec, err) < 0 || im_journal_phase(&x->journal, rec, err) < 0)
-				return -1;
-		}
+		if (done != rec->batch && complete_step(x, rec, done, err) < 0)
+			return -1;
 		if (do_step(x, &step, err) < 0)
 			return -1;
 	}
-	if (done != rec->batch) {
-		rec->batch = done;
-		rec->closed = 0;
-		if (im_journal_phase(&x->journal, rec, err) < 0)
-			return -1;
-	}
+	if (done != rec->batch && complete_step(x, rec, done, err) < 0)
+		return -1;
 	if (im_dev_resize(x->image, im_max(map->old_size, map->new_size), err) < 0 || fill(x, rec->dir, err) < 0 ||
 	    im_dev_flush(x->image, err) < 0)
 		return -1;

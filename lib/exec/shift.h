@@ -4,7 +4,11 @@
  * step somewhere behind its place: where exactly, the host's physical extents tell. So before each step the journal keeps a
  * fingerprint of them (gap.h), from the second unit on, with the step's range closed up (for an insertion, as they are; for a
  * removal, as they will be), and after a crash that gap is looked for behind whose closing they are the same. An insertion is then
- * taken back, a removal finished: both by closing the gap. Where no gap gives the fingerprint, nothing is done.
+ * taken back, unless it is complete, a removal finished: both by closing the gap. Where no gap gives the fingerprint, nothing is
+ * done.
+ *
+ * A gap that is to be filled (fills.h) is full and durable before the record of the step that follows: as long as there is none, it
+ * may hold anything.
  *
  * What the steps do not carry is written at the end of the run, from the journal, as often as it takes.
  */

@@ -7,8 +7,6 @@
 #include "base/crc.h"
 #include "exec/saved.h"
 
-#define LOG_MAX 65536		/* phase records that one journal can hold: thousands of undos and crashes */
-
 struct phase_block {
 	char magic[8];		/* 0 */
 	uint8_t uuid[16];	/* 8 */
@@ -46,7 +44,7 @@ int im_journal_phase(struct im_journal *j, const struct im_phase_record *rec, st
 	uint64_t seq = j->log.n, off = j->log_off + seq * IM_JOURNAL_BLOCK;
 	struct im_phase_record *n;
 
-	if (seq >= LOG_MAX)
+	if (seq >= IM_LOG_MAX)
 		return im_error_set(err, IM_EREFUSED, "the journal's log is full");
 	memset(j->io, 0, IM_JOURNAL_BLOCK);
 	memcpy(b->magic, phase_magic, sizeof(phase_magic));
@@ -128,7 +126,7 @@ int im_log_load(struct im_journal *j, struct im_error *err)
 {
 	bool ended = false;
 
-	for (uint64_t seq = 0; seq < LOG_MAX; seq++) {
+	for (uint64_t seq = 0; seq < IM_LOG_MAX; seq++) {
 		uint64_t off = j->log_off + seq * IM_JOURNAL_BLOCK;
 		struct im_phase_record rec, *n;
 
@@ -150,6 +148,23 @@ int im_log_load(struct im_journal *j, struct im_error *err)
 		*n = rec;
 	}
 	return 0;
+}
+
+/* The log ends the file. Of a journal that was not run yet its last blocks are zeros, and no record stands in front of them. */
+bool im_log_is_empty(struct im_dev *dev)
+{
+	uint64_t least = IM_JOURNAL_LOG_BLOCKS * IM_JOURNAL_BLOCK, most = IM_LOG_MAX * (uint64_t)IM_JOURNAL_BLOCK;
+	uint8_t block[IM_JOURNAL_BLOCK];
+
+	if (dev->size % IM_JOURNAL_BLOCK || dev->size <= least)
+		return false;
+	for (uint64_t back = IM_JOURNAL_BLOCK; back <= im_min(most, dev->size); back += IM_JOURNAL_BLOCK) {
+		if (im_dev_read(dev, dev->size - back, block, sizeof(block), NULL) < 0)
+			return false;
+		if (back <= least ? !im_is_zero(block, sizeof(block)) : !memcmp(block, phase_magic, sizeof(phase_magic)))
+			return false;
+	}
+	return true;
 }
 
 uint64_t im_slot_content_at(const struct im_journal *j, const struct im_slot *s)

@@ -11,10 +11,24 @@ struct building {
 	uint64_t edge_bytes, moved;
 };
 
-static int add_edge(struct building *b, uint64_t old, uint64_t new, uint64_t len, struct im_error *err)
+int im_steps_add_edge(struct im_steps *s, struct im_edge edge, uint64_t *all, struct im_error *err)
 {
 	struct im_edge *e;
 
+	if (!edge.len)
+		return 0;
+	*all += edge.len;
+	if (*all > IM_EDGES_MAX)
+		return 1;
+	e = im_vec_push(&s->edges, err);
+	if (!e)
+		return -1;
+	*e = edge;
+	return 0;
+}
+
+static int add_edge(struct building *b, uint64_t old, uint64_t new, uint64_t len, struct im_error *err)
+{
 	/* the first block never moves */
 	if (old == new && old < b->unit) {
 		uint64_t skip = im_min(len, b->unit - old);
@@ -22,16 +36,7 @@ static int add_edge(struct building *b, uint64_t old, uint64_t new, uint64_t len
 		old = new += skip;
 		len -= skip;
 	}
-	if (!len)
-		return 0;
-	b->edge_bytes += len;
-	if (b->edge_bytes > IM_EDGES_MAX)
-		return 1;
-	e = im_vec_push(&b->s->edges, err);
-	if (!e)
-		return -1;
-	*e = (struct im_edge){ old, new, len };
-	return 0;
+	return im_steps_add_edge(b->s, (struct im_edge){ old, new, len }, &b->edge_bytes, err);
 }
 
 /* The step that brings what is at `old` of the old image to `new`. */
@@ -47,7 +52,8 @@ static int add_step(struct building *b, uint64_t old, uint64_t new, struct im_er
 	step = im_vec_push(&b->s->list, err);
 	if (!step)
 		return -1;
-	*step = new > now ? (struct im_step){ true, now, new - now } : (struct im_step){ false, new, now - new };
+	*step = new > now ? (struct im_step){ .inserts = true, .off = now, .len = new - now } :
+			    (struct im_step){ .inserts = false, .off = new, .len = now - new };
 	b->carried = new - old;
 	return 0;
 }

@@ -14,6 +14,7 @@
 struct im_step {
 	bool inserts;		/* a hole of len bytes at off; else [off, off+len) is taken out */
 	uint64_t off, len;	/* bytes, multiples of the unit, off at least one unit */
+	bool fills;		/* the hole is to hold what the step beside this one takes out (fills.h) */
 };
 
 /* What the steps do not carry: [old, old+len) of the old image, which is [new, …) of the new one. */
@@ -32,6 +33,8 @@ struct im_steps {
 /* 0 built, 1: not possible for this map, or nothing to do; unit: bytes, a power of two. Free it in any case but -1. */
 int im_steps_build(struct im_steps *s, const struct im_map *map, uint32_t unit, struct im_error *err);
 void im_steps_free(struct im_steps *s);
+/* Append an edge, if it has any bytes; *all: of all edges. 1: too many. */
+int im_steps_add_edge(struct im_steps *s, struct im_edge edge, uint64_t *all, struct im_error *err);
 
 /* The size of the file behind the first k steps. */
 uint64_t im_steps_size(const struct im_steps *s, const struct im_map *map, uint64_t k);

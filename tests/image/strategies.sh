@@ -173,6 +173,15 @@ in_the_middle() {
 	done
 }
 
+# filled_until CALL: fix is killed behind this change of the file's extents
+filled_until() {
+	make_image 1
+	run 4 plan --json --strategy write-once $I
+	cp out plan.json
+	(strace -f -qq -o /dev/null -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when="$1" "$IMGMEND" fix --yes 		--strategy write-once $I >out 2>err </dev/null; exit $?) 2>killed && fail "fix was not killed"
+	[ -e $J ] || fail "there is no journal"
+}
+
 # poke OFFSET: eight bytes of a user
 poke() {
 	printf USERDATA | dd of=$I bs=1 seek="$1" conv=notrunc status=none
@@ -225,6 +234,29 @@ moves_blocks() {
 	elsewhere
 }
 
+# fills_gaps: data that moves by no whole blocks is written once, into gaps of 64 MiB; killed at each change of the file
+fills_gaps() {
+	local verb call
+	for SECOND in "" yes; do
+		cycle ext4 1 write-once write-once
+	done
+	SECOND=
+	check_eq "what is said of gaps" "because --strategy asks for it" "$(jq -r .cost.why plan.json)"
+	for verb in resume undo; do
+		for call in 1 2; do
+			filled_until $call
+			check_eq "the state of an interrupted filling" repairing "$("$IMGMEND" status --json $I | jq -r .state)"
+			if [ $verb = resume ]; then
+				run 1 resume --yes $I
+				checkplan old.img $I plan.json || fail "resume of a filling: not what the plan says"
+			fi
+			run 0 undo --yes $I
+			cmp old.img $I || fail "a filling, taken back after $verb: not byte-equal to the old image"
+			nothing_left "after $verb of a filling"
+		done
+	done
+}
+
 # others_files WAY STATUS: a file that has the name of a clone, but is none, stays
 others_files() {
 	make_image 8
@@ -252,9 +284,9 @@ for fs in ext4 xfs btrfs; do
 	others_files direct 1
 	refused 1 fast "there is no strategy" 16
 	if [ $fs = ext4 ]; then
-		refused 1 write-once "files of one xfs or btrfs"
 		refused 8 reflink "files of one xfs or btrfs"
 		moves_blocks ext4
+		fills_gaps
 		cycle $fs 8 auto insert-range
 	else
 		refused 1 reflink "not a multiple of its 4096 bytes"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "exec/fills.h"
 #include "plan/plan.h"
 
 void die(const char *what, const struct im_error *err)
@@ -111,12 +112,37 @@ static void steps_map(struct scene *s, uint64_t old_size, uint64_t *seed)
 		die("map", &err);
 }
 
+/* A map in which one piece, or two, move to the right by less than a few blocks, whatever the number of bytes; what stands
+ * behind stays, or the image grows. */
+static void fills_map(struct scene *s, uint64_t old_size, uint64_t *seed)
+{
+	uint64_t unit = s->sector_size, round = im_random(seed) % 2 ? 512 : 1, start, shift, grown, end, cut, stays;
+	uint8_t data[512];
+	struct im_error err;
+
+	shift = round * (1 + im_random(seed) % (im_min(3 * unit, old_size / 4) / round));
+	start = round * (im_random(seed) % (im_min(2 * unit, old_size / 4) / round));
+	grown = im_random(seed) % 2 ? shift : 0;
+	end = old_size + grown - shift;
+	end -= grown || im_random(seed) % 2 ? 0 : im_random(seed) % (old_size / 8);
+	cut = start + im_random(seed) % (end - start);
+	stays = im_random(seed) % 3 ? 0 : im_min(im_random(seed) % unit, end - cut);
+	fill(data, sizeof(data), seed);
+	if (im_map_init(&s->map, old_size, old_size + grown, &err) < 0 ||
+	    im_map_from(&s->map, start + shift, cut - start, start, "first", &err) < 0 ||
+	    im_map_from(&s->map, cut + shift + stays, end - cut - stays, cut + stays, "second", &err) < 0 ||
+	    im_map_zero(&s->map, start, shift, "vacated", &err) < 0 ||
+	    im_map_bytes(&s->map, im_random(seed) % (old_size - 512), data, 512, "literal", &err) < 0)
+		die("map", &err);
+}
+
 /* Can this map be had by moving blocks? */
 static bool has_steps(const struct scene *s)
 {
 	struct im_error err;
 	struct im_steps steps;
-	int rc = im_steps_build(&steps, &s->map, s->sector_size, &err);
+	int rc = s->fill_part ? im_fills_build(&steps, &s->map, s->sector_size, s->fill_part, &err) :
+				im_steps_build(&steps, &s->map, s->sector_size, &err);
 
 	if (rc < 0)
 		die("steps", &err);
@@ -161,8 +187,14 @@ void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 		shift_map(s, size, shift, &seed);
 	else if (!s->by_clone && im_random(&kind) % 3 == 0)
 		steps_map(s, size, &seed);
+	else if (!s->by_clone && im_random(&kind) % 3 == 0)
+		fills_map(s, size, &seed);
 	else
 		random_map(s, size, &seed);
+	if (!s->by_clone && im_random(&kind) % 2) {
+		s->fill_part = s->sector_size * (1 + (uint32_t)(im_random(&kind) % 12));
+		s->fill_part = has_steps(s) ? s->fill_part : 0;
+	}
 	s->by_steps = !s->by_clone && has_steps(s) && im_random(&kind) % 8;
 	render_new(s);
 }
@@ -256,6 +288,7 @@ int scene_repair(struct scene *s, struct im_error *err)
 
 	params.clone = s->by_clone ? make_clone(s) : NULL;
 	params.shift_unit = s->by_steps ? s->sector_size : 0;
+	params.fill_part = s->by_steps ? s->fill_part : 0;
 	if (im_exec_prepare(&x, s->image, s->journal, &s->map, &params, "campaign", err) < 0)
 		return -1;
 	rc = im_exec_resume(&x, err);

@@ -14,6 +14,7 @@ struct scene {
 	bool shares;			/* the devices can share blocks */
 	bool by_clone;			/* runs go by a clone of the image */
 	bool by_steps;			/* … or by moving blocks */
+	uint32_t fill_part;		/* … and filling gaps of that many bytes */
 	struct im_dev *image, *journal, *clone;
 };
 

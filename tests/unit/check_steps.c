@@ -1,7 +1,7 @@
 /* check_steps.c - which maps are a few insertions and removals of whole blocks, and which ones. */
 #include <check.h>
 
-#include "exec/steps.h"
+#include "exec/fills.h"
 #include "run_suite.h"
 
 #define UNIT 4096u
@@ -152,6 +152,89 @@ START_TEST(too_many)
 }
 END_TEST
 
+/* ---- gaps that are filled ---- */
+
+static void check_fill(size_t i, uint64_t start, uint64_t len)
+{
+	check_step(2 * i, true, start + len, len);
+	check_step(2 * i + 1, false, start, len);
+	ck_assert(steps.list.v[2 * i].fills && steps.list.v[2 * i + 1].fills);
+}
+
+/* LBA 1 to byte 8192, with room behind: parts of 4 MiB from the end to the start. */
+START_TEST(parts)
+{
+	start(40 * MIB, 40 * MIB);
+	ck_assert_int_eq(im_map_zero(&map, 512, 7680, "left", NULL), 0);
+	from(8192, 16 * MIB, 512);
+	ck_assert_int_eq(im_fills_build(&steps, &map, UNIT, 4 * MIB, NULL), 0);
+	ck_assert_uint_eq(steps.list.n, 10);
+	check_fill(0, 8192 + 12 * MIB, 4 * MIB);
+	check_fill(3, 8192, 4 * MIB);
+	/* the vacated place too, or undo could not bring back what is carried from it */
+	check_fill(4, UNIT, 8192 - UNIT);
+	/* what comes from the first block */
+	ck_assert_uint_eq(steps.edges.n, 1);
+	ck_assert_uint_eq(steps.edges.v[0].old, 512);
+	ck_assert_uint_eq(steps.edges.v[0].new, 8192);
+	ck_assert_uint_eq(steps.edges.v[0].len, UNIT - 512);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 1), 44 * MIB);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 10), 40 * MIB);
+	end();
+}
+END_TEST
+
+/* The disk grows: what goes behind its last whole block is kept by the journal. */
+START_TEST(parts_and_growth)
+{
+	start(512 + 16 * MIB, 16 * MIB + 8192);
+	ck_assert_int_eq(im_map_zero(&map, 512, 7680, "left", NULL), 0);
+	from(8192, 16 * MIB, 512);
+	ck_assert_int_eq(im_fills_build(&steps, &map, UNIT, 64 * MIB, NULL), 0);
+	ck_assert_uint_eq(steps.list.n, 2);
+	check_fill(0, UNIT, 16 * MIB - UNIT);
+	ck_assert_uint_eq(steps.edges.n, 2);
+	ck_assert_uint_eq(steps.edges.v[1].old, 16 * MIB - 7680);
+	ck_assert_uint_eq(steps.edges.v[1].new, 16 * MIB);
+	ck_assert_uint_eq(steps.edges.v[1].len, 8192);
+	end();
+}
+END_TEST
+
+static void refuse_parts(uint64_t part)
+{
+	ck_assert_int_eq(im_fills_build(&steps, &map, UNIT, part, NULL), 1);
+	end();
+}
+
+START_TEST(no_parts)
+{
+	/* to the left */
+	start(40 * MIB, 40 * MIB);
+	from(8192, 16 * MIB, 8192 + 512);
+	refuse_parts(MIB);
+	/* nothing moves */
+	start(40 * MIB, 40 * MIB);
+	refuse_parts(MIB);
+	/* not of whole blocks, or of none */
+	start(40 * MIB, 40 * MIB);
+	from(8192, 16 * MIB, 512);
+	refuse_parts(MIB + 512);
+	start(40 * MIB, 40 * MIB);
+	from(8192, 16 * MIB, 512);
+	refuse_parts(0);
+	/* a little of much */
+	start(40 * MIB, 40 * MIB);
+	from(8192, MIB, 512);
+	from(32 * MIB, MIB, 31 * MIB);
+	refuse_parts(MIB);
+	/* more of them than a log should hold */
+	start(40 * MIB, 40 * MIB);
+	from(8192, 38 * MIB, 512);
+	refuse_parts(UNIT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("steps");
@@ -164,6 +247,9 @@ int main(void)
 	tcase_add_test(t, a_copy_of_a_sector);
 	tcase_add_test(t, not_possible);
 	tcase_add_test(t, too_many);
+	tcase_add_test(t, parts);
+	tcase_add_test(t, parts_and_growth);
+	tcase_add_test(t, no_parts);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }

@@ -1,0 +1,169 @@
+/* blocks.c - see blocks.h. */
+#include "api/blocks.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "exec/fills.h"
+
+/* What a step costs for each extent of the file: to move it, and to list it twice. Measured on ext4, where 32,768 extents take 7 ms
+ * to move and 15 to 65 ms to list. */
+#define EXTENT_NS 2000
+/* The flushes of one part: two steps, the fill, and two records. */
+#define PART_FLUSHES 4
+
+int im_blocks_refused(struct im_error *err)
+{
+	return im_error_set(err, IM_EREFUSED, "the strategy insert-range wants the image to be a file of ext4 or xfs that blocks"
+			    " can be inserted into; this is none; leave the option out to take what can be had");
+}
+
+static bool is(const char *wanted, const char *word)
+{
+	return wanted && strcmp(wanted, word) == 0;
+}
+
+/* Does this map come from inserting blocks and taking blocks out; with part, by filling gaps of that many bytes? */
+static int fits(const struct im_map *map, uint32_t unit, uint32_t sector_size, uint32_t part, bool *yes, struct im_error *err)
+{
+	struct im_steps steps;
+	int rc;
+
+	*yes = false;
+	if (!unit || unit < sector_size)
+		return 0;
+	rc = part ? im_fills_build(&steps, map, unit, part, err) : im_steps_build(&steps, map, unit, err);
+	if (rc < 0)
+		return -1;
+	im_steps_free(&steps);
+	*yes = rc == 0;
+	return 0;
+}
+
+/* Parts for a map of this size, as a journal can hold so many steps; 0: none. */
+static uint32_t part_of(const struct im_map *map)
+{
+	uint64_t part = IM_FILL_PART;
+
+	while (map->old_size / part > IM_FILLS_MAX / 2 - 2)
+		part *= 2;
+	return part <= 1u << 30 ? (uint32_t)part : 0;
+}
+
+int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const struct im_map *map,
+		      struct im_exec_params *params, struct im_error *err)
+{
+	uint32_t part = s->params.fill_part ? part_of(map) : 0;
+	bool yes = false;
+
+	*params = s->params;
+	params->shift_unit = params->fill_part = 0;
+	/* a saved plan's write-once may mean blocks that are shared */
+	if (!s->by_steps || (s->params.fill_part && (!part || image->share_unit)))
+		return 0;
+	if (fits(map, image->shift_unit, image->sector_size, part, &yes, err) < 0)
+		return -1;
+	if (!yes || !im_host_shifts(image, part))
+		return 0;
+	params->shift_unit = image->shift_unit;
+	params->fill_part = part;
+	return 0;
+}
+
+/* The data that moves, and the extents of the file. */
+static int weigh(struct im_dev *image, const struct im_map *map, uint64_t *data, uint64_t *extents, struct im_error *err)
+{
+	struct im_physicals p;
+	int rc = im_dev_physical(image, &p, err);
+
+	*data = *extents = 0;
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < p.list.n; i++) {
+		uint64_t start = p.list.v[i].off, end = start + p.list.v[i].len;
+
+		for (size_t k = 0; k < map->segs.n; k++) {
+			const struct im_segment *s = &map->segs.v[k];
+
+			if (s->kind == IM_FROM && im_max(start, s->from) < im_min(end, s->from + s->len))
+				*data += im_min(end, s->from + s->len) - im_max(start, s->from);
+		}
+	}
+	*extents = p.list.n;
+	im_vec_free(&p.list);
+	return 0;
+}
+
+/* Do gaps cost less than to write everything twice? */
+static int is_cheaper(const struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t part, bool *yes,
+		      struct im_error *err)
+{
+	uint64_t data, extents;
+	double write, flush = (double)s->host.flush_ns, parts = (double)(map->old_size / part + 1);
+	int rc = weigh(image, map, &data, &extents, err);
+
+	if (rc < 0)
+		return -1;
+	write = (double)data / (double)s->host.write_rate * 1e9;
+	*yes = rc == 0 && parts * (PART_FLUSHES * flush + 2 * EXTENT_NS * (double)extents) <
+				  write + (double)data / (double)s->params.buffer * flush;
+	return 0;
+}
+
+/* Is there a shift that batches would need the journal for? */
+static bool is_short(const struct im_strategy *s, const struct im_map *map)
+{
+	for (size_t i = 0; i < map->segs.n; i++) {
+		const struct im_segment *seg = &map->segs.v[i];
+
+		if (seg->kind == IM_FROM && seg->start - seg->from < seg->len && seg->start - seg->from < s->params.direct_min)
+			return true;
+	}
+	return false;
+}
+
+/* Shall gaps be made and filled? */
+static int choose_fills(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
+			const char *wanted, struct im_error *err)
+{
+	uint32_t part = part_of(map);
+	bool must = is(wanted, "write-once"), yes = false;
+
+	if (s->host.can_share || image->share_unit || (!must && !is_short(s, map)) || (wanted && !must && !is(wanted, "auto")))
+		return 0;
+	if ((part && fits(map, image->shift_unit, sector_size, part, &yes, err) < 0) ||
+	    (yes && !must && is_cheaper(s, image, map, part, &yes, err) < 0))
+		return -1;
+	yes = yes && im_host_shifts(image, part);
+	if (must && !yes)
+		return im_error_set(err, IM_EREFUSED, "the strategy write-once makes gaps of %u MiB in the image's file and fills them: that this"
+				    " plan does not allow, or the file system, or its free space; leave the option out", part >> 20);
+	s->by_steps = yes;
+	s->params.shift_unit = yes ? image->shift_unit : 0;
+	s->params.fill_part = yes ? part : 0;
+	return 0;
+}
+
+int im_blocks_choose(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size, const char *wanted,
+		     struct im_error *err)
+{
+	bool must = is(wanted, "insert-range"), yes;
+
+	s->by_steps = false;
+	s->params.shift_unit = s->params.fill_part = 0;
+	/* nothing moves, or it moves without data */
+	if (!s->direct_ns || s->by_clone)
+		return 0;
+	if (wanted && !must && !is(wanted, "auto"))
+		return choose_fills(s, image, map, sector_size, wanted, err);
+	if (fits(map, image->shift_unit, sector_size, 0, &yes, err) < 0)
+		return -1;
+	if (must && !yes)
+		return im_error_set(err, IM_EREFUSED, "the strategy insert-range moves whole blocks of the file system, and this plan moves by what"
+				    " is not a multiple of its %u bytes, or changes an order; leave the option out", image->shift_unit);
+	s->by_steps = yes && im_host_shifts(image, 0);
+	if (must && !s->by_steps)
+		return im_blocks_refused(err);
+	s->params.shift_unit = s->by_steps ? image->shift_unit : 0;
+	return s->by_steps ? 0 : choose_fills(s, image, map, sector_size, wanted, err);
+}
