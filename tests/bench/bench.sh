@@ -3,13 +3,14 @@
 #
 #	bench.sh [-n TURNS] [-m MIB] [-o FOLDER] [GROUP...]
 #
-# GROUPs: dense hosts loop sparse metadata extents containers scan memory owner; without one, all. MIB is the size of the dense
+# GROUPs: dense hosts loop sparse throttled metadata extents containers scan memory owner; without one, all. MIB is the size of the dense
 # partition (1024). The results go to FOLDER (the current one) as results.json and results.svg.
 #
 #	dense		a partition of random data moves: by 1 MiB - 512, 4096, 7680 bytes and 16 MiB - 512, on this file system
 #	hosts		the same by 7680 bytes and 1 MiB - 512, the image lying on ext4, xfs and btrfs
 #	loop		… on a loop device
 #	sparse		64 GiB of which one in a hundred MiB is data
+#	throttled	the same by 7680 bytes on ext4, xfs and btrfs, on a disk of 100 MB/s; a quarter of MIB
 #	metadata	by 1044480 bytes on ext4, xfs and btrfs, where no data need move
 #	extents		the same on ext4, of images of many pieces: 1, 4 and 16 GiB, 8192 and 32768 pieces
 #	containers	a raw file over NBD and a qcow2, beside the raw file, nbdcopy and qemu-img convert
@@ -27,7 +28,7 @@ while getopts n:m:o: option; do
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- dense hosts loop sparse metadata extents containers scan memory owner
+[ $# -gt 0 ] || set -- dense hosts loop sparse throttled metadata extents containers scan memory owner
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 . "$here/cases.sh"

@@ -136,6 +136,43 @@ bench_loop() {
 	rm -f disk.img
 }
 
+# host_slow FS MIB: that file system at mnt, on a disk that reads and writes 100 MB/s
+host_slow() {
+	: >slow
+	nbdfuse slow --command nbdkit -s --filter=rate memory size="$2M" rate=800M burstiness=0.1 &
+	SLOW=$!
+	until [ -s slow ]; do
+		kill -0 $SLOW 2>/dev/null || { echo "left out: a throttled disk (nbdfuse and nbdkit's rate filter)"; return 1; }
+		sleep 0.1
+	done
+	LOOP=$(losetup -f --show --direct-io=on slow)
+	LOOPS=("$LOOP")
+	"mkfs.$1" -q "$LOOP" >out 2>&1 || stop "mkfs.$1: $(cat out)"
+	mkdir -p mnt
+	mount "$LOOP" mnt 2>out || { echo "left out: $1 ($(cat out))"; slow_off; return 1; }
+	MOUNTS=("$WORK/slow" "$WORK/mnt")
+}
+
+slow_off() {
+	umount mnt 2>/dev/null || true
+	losetup -d "$LOOP"
+	LOOPS=()
+	until umount slow; do sleep 0.1; done
+	MOUNTS=()
+	wait $SLOW || true
+	rm -f slow
+}
+
+bench_throttled() {
+	local fs mib=$((MIB / 4))
+	for fs in ext4 xfs btrfs; do
+		host_slow $fs $((mib * 3 + 512)) || continue
+		partition mnt/disk.img 1 "$mib"
+		duel_on mnt "$fs throttled 7680" mnt/disk.img 1 16 8K "$mib" '<= 1.15' sfdisk
+		slow_off
+	done
+}
+
 # 64 GiB of which one in a hundred MiB is data.
 bench_sparse() {
 	local mib=65536 i turn ours space

@@ -45,7 +45,7 @@ make_base() {
 	local size=320 options=(-q) block=$((RANDOM % 2 ? 1024 : 4096)) data=(ordered writeback journal)
 	FS_OPTIONS=defaults
 	# so many extents, and so small a log, that the file system cannot do the step of a repair at once
-	if [ "${CASE:-}" = insert ]; then
+	if [ "${CASE:-}" = insert ] || [ "${CASE:-}" = fills ]; then
 		block=1024
 		options+=($([ "$FS" != ext4 ] || echo -J size=1))
 	fi
@@ -301,6 +301,19 @@ make_insert() {
 		dd of=old.img bs=1M oflag=seek_bytes seek=4096 conv=notrunc count=95 iflag=fullblock status=none
 	head -c $((8 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$((204800 * 512)) conv=notrunc iflag=fullblock status=none
 	STRATEGY=insert-range
+}
+
+# By filling gaps, of which there are two: ext4 alone. Data, some of it every other block, stands around their border.
+make_fills() {
+	truncate -s $((108 * MIB)) old.img
+	mkmbr -c -i 1e5e4701 old.img 83:1:200000 83:204800:16384
+	perl -e 'for (1 .. 8192) { print pack("N", $_) x 256, "\0" x 1024 }' |
+		dd of=old.img bs=1M oflag=seek_bytes seek=$((26 * MIB + 512)) conv=notrunc iflag=fullblock status=none
+	head -c $((3 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=512 conv=notrunc iflag=fullblock status=none
+	head -c $((3 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$((94 * MIB + 512)) conv=notrunc iflag=fullblock status=none
+	head -c $((8 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$((204800 * 512)) conv=notrunc iflag=fullblock status=none
+	OPTS=(--align 8K)
+	STRATEGY=write-once
 }
 
 # make_case: old.img, the plan for it, new.img, and base with the old image on it

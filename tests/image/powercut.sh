@@ -21,6 +21,7 @@ if [ $# = 0 ]; then
 	set -- direct journalled ntfs inside batches
 	[ "$FS" = ext4 ] || set -- "$@" writeonce reflink
 	[ "$FS" = btrfs ] || set -- "$@" insert
+	[ "$FS" != ext4 ] || set -- "$@" fills
 fi
 . "$HERE/powercut-lib.sh"
 
@@ -94,7 +95,7 @@ power_setup
 for CASE; do
 	make_case
 	cut_repairs
-	[ $CASE != insert ] || cut_steps
+	case $CASE in insert | fills) cut_steps ;; esac
 	[ "$FS" = btrfs ] || [ "$CASE" != journalled ] || cut_blind_repairs
 done
 power_summary
