@@ -92,7 +92,7 @@ struct imgmend_way {
 };
 
 /* Phases a repair goes through, for progress. */
-enum imgmend_phase { IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY };
+enum imgmend_phase { IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY, IMGMEND_PHASE_SEARCH };
 
 /* All zero or NULL means: the default. An image's path is that of a raw file, of a block device, or of a container (qcow2, VHD,
  * VHDX, VMDK, VDI), or the URI of an NBD export (nbd://, nbds://, nbd+unix://, nbds+unix://). */
@@ -100,6 +100,7 @@ struct imgmend_options {
 	const char *format;		/* "raw", "qcow2", "vpc" (VHD), "vhdx", "vmdk", "vdi", or NULL: by the container's mark, else raw */
 	uint32_t sector_size;		/* 512, 4096, or 0: recognise it */
 	int deep;			/* look at every file record of NTFS even where nothing is wrong */
+	int shadows;			/* look at the shadow copies of NTFS volumes; with deep, search the whole disk for them */
 	uint64_t align;			/* of the partition at fault; 0: 1 MiB */
 	int no_grow;
 	const char *only;		/* finding ids, comma-separated */
@@ -114,7 +115,7 @@ struct imgmend_options {
 					   reads the image twice */
 	int verify;			/* … and read the image back after the repair and compare */
 	const char *journal;		/* its path; NULL: beside a file, in /var/lib/imgmend for a block device */
-	/* Called every now and then with work done of work to do (batches moved, bytes copied); non-zero stops at the
+	/* Called every now and then with work done of work to do (batches moved, bytes copied or searched); non-zero stops at the
 	 * next safe point. */
 	int (*progress)(void *arg, enum imgmend_phase phase, uint64_t done, uint64_t total);
 	void *progress_arg;
@@ -140,6 +141,48 @@ const struct imgmend_region *imgmend_scan_regions(const imgmend_scan *scan, size
 const struct imgmend_finding *imgmend_scan_findings(const imgmend_scan *scan, size_t *n);
 /* One JSON document (schema imgmend.scan/1) without a newline; the caller frees it. NULL without memory. */
 char *imgmend_scan_json(const imgmend_scan *scan);
+
+/* ---- shadow copies, of a scan with options->shadows ---- */
+
+struct imgmend_snapshot {
+	char id[40];			/* of the store, a GUID */
+	char shadow_copy[40], set[40];	/* GUIDs, as Windows shows them */
+	uint64_t created;		/* 100 ns since 1601-01-01 UTC; 0: not known */
+	uint64_t volume_size;		/* bytes */
+	uint64_t store, store_size;	/* where its store begins on the volume, and how many bytes that takes */
+	uint64_t copied;		/* entries in its list of copied blocks of 16 KiB */
+	uint32_t attributes;		/* VSS_VOLUME_SNAPSHOT_ATTRIBUTES */
+	const char *fault;		/* why it cannot be read, a clause; NULL: it can */
+};
+
+/* One NTFS volume. Strings are never NULL where no other is said. */
+struct imgmend_shadows {
+	int partition;			/* 0: the bare volume */
+	uint64_t start;			/* of the volume, bytes of the image */
+	const char *header;		/* "valid", "absent", "overwritten", "points-nowhere" */
+	const char *owner;		/* path of the file that has the header's sector; "": none */
+	const char *found_by;		/* what led to the catalog: "header", "file", "search", "none" */
+	uint64_t catalog;		/* byte of the volume, 0: none */
+	const char *catalog_fault;	/* a clause; NULL: it is sound, or there is none */
+	const struct imgmend_snapshot *snapshots;	/* the oldest first */
+	size_t n_snapshots;
+	uint64_t lost_stores;		/* files of stores that the catalog does not name */
+	int can_rescue;			/* the header can be put back */
+	const char *why_not;		/* NULL: it can, or need not */
+	uint64_t copy;			/* byte of the volume where a copy of the header lies that would be used; 0: none */
+};
+
+/* What a search of the whole disk found that belongs to none of the volumes. */
+struct imgmend_stray {
+	uint64_t at;			/* bytes of the image */
+	const char *kind;		/* "catalog", "store", "header" (in a copy of a first block) */
+	int64_t volume;			/* where its volume would begin, bytes of the image; of a header: where the copy begins */
+};
+
+const struct imgmend_shadows *imgmend_scan_shadows(const imgmend_scan *scan, size_t *n);
+const struct imgmend_stray *imgmend_scan_strays(const imgmend_scan *scan, size_t *n);
+/* One JSON document (schema imgmend.snapshots/1); the caller frees it. */
+char *imgmend_snapshots_json(const imgmend_scan *scan);
 
 /* ---- plan ---- */
 

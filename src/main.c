@@ -15,6 +15,8 @@ const struct verb verbs[] = {
 	{ "resume", "[OPTION]... IMAGE", N_("finish an interrupted repair or undo"), verb_resume, false },
 	{ "undo", "[OPTION]... IMAGE", N_("take a repair back, finished or not"), verb_undo, false },
 	{ "discard", "[OPTION]... IMAGE", N_("drop the journal of a finished repair"), verb_discard, false },
+	{ "snapshots", "[OPTION]... IMAGE", N_("show the shadow copies of NTFS volumes, and which are lost"), verb_snapshots, false },
+	{ "rescue", "[OPTION]... IMAGE", N_("bring lost shadow copies back, with an undo journal"), verb_rescue, false },
 #ifdef HAVE_NBDKIT
 	{ "preview", "[OPTION]... IMAGE", N_("serve the corrected image by NBD, without changing this one"), verb_preview, false },
 #endif
@@ -34,7 +36,7 @@ static void help(FILE *out)
 	fprintf(out, _("Usage: imgmend VERB [OPTION]... IMAGE\n"
 		       "Repairs disk images whose data lies in the first 8 KiB, where the boot area belongs.\n\n"));
 	for (const struct verb *v = verbs; v->name; v++)
-		fprintf(out, "  %-8s  %s\n", v->name, _(v->summary));
+		fprintf(out, "  %-9s  %s\n", v->name, _(v->summary));
 	fprintf(out, _("\nRun `imgmend VERB --help` for the options of a verb, or read imgmend(8).\n"
 		       "Exit status: 0 nothing to do or all well, 1 corrected, 4 errors left or refused,\n"
 		       "8 operational error, 16 usage, 32 cancelled.\n"));

@@ -58,6 +58,8 @@ int verb_status(const struct settings *s);
 int verb_resume(const struct settings *s);
 int verb_undo(const struct settings *s);
 int verb_discard(const struct settings *s);
+int verb_snapshots(const struct settings *s);
+int verb_rescue(const struct settings *s);
 int verb_preview(const struct settings *s);
 
 /* options.c: parse what stands behind the verb. -1: go on; else the exit status. */

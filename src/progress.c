@@ -28,7 +28,7 @@ static uint64_t now_ms(void)
 
 static void show(enum imgmend_phase phase, uint64_t done, uint64_t total)
 {
-	static const char *const names[] = { "move", "copy" };
+	static const char *const names[] = { "move", "copy", "search" };
 	unsigned percent = total ? (unsigned)(done * 100.0 / (double)total) : 100;
 
 	if (mode == PROGRESS_JSON) {

@@ -16,6 +16,9 @@ struct imgmend_scan {
 	char format[16];		/* "raw", or of the container */
 	IM_VEC(struct imgmend_region) regions;
 	IM_VEC(struct imgmend_finding) findings;
+	IM_VEC(struct imgmend_shadows) shadows;
+	IM_VEC(struct imgmend_snapshot) snapshots;	/* of all of them, in their order */
+	IM_VEC(struct imgmend_stray) strays;
 };
 
 struct imgmend_plan {
@@ -32,6 +35,10 @@ struct imgmend_plan {
 
 /* The library's error as the caller's; returns -1. */
 int im_api_fail(struct imgmend_error *out, const struct im_error *err);
+
+/* Fill in what the scan found of shadow copies. (shadows.c) */
+int im_api_shadows(imgmend_scan *s, struct im_error *err);
+void im_api_shadows_free(imgmend_scan *s);
 
 /* Is `word` in the comma-separated options->allow? */
 bool im_api_allows(const struct imgmend_options *options, const char *word);

@@ -37,9 +37,21 @@ bool im_api_allows(const struct imgmend_options *options, const char *word)
 	return false;
 }
 
+static bool on_search(void *arg, uint64_t done, uint64_t total)
+{
+	const struct imgmend_options *options = arg;
+
+	return options->progress(options->progress_arg, IMGMEND_PHASE_SEARCH, done, total) == 0;
+}
+
 void im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out)
 {
-	*out = (struct im_scan_options){ .sector_size = options->sector_size, .deep = options->deep != 0 };
+	*out = (struct im_scan_options){ .sector_size = options->sector_size, .deep = options->deep != 0,
+					 .shadows = options->shadows != 0 };
+	if (options->progress) {
+		out->progress = on_search;
+		out->progress_arg = (void *)(uintptr_t)options;
+	}
 }
 
 typedef IM_VEC(struct imgmend_finding) finding_vec;

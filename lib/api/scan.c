@@ -27,7 +27,7 @@ static int fill(imgmend_scan *s, struct im_error *err)
 		snprintf(s->table_id, sizeof(s->table_id), "0x%08" PRIx32, scan->mbr.disk_id);
 	if (scan->table == IM_TABLE_GPT)
 		snprintf(s->table_id, sizeof(s->table_id), "%s", scan->gpt.disk_guid);
-	return im_api_findings(scan->findings.v, scan->findings.n, &s->findings, err);
+	return im_api_findings(scan->findings.v, scan->findings.n, &s->findings, err) < 0 ? -1 : im_api_shadows(s, err);
 }
 
 int imgmend_scan_image(const char *path, const struct imgmend_options *options, imgmend_scan **out,
@@ -73,6 +73,7 @@ void imgmend_scan_free(imgmend_scan *s)
 	im_scan_free(&s->scan);
 	im_vec_free(&s->regions);
 	im_vec_free(&s->findings);
+	im_api_shadows_free(s);
 	free(s->path);
 	free(s);
 }

@@ -106,6 +106,12 @@ void im_fs_uuid(char out[40], const uint8_t b[16])
 		 b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
+void im_fs_guid(char out[40], const uint8_t b[16])
+{
+	snprintf(out, 40, "%08X-%04X-%04X-%02X%02X-%02X%02X%02X%02X%02X%02X", im_get32(b), im_get16(b + 4), im_get16(b + 6), b[8], b[9],
+		 b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
 void im_fs_serial(char out[40], uint32_t serial)
 {
 	snprintf(out, 40, "%04X-%04X", serial >> 16, serial & 0xffff);

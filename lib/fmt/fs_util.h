@@ -23,6 +23,9 @@ void im_fs_label_utf16le(char *out, size_t outsize, const uint8_t *in, size_t un
 /* 16 bytes in the order in which they lie there, as 8-4-4-4-12 lower-case hexadecimal digits. */
 void im_fs_uuid(char out[40], const uint8_t bytes[16]);
 
+/* The same of a GUID, of which the first three parts are little-endian numbers, in upper case. */
+void im_fs_guid(char out[40], const uint8_t bytes[16]);
+
 /* The serial number of FAT and exFAT as "ABCD-1234". */
 void im_fs_serial(char out[40], uint32_t serial);
 

@@ -34,12 +34,6 @@ struct entry {
 _Static_assert(sizeof(struct header) == 92, "GPT header layout");
 _Static_assert(sizeof(struct entry) == 128, "GPT entry layout");
 
-static void guid_text(const uint8_t g[16], char out[40])
-{
-	snprintf(out, 40, "%08X-%04X-%04X-%02X%02X-%02X%02X%02X%02X%02X%02X", im_get32(g), im_get16(g + 4),
-		 im_get16(g + 6), g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
-}
-
 static int damaged(struct im_gpt_copy *c, const char *why)
 {
 	c->state = IM_DAMAGED;
@@ -136,7 +130,7 @@ static int decode_parts(struct im_gpt *gpt, struct im_error *err)
 {
 	const struct im_gpt_copy *c = im_gpt_in_use(gpt);
 
-	guid_text(((const struct header *)c->header)->disk_guid, gpt->disk_guid);
+	im_fs_guid(gpt->disk_guid, ((const struct header *)c->header)->disk_guid);
 	for (uint32_t i = 0; i < c->n_entries; i++) {
 		const struct entry *e = (const struct entry *)(c->array + (size_t)i * c->entry_size);
 		uint64_t first = im_le64(e->first), last = im_le64(e->last);
@@ -157,8 +151,8 @@ static int decode_parts(struct im_gpt *gpt, struct im_error *err)
 			p->size = UINT64_MAX / 4;
 		p->size = im_min(p->size, UINT64_MAX / 4);
 		p->start = im_min(p->start, UINT64_MAX / 2);
-		guid_text(e->type, p->type);
-		guid_text(e->guid, p->guid);
+		im_fs_guid(p->type, e->type);
+		im_fs_guid(p->guid, e->guid);
 		im_fs_label_utf16le(p->name, sizeof(p->name), e->name, sizeof(e->name) / 2);
 		p->attributes = im_le64(e->attributes);
 	}

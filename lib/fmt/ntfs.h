@@ -51,6 +51,8 @@ bool im_ntfs_undo_fixups(uint8_t *block, uint32_t size);
 int im_ntfs_record_open(uint8_t *record, uint32_t size);
 /* The number of the record that this one extends, UINT64_MAX for a base record. */
 uint64_t im_ntfs_record_base(const uint8_t *record);
+/* How often an opened record has been used anew: references to it hold this number. */
+uint16_t im_ntfs_record_sequence(const uint8_t *record);
 
 struct im_ntfs_attr {
 	uint32_t type;
@@ -106,6 +108,10 @@ void im_ntfs_close(struct im_ntfs *fs);
 /* Record n into buf (g.record bytes), opened. A record past the end is ABSENT. */
 int im_ntfs_record(struct im_ntfs *fs, uint64_t n, uint8_t *buf, struct im_error *err);
 
+/* Every record of the MFT, as it lies there, not opened; holes are left out. each: 0 goes on, -1 ends it. FOUND or -1. */
+typedef int im_ntfs_record_fn(void *arg, uint64_t number, uint8_t *record, struct im_error *err);
+int im_ntfs_each_record(struct im_ntfs *fs, im_ntfs_record_fn *each, void *arg, struct im_error *err);
+
 /* [off, off+len) of what the runs map; holes read as zeros. DAMAGED when the runs end before. */
 int im_ntfs_read_runs(struct im_ntfs *fs, const im_ntfs_runs *runs, uint64_t off, void *buf, size_t len,
 		      struct im_error *err);
@@ -138,6 +144,9 @@ int im_ntfs_stream_of(struct im_ntfs *fs, uint64_t number, uint32_t type, struct
 		      struct im_error *err);
 
 /* ---- names (ntfs_path.c) ---- */
+
+/* The name of a file that a $FILE_NAME attribute holds, as printable UTF-8. False when it does not hold together. */
+bool im_ntfs_name(const struct im_ntfs_attr *attr, char *out, size_t size);
 
 /* "\dir\file" of a file into out, as printable UTF-8; a path too long for out loses its start ("…\file").
  * Never fails but for read errors: what cannot be followed shows as "\?". */

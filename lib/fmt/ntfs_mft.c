@@ -10,6 +10,8 @@
 #include "fmt/ntfs_list.h"
 #include "fmt/ntfs_runs.h"
 
+#define PIECE (1u << 20)		/* of the MFT, read at once */
+
 static const uint8_t no_name[1];
 
 /* Append the extents of $MFT's data that this record holds and that follow what is known. Counts them. */
@@ -125,4 +127,38 @@ int im_ntfs_record(struct im_ntfs *fs, uint64_t n, uint8_t *buf, struct im_error
 		return IM_ABSENT;
 	got = im_ntfs_read_runs(fs, &fs->mft, off, buf, fs->g.record, err);
 	return got == IM_FOUND ? im_ntfs_record_open(buf, fs->g.record) : got;
+}
+
+/* Are these bytes of the MFT known to be zero, so that no records are there? */
+static bool is_hole(struct im_ntfs *fs, uint64_t off, uint64_t len)
+{
+	uint64_t cluster = fs->g.cluster, first = off / cluster, last = (off + len - 1) / cluster, at;
+	const struct im_ntfs_run *run = im_ntfs_runs_at(&fs->mft, first);
+	struct im_extent ext;
+
+	if (!run || last - run->vcn >= run->len)
+		return false;
+	at = run->lcn * cluster + (off - run->vcn * cluster);
+	return at < fs->vol->size && len <= fs->vol->size - at && im_dev_extent(fs->vol, at, len, &ext, NULL) == 0 &&
+	       ext.is_zero && ext.len >= len;
+}
+
+int im_ntfs_each_record(struct im_ntfs *fs, im_ntfs_record_fn *each, void *arg, struct im_error *err)
+{
+	uint64_t size = fs->records * fs->g.record, n;
+	uint8_t *buf = malloc(PIECE);
+	int rc = buf ? IM_FOUND : im_error_nomem(err);
+
+	for (uint64_t off = 0; rc == IM_FOUND && off < size; off += n) {
+		n = im_min(PIECE, size - off);
+		if (is_hole(fs, off, n))
+			continue;
+		rc = im_ntfs_read_runs(fs, &fs->mft, off, buf, n, err);
+		for (uint64_t at = 0; rc == IM_FOUND && at < n; at += fs->g.record)
+			if (each(arg, (off + at) / fs->g.record, buf + at, err) < 0)
+				rc = -1;
+	}
+	free(buf);
+	/* im_ntfs_open made sure that all of $MFT is there */
+	return rc == IM_DAMAGED ? im_error_set(err, IM_EIO, "$MFT ends before its records do") : rc;
 }

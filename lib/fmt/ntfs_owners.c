@@ -1,14 +1,10 @@
 /* ntfs_owners.c - walk the MFT for whoever has clusters at given places.
  *
- * The MFT is read in large pieces, and looked at record by record where it lies; what a name needs is read
- * only for the owners found.
+ * Every record is looked at; what a name needs is read only for the owners found.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "fmt/ntfs_runs.h"
-
-#define PIECE (1u << 20)
 
 static void note_damage(struct im_ntfs_search *s, uint64_t number)
 {
@@ -89,39 +85,24 @@ static int look_at_record(struct im_ntfs *fs, struct im_ntfs_search *s, uint64_t
 	return 0;
 }
 
-/* Are these bytes of the MFT known to be zero, so that no records are there? */
-static bool is_hole(struct im_ntfs *fs, uint64_t off, uint64_t len)
-{
-	uint64_t cluster = fs->g.cluster, first = off / cluster, last = (off + len - 1) / cluster, at;
-	const struct im_ntfs_run *run = im_ntfs_runs_at(&fs->mft, first);
-	struct im_extent ext;
+struct searching {
+	struct im_ntfs *fs;
+	struct im_ntfs_search *s;
+};
 
-	if (!run || last - run->vcn >= run->len)
-		return false;
-	at = run->lcn * cluster + (off - run->vcn * cluster);
-	return at < fs->vol->size && len <= fs->vol->size - at && im_dev_extent(fs->vol, at, len, &ext, NULL) == 0 &&
-	       ext.is_zero && ext.len >= len;
+static int search_record(void *arg, uint64_t number, uint8_t *record, struct im_error *err)
+{
+	const struct searching *g = arg;
+
+	return look_at_record(g->fs, g->s, number, record, err);
 }
 
 int im_ntfs_search(struct im_ntfs *fs, struct im_ntfs_search *s, struct im_error *err)
 {
-	uint64_t size = fs->records * fs->g.record, n;
-	uint8_t *buf = malloc(PIECE);
-	int rc = buf ? IM_FOUND : im_error_nomem(err);
+	struct searching g = { fs, s };
 
 	s->damaged = 0;
-	for (uint64_t off = 0; rc == IM_FOUND && s->n && off < size; off += n) {
-		n = im_min(PIECE, size - off);
-		if (is_hole(fs, off, n))
-			continue;
-		rc = im_ntfs_read_runs(fs, &fs->mft, off, buf, n, err);
-		for (uint64_t at = 0; rc == IM_FOUND && at < n; at += fs->g.record)
-			if (look_at_record(fs, s, (off + at) / fs->g.record, buf + at, err) < 0)
-				rc = -1;
-	}
-	free(buf);
-	/* im_ntfs_open made sure that all of $MFT is there */
-	return rc == IM_DAMAGED ? im_error_set(err, IM_EIO, "$MFT ends before its records do") : rc;
+	return s->n ? im_ntfs_each_record(fs, search_record, &g, err) : IM_FOUND;
 }
 
 static int collect(void *arg, const struct im_ntfs_owner *owner, struct im_error *err)

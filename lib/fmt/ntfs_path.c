@@ -19,6 +19,23 @@ struct name {
 
 static_assert(offsetof(struct name, text) == 0x42, "the name at 0x42");
 
+static const struct name *name_in(const struct im_ntfs_attr *attr)
+{
+	const struct name *n = (const void *)attr->value;
+
+	return attr->type != IM_NTFS_FILE_NAME || !attr->is_resident || attr->value_len < sizeof(*n) ||
+	       attr->value_len - sizeof(*n) < 2u * n->len ? NULL : n;
+}
+
+bool im_ntfs_name(const struct im_ntfs_attr *attr, char *out, size_t size)
+{
+	const struct name *n = name_in(attr);
+
+	if (n)
+		im_fs_label_utf16le(out, size, n->text, n->len);
+	return n != NULL;
+}
+
 /* The better of best and of what this record has: any but a DOS name, if there is another. NULL: none. */
 static const struct name *best_in(const uint8_t *record, const struct name *best)
 {
@@ -26,12 +43,9 @@ static const struct name *best_in(const uint8_t *record, const struct name *best
 	uint32_t pos = 0;
 
 	while (im_ntfs_attr_next(record, &pos, &attr) == 1) {
-		const struct name *n = (const void *)attr.value;
+		const struct name *n = name_in(&attr);
 
-		if (attr.type != IM_NTFS_FILE_NAME || !attr.is_resident || attr.value_len < sizeof(*n) ||
-		    attr.value_len - sizeof(*n) < 2u * n->len)
-			continue;
-		if (!best || best->space == 2)
+		if (n && (!best || best->space == 2))
 			best = n;
 	}
 	return best;

@@ -88,6 +88,11 @@ int im_ntfs_record_open(uint8_t *record, uint32_t size)
 	return IM_FOUND;
 }
 
+uint16_t im_ntfs_record_sequence(const uint8_t *record)
+{
+	return im_le16(((const struct record *)record)->sequence);
+}
+
 uint64_t im_ntfs_record_base(const uint8_t *record)
 {
 	uint64_t base = im_le64(((const struct record *)record)->base);

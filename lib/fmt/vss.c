@@ -1,4 +1,4 @@
-/* vss.c - the header of the shadow copies, and how many snapshots its catalog lists. */
+/* vss.c - the header of the shadow copies, the head of every other record, and lists of blocks. */
 #include "fmt/vss.h"
 
 #include <stdlib.h>
@@ -6,12 +6,6 @@
 
 #include "base/bytes.h"
 #include "fmt/fs_util.h"
-
-#define BLOCK 0x4000u
-#define BLOCKS_MAX 256		/* of one catalog: some 30,000 entries */
-#define ENTRY 128u
-
-enum { RECORD_HEADER = 1, RECORD_CATALOG = 2 };
 
 /* {3808876b-c176-4e48-b7ae-04046e6cc752} as it lies on disk. */
 static const uint8_t guid[16] = {
@@ -30,74 +24,118 @@ struct header {
 	uint8_t zero[384];		/* 128 */
 };
 
-struct catalog {
+struct record {
 	uint8_t guid[16];
 	le32 version;
 	le32 type;
-	le64 relative, own_off, next;	/* 24, 32, 40: next 0 at the end */
-	uint8_t unused[0x80 - 48];
+	le64 relative, own, next;	/* 24, 32, 40 */
+	le64 info;			/* 48 */
 };
 
 _Static_assert(offsetof(struct header, catalog) == 48, "catalog offset at 48");
 _Static_assert(sizeof(struct header) == IM_VSS_HEADER_SIZE, "the header is one sector of 512 bytes");
-_Static_assert(sizeof(struct catalog) == 0x80, "entries begin at 0x80");
+_Static_assert(sizeof(struct record) == 56, "the head of a record");
 
-static bool is_version(le32 version)
+bool im_vss_is_marked(const uint8_t *p)
 {
-	return im_le32(version) == 1 || im_le32(version) == 2;
+	return memcmp(p, guid, sizeof(guid)) == 0;
 }
 
-/* Count the entries of one block that are in use. *next: the block after it. false: not a catalog's block. */
-static bool count(const uint8_t *block, uint64_t off, uint64_t *next, unsigned *n)
+bool im_vss_record_decode(const uint8_t *p, struct im_vss_record *r)
 {
-	const struct catalog *c = (const void *)block;
+	const struct record *d = (const void *)p;
 
-	if (memcmp(c->guid, guid, sizeof(guid)) || !is_version(c->version) || im_le32(c->type) != RECORD_CATALOG ||
-	    im_le64(c->own_off) != off)
-		return false;
-	for (size_t at = sizeof(*c); at + ENTRY <= BLOCK; at += ENTRY) {
-		uint64_t type = im_get64(block + at);
+	*r = (struct im_vss_record){
+		.version = im_le32(d->version), .type = im_le32(d->type), .relative = im_le64(d->relative),
+		.own = im_le64(d->own), .next = im_le64(d->next), .info = im_le64(d->info),
+	};
+	return im_vss_is_marked(p) && (r->version == 1 || r->version == 2) && r->type >= IM_VSS_VOLUME &&
+	       r->type <= IM_VSS_BITMAP;
+}
 
-		*n += type == 2 || type == 3;
+int im_vss_header_decode(const uint8_t sector[IM_VSS_HEADER_SIZE], struct im_vss_header *h)
+{
+	const struct header *d = (const void *)sector;
+
+	if (!im_vss_is_marked(sector))
+		return IM_ABSENT;
+	*h = (struct im_vss_header){
+		.version = im_le32(d->version), .catalog = im_le64(d->catalog), .max_size = im_le64(d->max_size),
+	};
+	memcpy(h->volume, d->volume, 16);
+	memcpy(h->storage, d->storage, 16);
+	return (h->version == 1 || h->version == 2) && im_le32(d->type) == IM_VSS_VOLUME && im_le64(d->off) == IM_VSS_HEADER &&
+		       im_le64(d->own_off) == IM_VSS_HEADER && !im_le64(d->next) && h->catalog % IM_VSS_BLOCK == 0 &&
+		       im_is_zero(d->zero, sizeof(d->zero)) ? IM_FOUND : IM_DAMAGED;
+}
+
+void im_vss_header_encode(uint8_t sector[IM_VSS_HEADER_SIZE], const struct im_vss_header *h)
+{
+	struct header d = {
+		.version = im_to_le32(h->version), .type = im_to_le32(IM_VSS_VOLUME), .off = im_to_le64(IM_VSS_HEADER),
+		.own_off = im_to_le64(IM_VSS_HEADER), .catalog = im_to_le64(h->catalog), .max_size = im_to_le64(h->max_size),
+	};
+
+	memcpy(d.guid, guid, sizeof(guid));
+	memcpy(d.volume, h->volume, 16);
+	memcpy(d.storage, h->storage, 16);
+	memcpy(sector, &d, sizeof(d));
+}
+
+/* Every now and then a place is remembered, ever more seldom: a list that comes to it again runs in a circle. */
+struct rounds {
+	uint64_t mark, n, limit;
+};
+
+static bool comes_again(struct rounds *r, uint64_t off)
+{
+	if (off == r->mark)
+		return true;
+	if (++r->n > r->limit) {
+		r->mark = off;
+		r->limit = 2 * r->n;
 	}
-	*next = im_le64(c->next);
-	return true;
+	return false;
 }
 
-static int read_catalog(struct im_dev *vol, struct im_vss *vss, struct im_error *err)
+/* Read and check one block; *next: the place of the one behind it. */
+static int load(struct im_dev *vol, uint64_t off, enum im_vss_type type, uint8_t *block, uint64_t *next, const char **why,
+		struct im_error *err)
 {
-	uint8_t *block = malloc(BLOCK);
-	uint64_t off = vss->catalog;
-	int got = 1;
+	struct im_vss_record r;
+	int there;
+
+	*why = "it leads to where no block of it can be";
+	there = off % IM_VSS_BLOCK ? 0 : im_fs_peek(vol, off, block, IM_VSS_BLOCK, err);
+	if (there <= 0)
+		return there < 0 ? -1 : IM_DAMAGED;
+	*why = "what it leads to is no block of it";
+	if (!im_vss_record_decode(block, &r) || r.type != type)
+		return IM_DAMAGED;
+	*why = "a block of it says that it lies elsewhere";
+	*next = r.next;
+	return r.own == off ? IM_FOUND : IM_DAMAGED;
+}
+
+int im_vss_walk(struct im_dev *vol, uint64_t off, enum im_vss_type type, im_vss_block_fn *each, void *arg, const char **why,
+		struct im_error *err)
+{
+	struct rounds rounds = { .mark = UINT64_MAX };
+	uint8_t *block = malloc(IM_VSS_BLOCK);
+	int got = IM_FOUND;
 
 	if (!block)
 		return im_error_nomem(err);
-	for (int i = 0; off && got == 1; i++) {
-		got = off % BLOCK || i == BLOCKS_MAX ? 0 : im_fs_peek(vol, off, block, BLOCK, err);
-		if (got == 1 && !count(block, off, &off, &vss->entries))
-			got = 0;
+	for (uint64_t next = 0; off && got == IM_FOUND; off = next) {
+		if (comes_again(&rounds, off)) {
+			*why = "it runs in a circle";
+			got = IM_DAMAGED;
+			break;
+		}
+		got = load(vol, off, type, block, &next, why, err);
+		if (got == IM_FOUND)
+			got = each(arg, block, off, why, err);
 	}
 	free(block);
-	vss->catalog_is_damaged = got == 0;
-	return got < 0 ? -1 : 0;
-}
-
-int im_vss_look(struct im_dev *vol, struct im_vss *vss, struct im_error *err)
-{
-	uint8_t sector[IM_VSS_HEADER_SIZE];
-	const struct header *h = (const void *)sector;
-	int got = im_fs_peek(vol, IM_VSS_HEADER, sector, sizeof(sector), err);
-
-	*vss = (struct im_vss){ 0 };
-	if (got <= 0)
-		return got < 0 ? -1 : IM_ABSENT;
-	if (memcmp(h->guid, guid, sizeof(guid)))
-		return IM_ABSENT;
-	vss->is_sound = is_version(h->version) && im_le32(h->type) == RECORD_HEADER && im_le64(h->off) == IM_VSS_HEADER &&
-			im_le64(h->own_off) == IM_VSS_HEADER && !im_le64(h->next) && im_le64(h->catalog) % BLOCK == 0 &&
-			im_is_zero(h->zero, sizeof(h->zero));
-	if (!vss->is_sound)
-		return IM_FOUND;
-	vss->catalog = im_le64(h->catalog);
-	return read_catalog(vol, vss, err) < 0 ? -1 : IM_FOUND;
+	return got;
 }

@@ -5,17 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scan/ntfs_area.h"
+#include "scan/shadows.h"
 
-static bool is_wanted(const struct im_scan *scan, const struct im_volume *v, const struct im_plan_options *options)
+typedef int inside_fn(struct im_inside *inside, const struct im_volume *v, struct im_dev *vol, const struct im_plan_options *options,
+		      struct im_error *err);
+
+/* The kinds of repairs, and the findings that ask for them. */
+static const struct kind {
+	const char *ids[5];		/* ended by NULL */
+	inside_fn *make;
+} kinds[] = {
+	{ { "boot-file-short", "boot-area-free", "data-in-boot-area", "volsnap-collision", NULL }, im_ntfs_inside },
+	{ { "shadow-header-lost", NULL }, im_shadow_inside },
+};
+
+static bool is_wanted(const struct kind *kind, const struct im_scan *scan, const struct im_volume *v,
+		      const struct im_plan_options *options)
 {
-	static const char *const ids[] = { "boot-file-short", "boot-area-free", "data-in-boot-area", "volsnap-collision" };
-
-	for (size_t i = 0; i < scan->findings.n; i++) {
+	for (size_t i = 0; v->area && i < scan->findings.n; i++) {
 		const struct im_finding *f = &scan->findings.v[i];
 
-		for (size_t k = 0; k < sizeof(ids) / sizeof(*ids); k++)
-			if (f->partition == v->number && strcmp(f->id, ids[k]) == 0 && im_plan_wants(options, f))
+		for (size_t k = 0; kind->ids[k]; k++)
+			if (f->partition == v->number && strcmp(f->id, kind->ids[k]) == 0 && im_plan_wants(options, f))
 				return true;
 	}
 	return false;
@@ -34,7 +45,7 @@ void im_insides_free(struct im_insides *insides)
 	im_vec_free(&insides->list);
 }
 
-static int make_one(struct im_insides *insides, size_t volume, const struct im_scan *scan, struct im_dev *dev,
+static int make_one(struct im_insides *insides, const struct kind *kind, size_t volume, const struct im_scan *scan, struct im_dev *dev,
 		    const struct im_plan_options *options, struct im_error *err)
 {
 	const struct im_volume *v = &scan->volumes.v[volume];
@@ -48,7 +59,7 @@ static int make_one(struct im_insides *insides, size_t volume, const struct im_s
 	window = im_dev_window(dev, v->start, v->there, err);
 	if (!window)
 		return -1;
-	rc = im_ntfs_inside(inside, v, window, options, err);
+	rc = kind->make(inside, v, window, options, err);
 	im_dev_close(window);
 	if (rc < 0 && v->number)
 		im_error_prefix(err, "partition %d", v->number);
@@ -60,11 +71,12 @@ int im_insides_make(struct im_insides *insides, const struct im_scan *scan, stru
 {
 	*insides = (struct im_insides){ 0 };
 	for (size_t i = 0; i < scan->volumes.n; i++)
-		if (scan->volumes.v[i].area && is_wanted(scan, &scan->volumes.v[i], options) &&
-		    make_one(insides, i, scan, dev, options, err) < 0) {
-			im_insides_free(insides);
-			return -1;
-		}
+		for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
+			if (is_wanted(&kinds[k], scan, &scan->volumes.v[i], options) &&
+			    make_one(insides, &kinds[k], i, scan, dev, options, err) < 0) {
+				im_insides_free(insides);
+				return -1;
+			}
 	return 0;
 }
 

@@ -37,6 +37,10 @@ int im_inside_notes(struct im_plan_context *ctx, struct im_error *err);
 int im_ntfs_inside(struct im_inside *inside, const struct im_volume *v, struct im_dev *vol,
 		   const struct im_plan_options *options, struct im_error *err);
 
+/* The shadow copies' header, made anew as the scan found that it can be (shadow_inside.c). */
+int im_shadow_inside(struct im_inside *inside, const struct im_volume *v, struct im_dev *vol, const struct im_plan_options *options,
+		     struct im_error *err);
+
 /* The volume as it is and as it would be, both read by our own reader; where each structure of both is. */
 struct im_ntfs_places;
 

@@ -15,7 +15,8 @@ const char *const im_finding_ids[] = {
 	"partition-in-reserved-area", "volume-in-reserved-area", "hidden-sectors-mismatch", "backup-boot-stale",
 	"fat-reserved-short", "gpt-primary-damaged", "gpt-backup-damaged", "partition-past-end", "ebr-chain-damaged",
 	"ambivalent-volume", "ambivalent-disk", "other-sector-size", "repair-in-progress", "boot-file-short",
-	"boot-area-free", "data-in-boot-area", "volsnap-collision", "ntfs-damaged", "library-failed", NULL,
+	"boot-area-free", "data-in-boot-area", "volsnap-collision", "shadow-header-lost", "ntfs-damaged",
+	"library-failed", NULL,
 };
 
 struct im_finding *im_scan_add(struct im_scan *scan, const char *id, enum im_severity severity, uint64_t start,

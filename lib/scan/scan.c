@@ -5,6 +5,7 @@
 
 #include "fmt/label.h"
 #include "scan/ntfs_area.h"
+#include "scan/shadows.h"
 
 static int refuse_container(struct im_scan *scan, struct im_dev *dev, struct im_error *err)
 {
@@ -35,7 +36,8 @@ int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_o
 	if (refuse_container(scan, dev, err) < 0)
 		return -1;
 	if (im_scan_table(scan, dev, options, err) == 0 && (scan->is_fenced || im_scan_volumes(scan, dev, err) == 0) &&
-	    im_scan_findings(scan, dev, err) == 0 && im_scan_regions(scan, err) == 0)
+	    im_scan_findings(scan, dev, err) == 0 && (!options->shadows || im_scan_shadows(scan, dev, options, err) == 0) &&
+	    im_scan_regions(scan, err) == 0)
 		rc = 0;
 	if (rc < 0)
 		im_scan_free(scan);
@@ -49,7 +51,13 @@ void im_scan_free(struct im_scan *scan)
 	for (size_t i = 0; i < scan->volumes.n; i++) {
 		im_boot_area_free(scan->volumes.v[i].area);
 		free(scan->volumes.v[i].area);
+		if (scan->volumes.v[i].shadows)
+			im_shadows_free(scan->volumes.v[i].shadows);
+		free(scan->volumes.v[i].shadows);
 	}
+	if (scan->carving)
+		im_vss_carving_free(scan->carving);
+	free(scan->carving);
 	im_vec_free(&scan->volumes);
 	im_vec_free(&scan->regions);
 	im_vec_free(&scan->findings);

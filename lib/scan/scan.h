@@ -48,6 +48,8 @@ struct im_region {
 };
 
 struct im_boot_area;
+struct im_shadows;
+struct im_vss_carving;
 
 #define IM_VOLUME_FORMATS 4
 
@@ -63,6 +65,7 @@ struct im_volume {
 	const struct im_fs_type *fs[IM_VOLUME_FORMATS];
 	enum im_probe state;		/* of info[0] */
 	struct im_boot_area *area;	/* of NTFS (ntfs_area.h); NULL: not looked at. Owned by the scan's list */
+	struct im_shadows *shadows;	/* the same (shadows.h) */
 };
 
 struct im_scan {
@@ -83,11 +86,15 @@ struct im_scan {
 	IM_VEC(struct im_volume) volumes;
 	IM_VEC(struct im_region) regions;
 	IM_VEC(struct im_finding) findings;
+	struct im_vss_carving *carving;	/* of the search for shadow copies; NULL: there was none */
 };
 
 struct im_scan_options {
 	uint32_t sector_size;		/* 0: recognise it */
 	bool deep;			/* look at every file record of NTFS even where nothing is wrong */
+	bool shadows;			/* look at the shadow copies of NTFS volumes, as far as deep with a search of the whole disk */
+	bool (*progress)(void *arg, uint64_t done, uint64_t total);	/* of that search; false stops it. NULL: none */
+	void *progress_arg;
 };
 
 /* Look at the disk, by many small reads: dev should be a cache (im_dev_cache). dev->sector_size is set to the sector
@@ -120,6 +127,7 @@ int im_scan_probe(struct im_volume *v, struct im_dev *dev, struct im_error *err)
 int im_scan_regions(struct im_scan *scan, struct im_error *err);
 int im_scan_fat_area(struct im_scan *scan, struct im_dev *dev, const struct im_volume *v, struct im_error *err);
 int im_scan_findings(struct im_scan *scan, struct im_dev *dev, struct im_error *err);
+int im_scan_shadows(struct im_scan *scan, struct im_dev *dev, const struct im_scan_options *options, struct im_error *err);
 int im_scan_ntfs(struct im_scan *scan, struct im_volume *v, struct im_dev *dev, struct im_error *err);
 struct im_finding *im_scan_add(struct im_scan *scan, const char *id, enum im_severity severity, uint64_t start,
 			       uint64_t size, int partition, struct im_error *err);

@@ -1,0 +1,69 @@
+/* shadows.h - the shadow copies of an NTFS volume: what is there, what is lost, and what can be brought back.
+ *
+ * The header at 0x1E00 leads to the catalog. Where it does not, the catalog is looked for by the name of its file, and, when the
+ * whole disk was searched, among what was found there.
+ */
+#ifndef IM_SCAN_SHADOWS_H
+#define IM_SCAN_SHADOWS_H
+
+#include "fmt/ntfs.h"
+#include "fmt/vss.h"
+#include "scan/scan.h"
+
+enum im_shadow_header {
+	IM_HEADER_VALID,		/* with a catalog, or without one: then there are no snapshots */
+	IM_HEADER_ABSENT,		/* zeros */
+	IM_HEADER_OVERWRITTEN,		/* something else */
+	IM_HEADER_NOWHERE,		/* valid, but what it leads to is no sound catalog */
+};
+
+/* What led to the catalog. */
+enum im_shadow_way { IM_BY_NONE, IM_BY_HEADER, IM_BY_FILE, IM_BY_SEARCH };
+
+/* A file of shadow copies, by its name. */
+struct im_shadow_file {
+	uint8_t id[16];			/* of the store; of the catalog: its own identifier */
+	bool is_catalog;
+	uint64_t reference;		/* NTFS reference: record number and sequence number */
+	uint64_t start;			/* where it begins on the volume, bytes; UINT64_MAX: it has no clusters */
+};
+
+struct im_shadows {
+	enum im_shadow_header state;
+	struct im_vss_header header;	/* where it is valid */
+	char owner[480];		/* the file that has the header's sector; "": it is $Boot's, or free */
+	uint64_t owner_record;
+	enum im_shadow_way way;
+	struct im_vss_catalog catalog;
+	const char *catalog_fault;	/* a clause; NULL: it is sound, or there is none */
+	IM_VEC(struct im_shadow_file) files;
+	uint64_t lost_files;		/* stores' files that no sound catalog names */
+
+	bool can_rebuild;		/* the header */
+	const char *why_not;		/* … a clause; NULL: it can be, or need not */
+	uint8_t rebuilt[IM_VSS_HEADER_SIZE];
+	uint64_t copy;			/* where the copy lies that it is taken from, bytes of the volume; 0: it is built */
+	bool knows_volume;		/* the volume's identifier is in it */
+};
+
+const char *im_shadow_header_name(enum im_shadow_header state);	/* "valid", "absent" … */
+const char *im_shadow_way_name(enum im_shadow_way way);		/* "header", "file" … */
+
+/* Look at the volume in the window vol, which begins at byte `start` of the disk. carving: of the whole disk, or NULL. 0 or -1. */
+int im_shadows_look(struct im_shadows *s, struct im_dev *vol, const struct im_volume *v, const struct im_vss_carving *carving,
+		    struct im_error *err);
+void im_shadows_free(struct im_shadows *s);
+
+/* The finding, when a header is lost that could lead to snapshots. */
+int im_shadows_report(struct im_scan *scan, const struct im_volume *v, struct im_error *err);
+
+/* ---- floor-internal ---- */
+
+/* The files of shadow copies, from every record of the MFT. A volume that cannot be read has none. (shadow_files.c) */
+int im_shadow_files(struct im_shadows *s, struct im_dev *vol, struct im_error *err);
+/* Does each snapshot's store have the file that the catalog names? Else its fault says so. (shadow_files.c) */
+void im_shadow_check_files(struct im_shadows *s);
+/* Make the header anew, where the catalog is proven. (shadow_header.c) */
+int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, uint64_t start, const struct im_vss_carving *carving, struct im_error *err);
+
+#endif
