@@ -104,9 +104,9 @@ static int count_stores(struct im_ntfs_work *w, unsigned *n)
 	if (rc)
 		return im_ntfs_work_fail(w, "the folder \\System Volume Information cannot be read: %s", strerror(errno));
 	if (*n && !w->wish->allow_snapshots)
-		return im_ntfs_work_fail(w, "the NTFS volume has shadow copies (%u stores): what moves inside the volume is not kept for"
-					 " them, so they would show today's content in its place; delete them in Windows first"
-					 " (`vssadmin delete shadows`), or allow it with --allow=snapshots", *n);
+		return im_ntfs_work_fail(w, "the NTFS volume has shadow copies (%u stores) whose catalog its header does not lead to, so that"
+					 " what moves inside the volume cannot be kept for them; bring them back first (`imgmend rescue`), delete"
+					 " them in Windows (`vssadmin delete shadows`), or allow it with --allow=snapshots", *n);
 	return 0;
 }
 

@@ -184,19 +184,6 @@ static int put_head(struct im_journal *j, uint64_t at, struct head *h, struct im
 	return im_dev_write(j->dev, 0, h, sizeof(*h), err) < 0 ? -1 : im_dev_flush(j->dev, err);
 }
 
-static int copy_map(struct im_map *to, const struct im_map *from, struct im_error *err)
-{
-	uint8_t *p = NULL;
-	size_t len = 0;
-	int rc;
-
-	if (im_map_encode(from, &p, &len, err) < 0)
-		return -1;
-	rc = im_map_decode(to, p, len, err);
-	free(p);
-	return rc;
-}
-
 int im_journal_create(struct im_journal *j, struct im_dev *dev, struct im_dev *image, const struct im_map *map,
 		      const struct im_exec_params *params, const char *image_name, struct im_error *err)
 {
@@ -211,7 +198,7 @@ int im_journal_create(struct im_journal *j, struct im_dev *dev, struct im_dev *i
 	j->io = calloc(1, IM_JOURNAL_BLOCK);
 	if (!j->io)
 		return im_error_nomem(err);
-	if (copy_map(&j->map, map, err) < 0 ||
+	if (im_map_copy(&j->map, map, err) < 0 ||
 	    im_program_build(&j->prog, &j->map, image->sector_size, params, err) < 0 ||
 	    im_dev_resize(dev, at, err) < 0 || im_dev_write(dev, 0, magic, sizeof(magic), err) < 0 ||
 	    im_dev_flush(dev, err) < 0 ||

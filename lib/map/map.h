@@ -74,5 +74,7 @@ struct im_dev *im_map_view(const struct im_map *map, struct im_dev *old, struct 
  * and ends in im_map_check. The form is described in imgmend-journal(5), record PLAN. */
 int im_map_encode(const struct im_map *map, uint8_t **out, size_t *len, struct im_error *err);
 int im_map_decode(struct im_map *map, const uint8_t *p, size_t len, struct im_error *err);
+/* A map of its own with the same segments. */
+int im_map_copy(struct im_map *to, const struct im_map *from, struct im_error *err);
 
 #endif

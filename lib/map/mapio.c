@@ -141,3 +141,16 @@ fail:
 	im_map_free(map);
 	return im_error_prefix(err, "plan");
 }
+
+int im_map_copy(struct im_map *to, const struct im_map *from, struct im_error *err)
+{
+	uint8_t *p = NULL;
+	size_t len = 0;
+	int rc;
+
+	if (im_map_encode(from, &p, &len, err) < 0)
+		return -1;
+	rc = im_map_decode(to, p, len, err);
+	free(p);
+	return rc;
+}

@@ -10,17 +10,19 @@
 typedef int inside_fn(struct im_inside *inside, const struct im_volume *v, struct im_dev *vol, const struct im_plan_options *options,
 		      struct im_error *err);
 
-/* The kinds of repairs, and the findings that ask for them. */
+/* The kinds of repairs in the order in which they are laid, and the findings that ask for them. */
+enum { AREA, HEADER };
+
 static const struct kind {
 	const char *ids[5];		/* ended by NULL */
 	inside_fn *make;
 } kinds[] = {
-	{ { "boot-file-short", "boot-area-free", "data-in-boot-area", "volsnap-collision", NULL }, im_ntfs_inside },
-	{ { "shadow-header-lost", NULL }, im_shadow_inside },
+	[AREA] = { { "boot-file-short", "boot-area-free", "data-in-boot-area", "volsnap-collision", NULL }, im_ntfs_inside },
+	[HEADER] = { { "shadow-header-lost", NULL }, im_shadow_inside },
 };
 
-static bool is_wanted(const struct kind *kind, const struct im_scan *scan, const struct im_volume *v,
-		      const struct im_plan_options *options)
+static bool is_asked_for(const struct kind *kind, const struct im_scan *scan, const struct im_volume *v,
+			 const struct im_plan_options *options)
 {
 	for (size_t i = 0; v->area && i < scan->findings.n; i++) {
 		const struct im_finding *f = &scan->findings.v[i];
@@ -30,6 +32,16 @@ static bool is_wanted(const struct kind *kind, const struct im_scan *scan, const
 				return true;
 	}
 	return false;
+}
+
+/* A header can only be put back where nobody's data is: first that leaves. */
+static bool is_wanted(const struct kind *kind, const struct im_scan *scan, const struct im_volume *v,
+		      const struct im_plan_options *options)
+{
+	bool in_the_way = v->shadows && v->shadows->can_rebuild && v->shadows->owner[0];
+
+	return is_asked_for(kind, scan, v, options) ||
+	       (kind->make == im_ntfs_inside && in_the_way && is_asked_for(&kinds[HEADER], scan, v, options));
 }
 
 static void inside_free(struct im_inside *inside)

@@ -13,19 +13,18 @@
 #include "base/bytes.h"
 #include "plan/inside.h"
 #include "scan/ntfs_area.h"
+#include "scan/shadows.h"
 
 #define REASON_SIZE 640
 #define LOG_BLOCK 4096u
 
-/* Snapshots that the shadow-copy header leads to. Those whose header is lost are found by their files. */
-static int check_snapshots(const struct im_boot_area *area, const struct im_plan_options *options, struct im_error *err)
+/* Is it known where the snapshots are, if there are any? Then shadow_keep.c spares them. */
+static bool knows_snapshots(const struct im_volume *v)
 {
-	if (!area->has_vss || !area->vss.catalog || options->allow_snapshots ||
-	    (!area->vss.entries && !area->vss.catalog_is_damaged))
-		return 0;
-	return im_error_at(err, IM_EREFUSED, IM_VSS_HEADER, "the NTFS volume has shadow copies: what moves inside the volume is not"
-			   " kept for them, so they would show today's content in its place; delete them in Windows first"
-			   " (`vssadmin delete shadows`), or allow it with --allow=snapshots");
+	const struct im_boot_area *area = v->area;
+
+	return (v->shadows && v->shadows->way && !v->shadows->catalog_fault) ||
+	       (area->has_vss && area->vss.catalog && !area->vss.catalog_is_damaged);
 }
 
 static bool is_stream_of(const struct im_ntfs_owner *o, const struct im_ntfs_wanted *w)
@@ -230,8 +229,7 @@ static bool resets_log(const struct im_inside *inside)
 	return false;
 }
 
-static int add_notes(struct im_inside *inside, const struct im_ntfs_repair *r, const struct im_volume *v,
-		     const struct im_plan_options *options, struct im_error *err)
+static int add_notes(struct im_inside *inside, const struct im_ntfs_repair *r, const struct im_volume *v, struct im_error *err)
 {
 	const struct im_boot_area *area = v->area;
 	im_notes *notes = &inside->notes;
@@ -245,9 +243,9 @@ static int add_notes(struct im_inside *inside, const struct im_ntfs_repair *r, c
 				 " stays at byte 7680, and the file gets zeros in their place: restore it from a backup if you"
 				 " have one", area->owners.v[i].name) < 0)
 			return -1;
-	if (options->allow_snapshots && (area->vss.entries || r->snapshots))
-		return im_notes_add(notes, err, "the volume has shadow copies, which stay; in the blocks of 16 KiB that change they"
-				    " will show today's content, not that of their time");
+	if (r->snapshots && !knows_snapshots(v))
+		return im_notes_add(notes, err, "the volume has shadow copies, whose catalog cannot be found; should it be, they will show"
+				    " today's content in the blocks of 16 KiB that change");
 	return 0;
 }
 
@@ -272,18 +270,16 @@ int im_ntfs_inside(struct im_inside *inside, const struct im_volume *v, struct i
 {
 	struct im_ntfs_wish wish = {
 		.area = v->area->clusters, .keep_header = v->area->has_vss,
-		.allow_dirty = options->allow_dirty, .allow_snapshots = options->allow_snapshots,
+		.allow_dirty = options->allow_dirty, .allow_snapshots = options->allow_snapshots || knows_snapshots(v),
 	};
 	struct im_ntfs_wanted *streams;
 	struct im_ntfs_repair r = { 0 };
 	int rc = -1;
 
-	if (check_snapshots(v->area, options, err) < 0)
-		return -1;
 	wish.streams = streams = wanted_of(v->area, &wish.n_streams, err);
 	if (streams && im_map_init(&inside->map, vol->size, vol->size, err) == 0 && im_ntfs_repair(vol, &wish, &r, err) == 0 &&
 	    lay_all(inside, &r, streams, v->area, vol, err) == 0)
-		rc = add_notes(inside, &r, v, options, err);
+		rc = add_notes(inside, &r, v, err);
 	im_ntfs_repair_free(&r);
 	free(streams);
 	return rc;

@@ -9,6 +9,7 @@
 #include "fmt/label.h"
 #include "plan/fingerprint.h"
 #include "plan/inside.h"
+#include "plan/shadow_keep.h"
 
 /* Is id one of the comma-separated names in list? */
 static bool is_listed(const char *list, const char *id)
@@ -130,6 +131,7 @@ static int build_map(struct im_plan_context *ctx, struct im_error *err)
 		return -1;
 	if ((gpt && im_map_vacate_gpt(ctx, err) < 0) || im_map_moves(ctx, err) < 0 ||
 	    im_map_reserves(ctx, err) < 0 || im_map_volumes(ctx, err) < 0 ||
+	    (ctx->plan && im_shadow_keep(ctx, err) < 0) ||
 	    (dos && im_map_mbr(ctx, err) < 0) || (gpt && im_map_gpt(ctx, err) < 0) ||
 	    (l->add_table && im_map_new_table(ctx, err) < 0)) {
 		im_map_free(ctx->map);

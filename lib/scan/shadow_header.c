@@ -81,7 +81,7 @@ static const char *doubt(const struct im_shadows *s)
 			return "a snapshot that the catalog names does not hold together";
 	if (s->lost_files)
 		return "there are stores that the catalog which was found does not name";
-	return s->owner[0] ? "a file has the header's place" : NULL;
+	return s->owner[0] && !s->owner_moves ? "the file that has the header's place cannot be moved" : NULL;
 }
 
 int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, uint64_t start, const struct im_vss_carving *carving, struct im_error *err)

@@ -67,18 +67,23 @@ static int look_at_header(struct im_shadows *s, struct im_dev *vol, struct im_er
 	return 0;
 }
 
-/* Who has the header's sector. */
-static void find_owner(struct im_shadows *s, const struct im_volume *v)
+/* Who has the header's sector, and can that be moved? */
+static void find_owner(struct im_shadows *s, const struct im_scan *scan, const struct im_volume *v)
 {
 	uint64_t cluster = v->info[0].cluster_size;
 
 	for (size_t i = 0; v->area && i < v->area->owners.n; i++) {
 		const struct im_area_owner *o = &v->area->owners.v[i];
 
-		if (im_overlaps(o->owner.run.lcn * cluster, o->owner.run.len * cluster, IM_VSS_HEADER, IM_VSS_HEADER_SIZE)) {
+		if (im_overlaps(o->owner.run.lcn * cluster, o->owner.run.len * cluster, IM_VSS_HEADER, IM_VSS_HEADER_SIZE))
 			snprintf(s->owner, sizeof(s->owner), "%s", o->name);
-			s->owner_record = o->owner.record;
-		}
+	}
+	s->owner_moves = true;
+	for (size_t i = 0; i < scan->findings.n; i++) {
+		const struct im_finding *f = &scan->findings.v[i];
+
+		if (f->partition == v->number && strcmp(f->id, "data-in-boot-area") == 0 && !f->is_fixable)
+			s->owner_moves = false;
 	}
 }
 
@@ -100,11 +105,12 @@ static int find_catalog(struct im_shadows *s, struct im_dev *vol, uint64_t start
 	return 0;
 }
 
-int im_shadows_look(struct im_shadows *s, struct im_dev *vol, const struct im_volume *v, const struct im_vss_carving *carving,
-		    struct im_error *err)
+int im_shadows_look(struct im_shadows *s, struct im_dev *vol, const struct im_scan *scan, const struct im_volume *v, struct im_error *err)
 {
+	const struct im_vss_carving *carving = scan->carving;
+
 	*s = (struct im_shadows){ 0 };
-	find_owner(s, v);
+	find_owner(s, scan, v);
 	if (look_at_header(s, vol, err) < 0 || im_shadow_files(s, vol, err) < 0)
 		return -1;
 	if (s->state != IM_HEADER_VALID && find_catalog(s, vol, v->start, carving, err) < 0)
@@ -142,7 +148,8 @@ int im_shadows_report(struct im_scan *scan, const struct im_volume *v, struct im
 		 im_shadow_header_name(s->state), s->owner[0] ? ", by " : "", s->owner);
 	n = strlen(f->message);
 	if (s->can_rebuild)
-		snprintf(f->message + n, sizeof(f->message) - n, "; %zu of them can be brought back with `imgmend rescue`", s->catalog.list.n);
+		snprintf(f->message + n, sizeof(f->message) - n, "; %zu of them can be brought back with `imgmend rescue`%s", s->catalog.list.n,
+			 s->owner[0] ? ", which moves the file away" : "");
 	else
 		snprintf(f->message + n, sizeof(f->message) - n, "; they cannot be brought back: %s", s->why_not);
 	f->is_fixable = s->can_rebuild;
@@ -162,7 +169,7 @@ static int look_at_volume(struct im_scan *scan, struct im_volume *v, struct im_d
 		im_dev_close(window);
 		return window ? im_error_nomem(err) : -1;
 	}
-	rc = im_shadows_look(v->shadows, window, v, scan->carving, err);
+	rc = im_shadows_look(v->shadows, window, scan, v, err);
 	im_dev_close(window);
 	return rc < 0 ? -1 : im_shadows_report(scan, v, err);
 }

@@ -32,7 +32,7 @@ struct im_shadows {
 	enum im_shadow_header state;
 	struct im_vss_header header;	/* where it is valid */
 	char owner[480];		/* the file that has the header's sector; "": it is $Boot's, or free */
-	uint64_t owner_record;
+	bool owner_moves;		/* it can be moved away */
 	enum im_shadow_way way;
 	struct im_vss_catalog catalog;
 	const char *catalog_fault;	/* a clause; NULL: it is sound, or there is none */
@@ -49,9 +49,8 @@ struct im_shadows {
 const char *im_shadow_header_name(enum im_shadow_header state);	/* "valid", "absent" … */
 const char *im_shadow_way_name(enum im_shadow_way way);		/* "header", "file" … */
 
-/* Look at the volume in the window vol, which begins at byte `start` of the disk. carving: of the whole disk, or NULL. 0 or -1. */
-int im_shadows_look(struct im_shadows *s, struct im_dev *vol, const struct im_volume *v, const struct im_vss_carving *carving,
-		    struct im_error *err);
+/* Look at volume v of the scan, in the window vol. 0 or -1. */
+int im_shadows_look(struct im_shadows *s, struct im_dev *vol, const struct im_scan *scan, const struct im_volume *v, struct im_error *err);
 void im_shadows_free(struct im_shadows *s);
 
 /* The finding, when a header is lost that could lead to snapshots. */

@@ -1,0 +1,37 @@
+/* shadow_room.h - room for more copied blocks in the store of a snapshot. */
+#ifndef IM_PLAN_SHADOW_ROOM_H
+#define IM_PLAN_SHADOW_ROOM_H
+
+#include "fmt/ntfs.h"
+#include "fmt/vss.h"
+
+/* A block of the store's list of blocks, as it will be. */
+struct im_list_block {
+	uint64_t off;			/* of the volume */
+	bool is_new;			/* else only what follows of it changes */
+	uint64_t next;			/* a new last block follows: its place; 0: nothing changes */
+	size_t first, end;		/* descriptors that are added, bytes of the block */
+	uint8_t *bytes;			/* IM_VSS_BLOCK of them */
+};
+
+struct im_shadow_room {
+	struct im_dev *vol;		/* borrowed */
+	const struct im_vss_snapshot *snapshot;	/* borrowed */
+	im_vss_ranges ranges;
+	IM_VEC(uint64_t) used;		/* blocks of the volume, sorted */
+	im_ntfs_runs runs;		/* of the store's file */
+	uint32_t cluster;
+	uint64_t relative;		/* in the store: what was given out last, or used */
+	IM_VEC(uint64_t) list;		/* places of the blocks of the list */
+	uint64_t last;			/* place of the last descriptor in use; 0: there is none */
+	IM_VEC(struct im_list_block) blocks;	/* that change */
+};
+
+/* Look at the store. IM_EREFUSED where it does not hold together. Free it in either case. */
+int im_shadow_room_look(struct im_shadow_room *r, struct im_dev *vol, const struct im_vss_snapshot *snapshot, struct im_error *err);
+void im_shadow_room_free(struct im_shadow_room *r);
+
+/* Add a descriptor for the block at `original`; *copy: where its content must be put. IM_EREFUSED: there is no room. */
+int im_shadow_room_add(struct im_shadow_room *r, uint64_t original, uint64_t *copy, struct im_error *err);
+
+#endif
