@@ -101,6 +101,7 @@ struct imgmend_options {
 	uint32_t sector_size;		/* 512, 4096, or 0: recognise it */
 	int deep;			/* look at every file record of NTFS even where nothing is wrong */
 	int shadows;			/* look at the shadow copies of NTFS volumes; with deep, search the whole disk for them */
+	const char *volume_id;		/* a GUID: what a new shadow-copy header has for it where nothing on the volume tells; NULL: zeros */
 	uint64_t align;			/* of the partition at fault; 0: 1 MiB */
 	int no_grow;
 	const char *only;		/* finding ids, comma-separated */
@@ -183,6 +184,12 @@ const struct imgmend_shadows *imgmend_scan_shadows(const imgmend_scan *scan, siz
 const struct imgmend_stray *imgmend_scan_strays(const imgmend_scan *scan, size_t *n);
 /* One JSON document (schema imgmend.snapshots/1); the caller frees it. */
 char *imgmend_snapshots_json(const imgmend_scan *scan);
+
+/* The file that has the place of a shadow-copy header, in every version that exists, written to new files in `folder`, which is made
+ * where it is not there; and manifest.json (schema imgmend.extract/1), which says where each is from and which bytes of it are lost.
+ * *json: its text, the caller's to free. The image is only read. IMGMEND_EREFUSED when no file is there. Durable on return 0; after a
+ * failure some of the files may be there. */
+int imgmend_extract(const char *path, const struct imgmend_options *options, const char *folder, char **json, struct imgmend_error *err);
 
 /* ---- plan ---- */
 

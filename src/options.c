@@ -9,7 +9,7 @@
 
 enum {
 	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_STRATEGY, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_OUTPUT_FORMAT, OPT_SOCKET, OPT_READ_ONLY, OPT_USED_ONLY, OPT_SECTOR_SIZE,
-	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_VERIFY, OPT_MANIFEST, OPT_ALLOW, OPT_HELP, OPT_VERSION,
+	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_VERIFY, OPT_EXTRACT, OPT_VOLUME_ID, OPT_MANIFEST, OPT_ALLOW, OPT_HELP, OPT_VERSION,
 };
 
 static const struct option_row {
@@ -26,6 +26,8 @@ static const struct option_row {
 	{ " fix resume undo discard rescue ", 'y', "yes", 'y', NULL, N_("do not ask") },
 	{ " fix rescue ", 'n', "dry-run", 'n', NULL, N_("only show the plan") },
 	{ " fix preview ", 0, "plan", OPT_PLAN, "FILE", N_("carry out exactly this saved plan") },
+	{ " rescue ", 0, "extract", OPT_EXTRACT, "DIR", N_("only write the file at the header's place to DIR, in all its versions") },
+	{ " rescue ", 0, "volume-id", OPT_VOLUME_ID, "GUID", N_("for a new header, where nothing on the volume tells it") },
 	{ " fix ", 0, "output", OPT_OUTPUT, "NEW", N_("write the corrected image to a new file, leave this one alone") },
 	{ " fix ", 0, "output-format", OPT_OUTPUT_FORMAT, "FMT", N_("format of the new file: raw, qcow2, vpc, vhdx, vmdk or vdi") },
 	{ " fix resume rescue ", 0, "verify", OPT_VERIFY, NULL, N_("read everything back and compare SHA-256 with the plan") },
@@ -179,6 +181,8 @@ static int set_value(struct settings *s, int value, const char *arg)
 	case OPT_OUTPUT: s->new_image = arg; s->library.to_copy = 1; return -1;
 	case OPT_OUTPUT_FORMAT: s->library.copy_format = arg; return -1;
 	case OPT_USED_ONLY: s->library.used_only = 1; return -1;
+	case OPT_EXTRACT: s->extract = arg; return -1;
+	case OPT_VOLUME_ID: s->library.volume_id = arg; return -1;
 	case OPT_SOCKET: s->socket = arg; return -1;
 	case OPT_READ_ONLY: s->read_only = true; return -1;
 	case 'o': s->output = arg; return -1;

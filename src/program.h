@@ -32,6 +32,7 @@ struct settings {
 	const char *new_image;	/* --output NEW of fix */
 	const char *plan_file;
 	const char *manifest;	/* --manifest FILE */
+	const char *extract;	/* of rescue */
 	const char *socket;	/* of preview */
 	bool read_only;		/* preview */
 	enum progress_mode progress;

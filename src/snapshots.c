@@ -148,10 +148,25 @@ int verb_snapshots(const struct settings *settings)
 	return status;
 }
 
+static int extract(const struct settings *s)
+{
+	struct imgmend_error err;
+	char *json;
+
+	if (imgmend_extract(s->images[0], &s->library, s->extract, &json, &err) < 0)
+		return report_error(&err);
+	if (!s->quiet)
+		fprintf(stderr, _("imgmend: %s/manifest.json says what was written; %s is as it was\n"), s->extract, s->images[0]);
+	free(json);
+	return EXIT_FINE;
+}
+
 int verb_rescue(const struct settings *settings)
 {
 	struct settings s = *settings;
 
+	if (s.extract)
+		return extract(&s);
 	s.library.shadows = 1;
 	s.library.only = "shadow-header-lost";
 	return verb_fix(&s);

@@ -53,7 +53,7 @@ int im_api_growth(struct im_dev *image, const struct im_map *map, uint64_t *byte
 
 /* Append findings to a vector of struct imgmend_finding, which borrows their texts. */
 int im_api_findings(const struct im_finding *f, size_t count, void *vec, struct im_error *err);
-void im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out);
+int im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out, struct im_error *err);
 
 /* Journals of an image: where they are. (places.c) */
 struct im_place {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fmt/fs_util.h"
+
 const char *imgmend_version(void)
 {
 	return PACKAGE_VERSION;
@@ -44,14 +46,20 @@ static bool on_search(void *arg, uint64_t done, uint64_t total)
 	return options->progress(options->progress_arg, IMGMEND_PHASE_SEARCH, done, total) == 0;
 }
 
-void im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out)
+int im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out, struct im_error *err)
 {
 	*out = (struct im_scan_options){ .sector_size = options->sector_size, .deep = options->deep != 0,
 					 .shadows = options->shadows != 0 };
+	if (options->volume_id) {
+		out->has_volume_id = strlen(options->volume_id) == 36 && im_fs_guid_parse(out->volume_id, options->volume_id);
+		if (!out->has_volume_id)
+			return im_error_set(err, IM_EUSAGE, "\"%s\" is no GUID (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)", options->volume_id);
+	}
 	if (options->progress) {
 		out->progress = on_search;
 		out->progress_arg = (void *)(uintptr_t)options;
 	}
+	return 0;
 }
 
 typedef IM_VEC(struct imgmend_finding) finding_vec;

@@ -171,8 +171,7 @@ static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_option
 	};
 	int rc = -1;
 
-	im_api_scan_options(options, &scan_options);
-	if (recorder && plan_options(options, &po, err) == 0 &&
+	if (recorder && im_api_scan_options(options, &scan_options, err) == 0 && plan_options(options, &po, err) == 0 &&
 	    im_scan_run(&p->scan, recorder, &scan_options, err) == 0 && begin_strategy(p, dev, options, &po, err) == 0) {
 		dev->sector_size = costing.sector_size = p->scan.sector_size;
 		po.cost = journal_bytes;

@@ -41,7 +41,6 @@ int imgmend_scan_image(const char *path, const struct imgmend_options *options, 
 	int rc = -1;
 
 	options = options ? options : &none;
-	im_api_scan_options(options, &scan_options);
 	if (s)
 		s->path = strdup(path);
 	if (!s || !s->path)
@@ -49,7 +48,7 @@ int imgmend_scan_image(const char *path, const struct imgmend_options *options, 
 	else if ((dev = im_api_open(path, options, false, &err))) {
 		struct im_dev *cache = im_dev_cache(dev, &err);
 
-		rc = cache ? im_scan_run(&s->scan, cache, &scan_options, &err) : -1;
+		rc = cache && im_api_scan_options(options, &scan_options, &err) == 0 ? im_scan_run(&s->scan, cache, &scan_options, &err) : -1;
 		im_dev_close(cache);
 		if (rc < 0)
 			im_error_prefix(&err, "%s", path);

@@ -112,6 +112,28 @@ void im_fs_guid(char out[40], const uint8_t b[16])
 		 b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
+bool im_fs_guid_parse(uint8_t bytes[16], const char *text)
+{
+	static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+	size_t digits = 0;
+
+	for (size_t i = 0; i < 36; i++) {
+		static const char hex[] = "0123456789abcdef";
+		const char *p = text[i] ? strchr(hex, text[i] >= 'A' ? text[i] | 0x20 : text[i]) : NULL;
+
+		if (i == 8 || i == 13 || i == 18 || i == 23) {
+			if (text[i] != '-')
+				return false;
+			continue;
+		}
+		if (!p)
+			return false;
+		bytes[order[digits / 2]] = (uint8_t)(bytes[order[digits / 2]] << 4 | (p - hex));
+		digits++;
+	}
+	return true;
+}
+
 void im_fs_serial(char out[40], uint32_t serial)
 {
 	snprintf(out, 40, "%04X-%04X", serial >> 16, serial & 0xffff);

@@ -26,6 +26,9 @@ void im_fs_uuid(char out[40], const uint8_t bytes[16]);
 /* The same of a GUID, of which the first three parts are little-endian numbers, in upper case. */
 void im_fs_guid(char out[40], const uint8_t bytes[16]);
 
+/* The other way: 36 characters in any case, whatever follows them. False: that is no GUID. */
+bool im_fs_guid_parse(uint8_t bytes[16], const char *text);
+
 /* The serial number of FAT and exFAT as "ABCD-1234". */
 void im_fs_serial(char out[40], uint32_t serial);
 

@@ -128,6 +128,8 @@ int im_vss_snapshot_look(struct im_dev *vol, struct im_vss_snapshot *s, struct i
 /* Snapshot i of the catalog, read-only. vol is borrowed; blocks that the snapshot does not know to be in use read as zeros. NULL:
  * error; IM_EFORMAT where a store does not hold together. */
 struct im_dev *im_vss_view(struct im_dev *vol, const struct im_vss_catalog *cat, size_t i, struct im_error *err);
+/* Of such a device: does the snapshot know the block at byte off to be in use? Else what is read there means nothing. */
+bool im_vss_view_knows(const struct im_dev *view, uint64_t off);
 
 /* ---- searching without a header (vss_carve.c) ---- */
 

@@ -109,3 +109,11 @@ struct im_dev *im_vss_view(struct im_dev *vol, const struct im_vss_catalog *cat,
 		}
 	return &v->dev;
 }
+
+bool im_vss_view_knows(const struct im_dev *view, uint64_t off)
+{
+	const struct im_vss_table *own = &((const struct view *)view)->stores[0];
+	const struct im_vss_slot *slot = im_vss_table_find(own, off);
+
+	return (slot && slot->kind != IM_VSS_NOTHING) || !im_vss_table_is_unused(own, off);
+}

@@ -2,6 +2,7 @@
 #include "scan/scan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fmt/label.h"
 #include "scan/ntfs_area.h"
@@ -30,7 +31,8 @@ int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_o
 	struct im_error local;
 	int rc = -1;
 
-	*scan = (struct im_scan){ .is_deep = options->deep };
+	*scan = (struct im_scan){ .is_deep = options->deep, .has_volume_id = options->has_volume_id };
+	memcpy(scan->volume_id, options->volume_id, sizeof(scan->volume_id));
 	if (!err)
 		err = &local;
 	if (refuse_container(scan, dev, err) < 0)

@@ -86,6 +86,8 @@ struct im_scan {
 	IM_VEC(struct im_volume) volumes;
 	IM_VEC(struct im_region) regions;
 	IM_VEC(struct im_finding) findings;
+	bool has_volume_id;		/* of the options */
+	uint8_t volume_id[16];
 	struct im_vss_carving *carving;	/* of the search for shadow copies; NULL: there was none */
 };
 
@@ -93,6 +95,8 @@ struct im_scan_options {
 	uint32_t sector_size;		/* 0: recognise it */
 	bool deep;			/* look at every file record of NTFS even where nothing is wrong */
 	bool shadows;			/* look at the shadow copies of NTFS volumes, as far as deep with a search of the whole disk */
+	bool has_volume_id;		/* for a shadow-copy header that must be made */
+	uint8_t volume_id[16];
 	bool (*progress)(void *arg, uint64_t done, uint64_t total);	/* of that search; false stops it. NULL: none */
 	void *progress_arg;
 };

@@ -16,30 +16,6 @@ struct walking {
 	struct im_ntfs *fs;
 };
 
-/* "{…}" as 16 bytes, the first three parts being little-endian numbers. */
-static bool parse_guid(const char *text, uint8_t id[16])
-{
-	static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
-	size_t digits = 0;
-
-	for (size_t i = 0; i < GUID_CHARS; i++) {
-		static const char hex[] = "0123456789abcdef";
-		bool is_dash = i == 9 || i == 14 || i == 19 || i == 24;
-		const char *p = text[i] ? strchr(hex, text[i] | (text[i] >= 'A' ? 0x20 : 0)) : NULL;
-
-		if (i == 0 || i == GUID_CHARS - 1 || is_dash) {
-			if (text[i] != (i == 0 ? '{' : is_dash ? '-' : '}'))
-				return false;
-			continue;
-		}
-		if (!p)
-			return false;
-		id[order[digits / 2]] = (uint8_t)(id[order[digits / 2]] << 4 | (p - hex));
-		digits++;
-	}
-	return true;
-}
-
 /* Is this the name of such a file? */
 static bool is_ours(const char *name, struct im_shadow_file *file)
 {
@@ -50,7 +26,7 @@ static bool is_ours(const char *name, struct im_shadow_file *file)
 		file->is_catalog = true;
 	else if (n != 2 * GUID_CHARS || strcasecmp(name + GUID_CHARS, IM_VSS_FILE_GUID) != 0)
 		return false;
-	return parse_guid(name, file->id);
+	return name[0] == '{' && name[GUID_CHARS - 1] == '}' && im_fs_guid_parse(file->id, name + 1);
 }
 
 /* Where the unnamed data of an opened record begins. */

@@ -84,7 +84,7 @@ static const char *doubt(const struct im_shadows *s)
 	return s->owner[0] && !s->owner_moves ? "the file that has the header's place cannot be moved" : NULL;
 }
 
-int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, uint64_t start, const struct im_vss_carving *carving, struct im_error *err)
+int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, const struct im_scan *scan, const struct im_volume *v, struct im_error *err)
 {
 	struct copies c = { .s = s, .vol = vol };
 
@@ -93,16 +93,21 @@ int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, uint64_t start, 
 	s->why_not = doubt(s);
 	if (s->why_not)
 		return 0;
-	if (search(&c, start, carving, err) < 0)
+	if (search(&c, v->start, scan->carving, err) < 0)
 		return -1;
 	if (!c.is_verbatim) {
 		/* the version that catalogs have is 1 whatever the header's; Windows knows both */
 		c.best.version = c.at ? c.best.version : 1;
 		c.best.catalog = s->catalog.off;
+		s->is_told = !c.at && scan->has_volume_id;
+		if (s->is_told) {
+			memcpy(c.best.volume, scan->volume_id, 16);
+			memcpy(c.best.storage, scan->volume_id, 16);
+		}
 		im_vss_header_encode(s->rebuilt, &c.best);
 	}
 	s->can_rebuild = true;
 	s->copy = c.is_verbatim ? c.at : 0;
-	s->knows_volume = c.at != 0;
+	s->knows_volume = c.at || s->is_told;
 	return 0;
 }

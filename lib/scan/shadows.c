@@ -119,7 +119,7 @@ int im_shadows_look(struct im_shadows *s, struct im_dev *vol, const struct im_sc
 		if (im_vss_snapshot_look(vol, &s->catalog.list.v[i], err) < 0)
 			return -1;
 	im_shadow_check_files(s);
-	return im_shadow_rebuild(s, vol, v->start, carving, err);
+	return im_shadow_rebuild(s, vol, scan, v, err);
 }
 
 void im_shadows_free(struct im_shadows *s)

@@ -43,7 +43,8 @@ struct im_shadows {
 	const char *why_not;		/* … a clause; NULL: it can be, or need not */
 	uint8_t rebuilt[IM_VSS_HEADER_SIZE];
 	uint64_t copy;			/* where the copy lies that it is taken from, bytes of the volume; 0: it is built */
-	bool knows_volume;		/* the volume's identifier is in it */
+	bool knows_volume;		/* the volume's identifier is in it: from that copy, from one that names another catalog … */
+	bool is_told;			/* … or from the caller */
 };
 
 const char *im_shadow_header_name(enum im_shadow_header state);	/* "valid", "absent" … */
@@ -63,6 +64,6 @@ int im_shadow_files(struct im_shadows *s, struct im_dev *vol, struct im_error *e
 /* Does each snapshot's store have the file that the catalog names? Else its fault says so. (shadow_files.c) */
 void im_shadow_check_files(struct im_shadows *s);
 /* Make the header anew, where the catalog is proven. (shadow_header.c) */
-int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, uint64_t start, const struct im_vss_carving *carving, struct im_error *err);
+int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, const struct im_scan *scan, const struct im_volume *v, struct im_error *err);
 
 #endif
