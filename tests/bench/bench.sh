@@ -3,7 +3,7 @@
 #
 #	bench.sh [-n TURNS] [-m MIB] [-o FOLDER] [GROUP...]
 #
-# GROUPs: dense hosts loop sparse throttled metadata extents containers scan memory owner; without one, all. MIB is the size of the dense
+# GROUPs: dense hosts loop sparse throttled metadata extents containers scan deep memory owner; without one, all. MIB is the size of the dense
 # partition (1024). The results go to FOLDER (the current one) as results.json and results.svg.
 #
 #	dense		a partition of random data moves: by 1 MiB - 512, 4096, 7680 bytes and 16 MiB - 512, on this file system
@@ -15,6 +15,7 @@
 #	extents		the same on ext4, of images of many pieces: 1, 4 and 16 GiB, 8192 and 32768 pieces
 #	containers	a raw file over NBD and a qcow2, beside the raw file, nbdcopy and qemu-img convert
 #	scan		1000 images
+#	deep		a search for shadow copies: 4 GiB of random data, and 64 GiB of which one in a hundred MiB is data
 #	memory		peak memory of a repair and of a scan
 #	owner		ntfs-owner.sh
 set -eu
@@ -28,7 +29,7 @@ while getopts n:m:o: option; do
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- dense hosts loop sparse throttled metadata extents containers scan memory owner
+[ $# -gt 0 ] || set -- dense hosts loop sparse throttled metadata extents containers scan deep memory owner
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 . "$here/cases.sh"

@@ -285,6 +285,35 @@ bench_scan() {
 	rm -rf many
 }
 
+# deep CASE: disk.img, beside cp, which reads the same bytes
+deep() {
+	local turn ours
+	for turn in $(seq "$TURNS"); do
+		cold
+		timed 0 "$PROGRAM" snapshots --deep --json disk.img
+		ours=$NS
+		[ "$(jq .records_found out)" = 0 ] || stop "shadow copies were found where there are none"
+		cold
+		timed 0 cp disk.img /dev/null
+		ratio "$1" imgmend cp "$ours" "$NS"
+	done
+	result "$1" imgmend cp -
+	rm -f disk.img
+}
+
+bench_deep() {
+	local i
+	partition disk.img 8 $((4 * MIB))
+	deep "search of $((4 * MIB)) MiB"
+	truncate -s 64G disk.img
+	random_bytes 1048576 >piece
+	for i in $(seq 0 100 65535); do
+		dd if=piece of=disk.img bs=1M seek="$i" conv=notrunc status=none
+	done
+	sync disk.img
+	deep "search, 64 GiB sparse"
+}
+
 bench_memory() {
 	partition disk.img 1 256
 	timed 4 "$PROGRAM" scan disk.img
