@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "program.h"
+#include "options.h"
 
 const struct verb verbs[] = {
 	{ "scan", "[OPTION]... IMAGE...", N_("show what is on the images and which of it lies where it must not"), verb_scan, true },
@@ -42,6 +42,20 @@ static void help(FILE *out)
 		       "8 operational error, 16 usage, 32 cancelled.\n"));
 }
 
+static int unknown_verb(const char *word)
+{
+	const struct verb *near = NULL;
+
+	for (const struct verb *v = verbs; v->name; v++)
+		if (is_misspelt(word, v->name) && (!near || word_distance(word, v->name) < word_distance(word, near->name)))
+			near = v;
+	fprintf(stderr, _("imgmend: there is no verb \"%s\""), word);
+	if (near)
+		fprintf(stderr, _("; did you mean \"%s\"?"), near->name);
+	fprintf(stderr, _("\n`imgmend --help` lists the verbs\n"));
+	return EXIT_USAGE;
+}
+
 /* A program that is started without them must not get a file as one of its standard streams. */
 static void open_standard_streams(void)
 {
@@ -76,10 +90,11 @@ int main(int argc, char **argv)
 		printf("imgmend %s\n", imgmend_version());
 		return EXIT_FINE;
 	}
+	if (strncmp(argv[1], "--completion=", 13) == 0)
+		return print_completion(argv[1] + 13);
 	verb = verb_find(argv[1]);
 	if (!verb) {
-		fprintf(stderr, _("imgmend: there is no verb \"%s\"; `imgmend --help` lists them\n"), argv[1]);
-		return EXIT_USAGE;
+		return unknown_verb(argv[1]);
 	}
 	status = options_parse(verb, argc - 1, argv + 1, &settings);
 	if (status >= 0)

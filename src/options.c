@@ -1,79 +1,20 @@
-/* options.c - one table of options for parsing and for help. */
+/* options.c - parses what stands behind a verb, and prints its help. */
 #include <config.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "program.h"
-
-enum {
-	OPT_JSON = 256, OPT_ALIGN, OPT_NO_GROW, OPT_ONLY, OPT_ADD_TABLE, OPT_STRATEGY, OPT_PLAN, OPT_JOURNAL, OPT_OUTPUT, OPT_OUTPUT_FORMAT, OPT_SOCKET, OPT_READ_ONLY, OPT_USED_ONLY, OPT_SECTOR_SIZE,
-	OPT_PROGRESS, OPT_COLOR, OPT_DEEP, OPT_VERIFY, OPT_EXTRACT, OPT_VOLUME_ID, OPT_MANIFEST, OPT_ALLOW, OPT_HELP, OPT_VERSION,
-};
-
-static const struct option_row {
-	const char *verbs;	/* names between spaces; "*": all */
-	char letter;
-	const char *name;
-	int value;
-	const char *arg;	/* NULL: takes none */
-	const char *help;
-} rows[] = {
-	{ " scan plan status snapshots ", 0, "json", OPT_JSON, NULL, N_("print JSON to standard output") },
-	{ " scan ", 'j', "jobs", 'j', "N", N_("scan N images at a time") },
-	{ " plan ", 'o', NULL, 'o', "FILE", N_("save the plan to FILE, for `fix --plan`") },
-	{ " fix resume undo discard rescue ", 'y', "yes", 'y', NULL, N_("do not ask") },
-	{ " fix rescue ", 'n', "dry-run", 'n', NULL, N_("only show the plan") },
-	{ " fix preview ", 0, "plan", OPT_PLAN, "FILE", N_("carry out exactly this saved plan") },
-	{ " rescue ", 0, "extract", OPT_EXTRACT, "DIR", N_("only write the file at the header's place to DIR, in all its versions") },
-	{ " rescue ", 0, "volume-id", OPT_VOLUME_ID, "GUID", N_("for a new header, where nothing on the volume tells it") },
-	{ " fix ", 0, "output", OPT_OUTPUT, "NEW", N_("write the corrected image to a new file, leave this one alone") },
-	{ " fix ", 0, "output-format", OPT_OUTPUT_FORMAT, "FMT", N_("format of the new file: raw, qcow2, vpc, vhdx, vmdk or vdi") },
-	{ " fix resume rescue ", 0, "verify", OPT_VERIFY, NULL, N_("read everything back and compare SHA-256 with the plan") },
-	{ " fix status rescue ", 0, "manifest", OPT_MANIFEST, "FILE", N_("write SHA-256 of what changed, before and after, to FILE") },
-	{ " fix status resume undo discard rescue ", 0, "journal", OPT_JOURNAL, "FILE", N_("the journal's place") },
-	{ " preview ", 0, "socket", OPT_SOCKET, "FILE", N_("serve at this Unix socket") },
-	{ " preview ", 0, "read-only", OPT_READ_ONLY, NULL, N_("refuse writes, instead of forgetting them") },
-	{ " scan plan fix preview ", 0, "deep", OPT_DEEP, NULL, N_("look at every file record of NTFS volumes") },
-	{ " snapshots rescue ", 0, "deep", OPT_DEEP, NULL, N_("search the whole image for what is left of shadow copies") },
-	{ " plan fix preview ", 0, "align", OPT_ALIGN, "SIZE", N_("alignment of the partition at fault (default 1M)") },
-	{ " plan fix preview ", 0, "no-grow", OPT_NO_GROW, NULL, N_("do not make the image larger") },
-	{ " plan fix ", 0, "strategy", OPT_STRATEGY, "WAY", N_("auto, direct, journalled, write-once, reflink or insert-range") },
-	{ " plan fix ", 0, "used-only", OPT_USED_ONLY, NULL, N_("do not move what file systems say is free; undo gives zeros back there") },
-	{ " plan fix preview ", 0, "only", OPT_ONLY, "ID,...", N_("repair these findings, warnings included") },
-	{ " plan fix preview ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", N_("put a table around a volume that has none") },
-	{ "*", 0, "allow", OPT_ALLOW, "WHAT,...",
-	  N_("accept: in-use, changed, dirty, snapshots, volatile-journal, unknown-boot-code, backing-file, data-file") },
-	{ "*", 'f', "format", 'f', "FMT", N_("format of the image: raw, qcow2, vpc (VHD), vhdx, vmdk or vdi") },
-	{ "*", 0, "sector-size", OPT_SECTOR_SIZE, "N", N_("logical sector size: 512 or 4096") },
-	{ "*", 0, "progress", OPT_PROGRESS, "MODE", N_("auto, bar, json or none") },
-	{ "*", 0, "color", OPT_COLOR, "WHEN", N_("auto, always or never") },
-	{ "*", 'q', "quiet", 'q', NULL, N_("say less") },
-	{ "*", 'v', "verbose", 'v', NULL, N_("say more") },
-	{ "*", 'h', "help", OPT_HELP, NULL, N_("show this help") },
-	{ "*", 'V', "version", OPT_VERSION, NULL, N_("show the version") },
-};
-
-#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
-
-static bool belongs(const struct option_row *row, const struct verb *verb)
-{
-	char word[32];
-
-	snprintf(word, sizeof(word), " %s ", verb->name);
-	return row->verbs[0] == '*' || strstr(row->verbs, word);
-}
+#include "options.h"
 
 void options_help(FILE *out, const struct verb *verb)
 {
 	fprintf(out, _("Usage: imgmend %s %s\n"), verb->name, verb->usage);
 	fprintf(out, "%s\n\n", _(verb->summary));
-	for (size_t i = 0; i < N_ROWS; i++) {
-		const struct option_row *r = &rows[i];
+	for (const struct option_row *r = option_rows; r->verbs; r++) {
 		char left[64] = "";
 
-		if (!belongs(r, verb))
+		if (!option_belongs(r, verb))
 			continue;
 		snprintf(left, sizeof(left), "%c%c%s%s%s%s%s", r->letter ? '-' : ' ', r->letter ? r->letter : ' ',
 			 r->name ? (r->letter ? ", --" : "  --") : "", r->name ? r->name : "",
@@ -196,14 +137,14 @@ static int set_value(struct settings *s, int value, const char *arg)
 }
 
 /* getopt's forms of the rows of this verb. */
-static void build(const struct verb *verb, struct option longs[N_ROWS + 1], char shorts[3 * N_ROWS + 1])
+static void build(const struct verb *verb, struct option longs[OPTIONS_MAX + 1], char shorts[3 * OPTIONS_MAX + 2])
 {
 	size_t n = 0, k = 0;
 
-	for (size_t i = 0; i < N_ROWS; i++) {
-		const struct option_row *r = &rows[i];
+	shorts[k++] = ':';		/* a value that lacks is told from an unknown option */
+	for (const struct option_row *r = option_rows; r->verbs; r++) {
 
-		if (!belongs(r, verb))
+		if (!option_belongs(r, verb))
 			continue;
 		if (r->name)
 			longs[n++] = (struct option){ r->name, r->arg ? 1 : 0, NULL, r->value };
@@ -220,10 +161,62 @@ static void build(const struct verb *verb, struct option longs[N_ROWS + 1], char
 /* A short option's letter stands for its row's value. */
 static int value_of(int c)
 {
-	for (size_t i = 0; i < N_ROWS; i++)
-		if (c < 256 && rows[i].letter == c)
-			return rows[i].value;
+	for (const struct option_row *r = option_rows; r->verbs; r++)
+		if (c < 256 && r->letter == c)
+			return r->value;
 	return c;
+}
+
+/* The option's name without its dashes and its value. */
+static void bare_name(const char *word, char name[48])
+{
+	snprintf(name, 48, "%.*s", (int)strcspn(word + strspn(word, "-"), "="), word + strspn(word, "-"));
+}
+
+/* The verb's own option that somebody may have meant; else one of another verb of just this name; NULL: none. */
+static const struct option_row *meant(const struct verb *verb, const char *name, bool own)
+{
+	const struct option_row *best = NULL;
+
+	for (const struct option_row *r = option_rows; r->verbs; r++) {
+		if (!r->name || option_belongs(r, verb) != own || (own ? !is_misspelt(name, r->name) : strcmp(name, r->name) != 0))
+			continue;
+		if (!best || word_distance(name, r->name) < word_distance(name, best->name))
+			best = r;
+	}
+	return best;
+}
+
+/* What getopt does not understand, and what may have been meant. word: as it was typed. */
+static int unknown_option(const struct verb *verb, const char *word)
+{
+	const struct option_row *near, *other;
+	char name[48];
+
+	bare_name(word, name);
+	near = meant(verb, name, true);
+	other = meant(verb, name, false);
+	fprintf(stderr, _("imgmend %s: there is no option \"%s\""), verb->name, word);
+	if (other)
+		fprintf(stderr, _("; --%s goes with:%s"), other->name, other->verbs);
+	else if (near)
+		fprintf(stderr, _("; did you mean --%s?"), near->name);
+	fprintf(stderr, _("\n`imgmend %s --help` lists the options\n"), verb->name);
+	return EXIT_USAGE;
+}
+
+static int bad_option(const struct verb *verb, int c, const char *word)
+{
+	char letter[3] = { '-', (char)optopt, 0 };
+	bool is_long = strncmp(word, "--", 2) == 0;
+
+	if (c == ':')
+		fprintf(stderr, _("imgmend %s: %s wants a value\n"), verb->name, is_long ? word : letter);
+	else if (is_long && optopt)
+		fprintf(stderr, _("imgmend %s: %s takes no value\n"), verb->name, word);
+	else
+		return unknown_option(verb, is_long || !optopt ? word : letter);
+	return EXIT_USAGE;
 }
 
 static int check_images(const struct verb *verb, const struct settings *s)
@@ -242,14 +235,12 @@ static int check_images(const struct verb *verb, const struct settings *s)
 
 int options_parse(const struct verb *verb, int argc, char **argv, struct settings *s)
 {
-	struct option longs[N_ROWS + 1];
-	char shorts[3 * N_ROWS + 1];
-	char name[48];
+	struct option longs[OPTIONS_MAX + 1];
+	char shorts[3 * OPTIONS_MAX + 2];
 	int c;
 
 	build(verb, longs, shorts);
-	snprintf(name, sizeof(name), "imgmend %s", verb->name);
-	argv[0] = name;		/* getopt names the program in its messages */
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		int status, value = value_of(c);
 
@@ -261,10 +252,8 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct setting
 			printf("imgmend %s\n", imgmend_version());
 			return EXIT_FINE;
 		}
-		if (value == '?') {
-			fprintf(stderr, _("`imgmend %s --help` lists the options\n"), verb->name);
-			return EXIT_USAGE;
-		}
+		if (c == '?' || c == ':')
+			return bad_option(verb, c, argv[optind - 1]);
 		status = set_value(s, value, optarg);
 		if (status >= 0)
 			return status;

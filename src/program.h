@@ -67,6 +67,9 @@ int verb_preview(const struct settings *s);
 int options_parse(const struct verb *verb, int argc, char **argv, struct settings *s);
 void options_help(FILE *out, const struct verb *verb);
 
+/* completion.c: a script for this shell, made of the tables of verbs and options; the exit status. */
+int print_completion(const char *shell);
+
 /* messages.c */
 int report_error(const struct imgmend_error *err);	/* prints; returns the exit status */
 int ask(const struct settings *s, const char *question);	/* -1: go on; else the exit status */
