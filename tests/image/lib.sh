@@ -14,20 +14,30 @@ IMGMEND=${IMGMEND:-imgmend}
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SECTOR=${SECTOR:-512}
 MIB=1048576
+PYTHON=${PYTHON:-/usr/bin/python3}	# the one that Debian's packages are for
 LOOPS=()
 MOUNTS=()
 CHILDREN=()
 LAST=(imgmend)
 
 cleanup() {
-	local i
+	local i rc=$?
 	for i in ${CHILDREN[@]+"${CHILDREN[@]}"}; do kill -9 "$i" 2>/dev/null || true; done
 	for i in ${MOUNTS[@]+"${MOUNTS[@]}"}; do umount "$i" 2>/dev/null || umount -l "$i" 2>/dev/null || true; done
 	for i in ${LOOPS[@]+"${LOOPS[@]}"}; do
 		partx -d "$i" 2>/dev/null || true
 		losetup -d "$i" 2>/dev/null || true
 	done
+	[ $rc != 0 ] || check_documents || rc=1
 	rm -rf "$WORK"
+	[ $rc = 0 ] || exit $rc
+}
+
+# Whatever a test had printed with --json must be what the schemas say.
+check_documents() {
+	[ -s "$WORK/documents" ] || return 0
+	"$PYTHON" -c 'import jsonschema' 2>/dev/null || { echo "FAIL: the test needs python3-jsonschema, which is not installed" >&2; return 1; }
+	"$PYTHON" "$HERE/../support/schema.py" "$HERE/../../schema" "$WORK/documents" >&2
 }
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/imgmend-image.XXXXXX")
@@ -84,7 +94,10 @@ run() {
 	LAST=(imgmend "$@")
 	"$IMGMEND" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || rc=$?
 	case "|$want|" in
-	*"|$rc|"*) return 0 ;;
+	*"|$rc|"*)
+		case " $* " in *" --json "*) grep '^{' "$WORK/out" >>"$WORK/documents" || true ;; esac
+		return 0
+		;;
 	esac
 	show_last
 	fail "\"imgmend $*\": expected exit status $want, got $rc"
