@@ -13,10 +13,12 @@ static int get_plan(const struct settings *s, imgmend_plan **plan, struct imgmen
 
 static int write_new(struct settings *s, const imgmend_plan *plan)
 {
+	struct imgmend_plan_figures figures;
 	struct imgmend_error err;
 	int rc;
 
-	progress_install(s);
+	imgmend_plan_figures(plan, &figures);
+	progress_install(s, figures.new_size);
 	rc = imgmend_copy(s->images[0], plan, s->new_image, &s->library, &err);
 	progress_end();
 	if (rc < 0)
@@ -36,11 +38,13 @@ static bool is_repaired(const struct settings *s)
 
 static int repair(struct settings *s, const imgmend_plan *plan)
 {
+	struct imgmend_plan_figures figures;
 	struct imgmend_error err;
 	char *journal;
 	int rc, status;
 
-	progress_install(s);
+	imgmend_plan_figures(plan, &figures);
+	progress_install(s, figures.bytes_moved);
 	rc = imgmend_fix(s->images[0], plan, &s->library, &journal, &err);
 	progress_end();
 	if (rc < 0) {

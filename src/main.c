@@ -2,6 +2,7 @@
 #include <config.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -75,6 +76,7 @@ int main(int argc, char **argv)
 	int status;
 
 	open_standard_streams();
+	signal(SIGUSR1, SIG_IGN);	/* until there is something to report */
 	setlocale(LC_ALL, "");
 	bindtextdomain(PACKAGE, LOCALEDIR);
 	textdomain(PACKAGE);

@@ -85,8 +85,9 @@ void print_findings(const struct settings *s, FILE *out, const char *path, const
 void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, const char *path);
 bool has_errors(const struct imgmend_finding *f, size_t n);
 
-/* progress.c: fills options->progress; Ctrl-C makes it stop at the next safe point. */
-void progress_install(struct settings *s);
+/* progress.c: fills options->progress; Ctrl-C, as often as it comes, makes it stop at the next safe point, and SIGUSR1 has a line
+ * printed. size: bytes of all the work, 0 where that is not known. */
+void progress_install(struct settings *s, uint64_t size);
 void progress_end(void);
 
 #endif

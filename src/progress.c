@@ -1,4 +1,4 @@
-/* progress.c - a bar on a terminal, or JSON lines; and Ctrl-C as a wish to stop at a safe point. */
+/* progress.c - a bar on a terminal, or JSON lines; SIGUSR1 asks for one line; Ctrl-C is a wish to stop at a safe point. */
 #include <config.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -8,14 +8,21 @@
 
 #include "program.h"
 
-static volatile sig_atomic_t stop_wanted;
+static const char *const names[] = { "move", "copy", "search" };
+static const char *const titles[] = { N_("moving"), N_("copying"), N_("searching") };
+
+static volatile sig_atomic_t stop_wanted, report_wanted;
 static enum progress_mode mode;
 static bool bar_is_shown;
+static uint64_t started, shown;		/* ms */
+static uint64_t bytes;			/* of all the work, 0: not known */
 
 static void on_signal(int number)
 {
-	(void)number;
-	stop_wanted = 1;
+	if (number == SIGUSR1)
+		report_wanted = 1;
+	else
+		stop_wanted = 1;
 }
 
 static uint64_t now_ms(void)
@@ -26,45 +33,90 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* "1m05s" */
+static const char *duration(uint64_t ms, char buf[32])
+{
+	uint64_t sec = (ms + 999) / 1000;
+
+	if (sec >= 3600)
+		snprintf(buf, 32, "%" PRIu64 "h%02um", sec / 3600, (unsigned)(sec % 3600 / 60));
+	else if (sec >= 60)
+		snprintf(buf, 32, "%" PRIu64 "m%02us", sec / 60, (unsigned)(sec % 60));
+	else
+		snprintf(buf, 32, "%" PRIu64 "s", sec);
+	return buf;
+}
+
+/* " 35%  112 MiB/s  12s left"; the rate where the bytes are known, the rest where something was done. */
+static void describe(uint64_t done, uint64_t total, char *buf, size_t size)
+{
+	double part = total ? (double)done / (double)total : 1;
+	uint64_t took = now_ms() - started;
+	char left[32] = "";
+	int n = snprintf(buf, size, "%3u%%", (unsigned)(part * 100));
+
+	if (bytes && took)
+		n += snprintf(buf + n, size - (size_t)n, "  %.0f MiB/s", part * (double)bytes / 1048.576 / (double)took);
+	if (done && took >= 1000 && part < 1)
+		snprintf(buf + n, size - (size_t)n, _("  %s left"), duration((uint64_t)((double)took * (1 - part) / part), left));
+}
+
 static void show(enum imgmend_phase phase, uint64_t done, uint64_t total)
 {
-	static const char *const names[] = { "move", "copy", "search" };
-	unsigned percent = total ? (unsigned)(done * 100.0 / (double)total) : 100;
+	char text[96];
 
 	if (mode == PROGRESS_JSON) {
 		fprintf(stderr, "{\"schema\":\"imgmend.progress/1\",\"phase\":\"%s\",\"done\":%" PRIu64 ",\"total\":%" PRIu64
 			"}\n", names[phase], done, total);
 		return;
 	}
-	fprintf(stderr, "\r[%-40.*s] %3u%%", (int)(percent * 40 / 100), "########################################",
-		percent);
+	describe(done, total, text, sizeof(text));
+	/* what is left of a longer line is erased */
+	fprintf(stderr, "\r[%-40.*s] %s\033[K", (int)(total ? (double)done / (double)total * 40 : 40),
+		"########################################", text);
 	fflush(stderr);
 	bar_is_shown = true;
 }
 
+/* SIGUSR1 asked for it. */
+static void report(enum imgmend_phase phase, uint64_t done, uint64_t total)
+{
+	char text[96], took[32];
+
+	describe(done, total, text, sizeof(text));
+	progress_end();
+	fprintf(stderr, _("imgmend: %s: %s, %s so far\n"), _(titles[phase]), text + strspn(text, " "), duration(now_ms() - started, took));
+}
+
 static int on_progress(void *arg, enum imgmend_phase phase, uint64_t done, uint64_t total)
 {
-	static uint64_t last;
 	uint64_t now = now_ms();
 
 	(void)arg;
-	if (mode != PROGRESS_NONE && (now - last >= 200 || done == total)) {
-		last = now;
+	if (report_wanted) {
+		report_wanted = 0;
+		report(phase, done, total);
+	}
+	if (mode != PROGRESS_NONE && (now - shown >= 200 || done == total)) {
+		shown = now;
 		show(phase, done, total);
 	}
 	return stop_wanted;
 }
 
-void progress_install(struct settings *s)
+void progress_install(struct settings *s, uint64_t size)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = { .sa_handler = on_signal }, ask = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	mode = s->progress;
 	if (mode == PROGRESS_AUTO)
 		mode = isatty(STDERR_FILENO) && !s->quiet ? PROGRESS_BAR : PROGRESS_NONE;
 	s->library.progress = on_progress;
+	started = now_ms();
+	bytes = size;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGUSR1, &ask, NULL);
 }
 
 void progress_end(void)

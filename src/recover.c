@@ -27,7 +27,7 @@ int verb_resume(const struct settings *settings)
 	rc = ask(&s, _("Finish what was interrupted?"));
 	if (rc >= 0)
 		return rc;
-	progress_install(&s);
+	progress_install(&s, 0);
 	was_complete = imgmend_status(s.images[0], &s.library, &before, NULL) == 0 && before.state == IMGMEND_STATE_REPAIRED;
 	rc = imgmend_resume(s.images[0], &s.library, &state, &err);
 	progress_end();
@@ -83,7 +83,7 @@ int verb_undo(const struct settings *settings)
 	rc = ask(&s, _("Take the repair back?"));
 	if (rc >= 0)
 		return rc;
-	progress_install(&s);
+	progress_install(&s, 0);
 	rc = undo(&s, &changed, &err);
 	progress_end();
 	if (rc < 0)

@@ -127,7 +127,7 @@ int verb_snapshots(const struct settings *settings)
 	int status, rc;
 
 	s.library.shadows = 1;
-	progress_install(&s);
+	progress_install(&s, 0);
 	rc = imgmend_scan_image(s.images[0], &s.library, &scan, &err);
 	progress_end();
 	if (rc < 0) {
