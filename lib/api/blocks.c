@@ -11,6 +11,8 @@
 #define EXTENT_NS 2000
 /* The flushes of one part: two steps, the fill, and two records. */
 #define PART_FLUSHES 4
+/* Bytes that a journal may take beside a part: its slots, what it saves of the edges, its log. */
+#define JOURNAL_ROOM (64u << 20)
 
 int im_blocks_refused(struct im_error *err)
 {
@@ -59,11 +61,11 @@ int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const s
 	*params = s->params;
 	params->shift_unit = params->fill_part = 0;
 	/* a saved plan's write-once may mean blocks that are shared */
-	if (!s->by_steps || (s->params.fill_part && (!part || image->share_unit)))
+	if (!s->by_steps || (s->params.fill_part && (!part || im_host_shares(image))))
 		return 0;
 	if (fits(map, image->shift_unit, image->sector_size, part, &yes, err) < 0)
 		return -1;
-	if (!yes || !im_host_shifts(image, part))
+	if (!yes || !im_host_shifts(image, part ? part + JOURNAL_ROOM : 0))
 		return 0;
 	params->shift_unit = image->shift_unit;
 	params->fill_part = part;
@@ -129,12 +131,12 @@ static int choose_fills(struct im_strategy *s, struct im_dev *image, const struc
 	uint32_t part = part_of(map);
 	bool must = is(wanted, "write-once"), yes = false;
 
-	if (s->host.can_share || image->share_unit || (!must && !is_short(s, map)) || (wanted && !must && !is(wanted, "auto")))
+	if (s->host.share_unit || (!must && !is_short(s, map)) || (wanted && !must && !is(wanted, "auto")))
 		return 0;
 	if ((part && fits(map, image->shift_unit, sector_size, part, &yes, err) < 0) ||
 	    (yes && !must && is_cheaper(s, image, map, part, &yes, err) < 0))
 		return -1;
-	yes = yes && im_host_shifts(image, part);
+	yes = yes && im_host_shifts(image, part + JOURNAL_ROOM);
 	if (must && !yes)
 		return im_error_set(err, IM_EREFUSED, "the strategy write-once makes gaps of %u MiB in the image's file and fills them: that this"
 				    " plan does not allow, or the file system, or its free space; leave the option out", part >> 20);

@@ -49,22 +49,25 @@ static int nameless(const char *folder, int flags)
 	return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | flags, 0600);
 }
 
-/* Can two files of the folder share a block, and is the image a file of that file system? */
-static bool shares(struct im_dev *image, const char *folder)
+/* Can these two files share a block? Both are closed. */
+static bool share_one(int a, int b, uint32_t unit)
 {
-	int a = nameless(folder, 0), b = nameless(folder, 0), fd = im_dev_file_fd(image);
-	struct file_clone_range range = { .src_fd = a, .src_length = image->share_unit };
-	struct stat here, there;
-	bool can = false;
+	struct file_clone_range range = { .src_fd = a, .src_length = unit };
+	bool can = a >= 0 && b >= 0 && ftruncate(a, unit) == 0 && ioctl(b, FICLONERANGE, &range) == 0;
 
-	if (a >= 0 && b >= 0 && fd >= 0 && fstat(fd, &here) == 0 && fstat(a, &there) == 0)
-		can = here.st_dev == there.st_dev && ftruncate(a, image->share_unit) == 0 &&
-		      ioctl(b, FICLONERANGE, &range) == 0;
 	if (a >= 0)
 		close(a);
 	if (b >= 0)
 		close(b);
 	return can;
+}
+
+static bool is_there(struct im_dev *image, const char *folder)
+{
+	struct stat here, there;
+	int fd = im_dev_file_fd(image);
+
+	return fd >= 0 && fstat(fd, &here) == 0 && stat(folder, &there) == 0 && here.st_dev == there.st_dev;
 }
 
 /* A file without a name in the folder of the image. */
@@ -79,12 +82,20 @@ static int beside(int fd)
 	return n > 0 ? nameless(dirname(path), 0) : -1;
 }
 
-static bool has_room(int fd, uint64_t room)
+bool im_host_has_room(struct im_dev *image, uint64_t room)
 {
+	int fd = im_dev_file_fd(image);
 	struct statfs fs;
 
-	return !room || (fstatfs(fd, &fs) == 0 && fs.f_bsize > 0 &&
-			 (uint64_t)fs.f_bavail > (room + room / 4) / (uint64_t)fs.f_bsize);
+	return fd < 0 || !room || (fstatfs(fd, &fs) == 0 && fs.f_bsize > 0 &&
+				   (uint64_t)fs.f_bavail > (room + room / 4) / (uint64_t)fs.f_bsize);
+}
+
+bool im_host_shares(struct im_dev *image)
+{
+	int fd = im_dev_file_fd(image);
+
+	return fd >= 0 && image->share_unit && share_one(beside(fd), beside(fd), image->share_unit);
 }
 
 bool im_host_shifts(struct im_dev *image, uint64_t room)
@@ -93,7 +104,7 @@ bool im_host_shifts(struct im_dev *image, uint64_t room)
 	uint64_t unit = image->shift_unit;
 	struct stat here, there;
 	bool can = fd >= 0 && fstat(own, &here) == 0 && fstat(fd, &there) == 0 && here.st_dev == there.st_dev &&
-		   has_room(fd, room) && im_dev_physical(image, NULL, NULL) == 0;
+		   im_host_has_room(image, room) && im_dev_physical(image, NULL, NULL) == 0;
 
 	if (can)
 		can = ftruncate(fd, (off_t)(4 * unit)) == 0 && im_shift_insert(fd, unit, unit) == 0 &&
@@ -170,10 +181,11 @@ void im_host_look(struct im_host *host, struct im_dev *image, const char *folder
 {
 	/* a disk of spinning platters: what a wrong guess costs most on */
 	*host = (struct im_host){ .flush_ns = 5000000, .write_rate = 100000000 };
-	host->share_unit = image->share_unit;
+	host->share_unit = im_host_shares(image) ? image->share_unit : 0;
 	name_fs(host, folder);
 	/* what stands in a journal begins at multiples of 4096 */
-	host->can_share = image->share_unit && image->share_unit <= 4096 && shares(image, folder);
+	host->can_share = host->share_unit && host->share_unit <= 4096 && is_there(image, folder) &&
+			  share_one(nameless(folder, 0), nameless(folder, 0), host->share_unit);
 	host->shift_unit = image->shift_unit;
 	if (probe)
 		measure(host, folder);

@@ -6,7 +6,7 @@
 
 struct im_host {
 	char fs[16];		/* of the journal's folder: "ext4", "xfs", "btrfs", "tmpfs", "" for others */
-	uint32_t share_unit;	/* of the image, bytes */
+	uint32_t share_unit;	/* of the image, bytes; 0: it cannot share blocks with any file */
 	bool can_share;		/* image and journal lie where files can share blocks */
 	uint32_t shift_unit;	/* of the image, bytes; 0: blocks cannot be inserted into it or taken out, else im_host_shifts knows */
 	bool is_probed;		/* the two below are measured */
@@ -21,5 +21,11 @@ void im_host_look(struct im_host *host, struct im_dev *image, const char *folder
 /* Can a block be inserted into the image and taken out, as tried on a file without a name beside it, does the host say where its
  * blocks are, and has it room for so many more bytes, and then some? */
 bool im_host_shifts(struct im_dev *image, uint64_t room);
+
+/* Has the file system of the image room for so many more bytes, and then some? True where it is no file. */
+bool im_host_has_room(struct im_dev *image, uint64_t room);
+
+/* Can the image share blocks with a file beside it? As tried. */
+bool im_host_shares(struct im_dev *image);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/fence.h"
+#include "dev/host.h"
 
 static int record(struct im_exec *x, struct im_phase_record rec, enum im_phase phase, struct im_error *err)
 {
@@ -120,9 +121,12 @@ static int reserve_size(struct im_exec *x, uint64_t size, struct im_error *err)
 	return -1;
 }
 
-/* Room for what the image grows by. Where blocks are moved there is nothing to grow beforehand. */
+/* Room for what the image grows by; where blocks are moved, for a gap. */
 static int make_room(struct im_exec *x, const struct im_phase_record *rec, struct im_error *err)
 {
+	if (rec->base == IM_BASE_SHIFT && !im_host_has_room(x->image, x->journal.prog.params.fill_part))
+		return im_error_set(err, IM_ENOSPC, "the image's file system has no room for a gap of %u bytes any more; make some, or choose another"
+				    " strategy; nothing was written", x->journal.prog.params.fill_part);
 	return rec->base == IM_BASE_SHIFT ? 0 : reserve_size(x, im_max(x->journal.map.old_size, x->journal.map.new_size), err);
 }
 

@@ -73,9 +73,14 @@ int im_fills_build(struct im_steps *s, const struct im_map *map, uint32_t unit, 
 {
 	struct span span = span_of(map, unit);
 	uint64_t edges = 0, moved = 0;
-	int rc = 0;
+	bool doubles;
+	int rc;
 
 	*s = (struct im_steps){ 0 };
+	/* an undo would not know which of the two to bring back */
+	if (im_map_doubles(map, &doubles, err) < 0)
+		return -1;
+	rc = doubles;
 	if (span.end <= span.start || !part || part % unit)
 		return 1;
 	for (size_t i = 0; i < map->segs.n && rc == 0; i++) {

@@ -4,33 +4,29 @@
 #include "base/bytes.h"
 #include "exec/program.h"
 
-static int by_old(const void *a, const void *b)
+/* A new place of old bytes. Several may hold the same ones. */
+struct claim {
+	uint64_t old, len, at;
+	uint64_t weight;		/* bytes that moved by the same distance; all bits set: it stays where it is */
+};
+
+typedef IM_VEC(struct claim) claims;
+
+static int add(claims *all, uint64_t old, uint64_t len, uint64_t at, struct im_error *err)
 {
-	const struct im_origin *x = a, *y = b;
-
-	if (x->old != y->old)
-		return x->old < y->old ? -1 : 1;
-	/* of two that start together the saved one first: it wins */
-	return (int)x->is_carried - (int)y->is_carried;
-}
-
-typedef IM_VEC(struct im_origin) origins;
-
-static int add(origins *o, uint64_t old, uint64_t len, bool is_carried, uint64_t at, struct im_error *err)
-{
-	struct im_origin *n;
+	struct claim *n;
 
 	if (!len)
 		return 0;
-	n = im_vec_push(o, err);
+	n = im_vec_push(all, err);
 	if (!n)
 		return -1;
-	*n = (struct im_origin){ .old = old, .len = len, .is_carried = is_carried, .at = at };
+	*n = (struct claim){ .old = old, .len = len, .at = at, .weight = old == at ? UINT64_MAX : 0 };
 	return 0;
 }
 
 /* Every claim on old bytes, in no order, overlaps included. */
-static int collect(const struct im_program *prog, const struct im_map *map, origins *all, struct im_error *err)
+static int collect(const struct im_program *prog, const struct im_map *map, claims *all, struct im_error *err)
 {
 	uint64_t ss = prog->sector_size;
 
@@ -39,16 +35,71 @@ static int collect(const struct im_program *prog, const struct im_map *map, orig
 		uint64_t start = im_max(s->start, ss);
 
 		if (s->kind == IM_KEEP && s->start + s->len > start &&
-		    add(all, start, s->start + s->len - start, true, start, err) < 0)
+		    add(all, start, s->start + s->len - start, start, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < prog->ops.n; i++) {
 		const struct im_op *op = &prog->ops.v[i];
 
-		if (op->kind == IM_OP_COPY && add(all, op->src, op->len, true, op->dst, err) < 0)
+		if (op->kind == IM_OP_COPY && add(all, op->src, op->len, op->dst, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static int by_distance(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	uint64_t dx = x->at - x->old, dy = y->at - y->old;
+
+	return (dx > dy) - (dx < dy);
+}
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight > y->weight ? -1 : 1;
+	return (x->old > y->old) - (x->old < y->old);
+}
+
+/* Where old bytes are in two places, undo takes them from the one that most bytes of the plan went with: what was written there since
+ * the repair is what somebody has worked with, and not a copy that was made on the way. */
+static void sort(claims *all)
+{
+	struct claim *v = all->v;
+	size_t n = all->n, end;
+
+	if (!n)
+		return;
+	qsort(v, n, sizeof(*v), by_distance);
+	for (size_t i = 0; i < n; i = end) {
+		uint64_t sum = 0;
+
+		for (end = i; end < n && by_distance(&v[i], &v[end]) == 0; end++)
+			sum += v[end].len;
+		for (size_t k = i; k < end; k++)
+			v[k].weight = im_max(v[k].weight, sum);
+	}
+	qsort(v, n, sizeof(*v), by_weight);
+}
+
+/* The best claim on byte off, NULL: none. *end: how far that is so, at most. */
+static const struct claim *best(const claims *all, uint64_t off, uint64_t *end)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		const struct claim *c = &all->v[i];
+
+		if (c->old <= off && off - c->old < c->len) {
+			*end = im_min(*end, c->old + c->len);
+			return c;
+		}
+		/* a better one begins further on */
+		if (c->old > off)
+			*end = im_min(*end, c->old);
+	}
+	return NULL;
 }
 
 /* Is [off, …) saved to break a cycle? Then *end is where that ends; else where the next one starts. */
@@ -89,31 +140,17 @@ static int emit(struct im_program *prog, uint64_t old, uint64_t end, bool is_car
 
 int im_program_origins(struct im_program *prog, const struct im_map *map, struct im_error *err)
 {
-	origins all = { 0 };
-	uint64_t at = 0;
-	int rc = -1;
+	claims all = { 0 };
+	int rc = collect(prog, map, &all, err);
 
-	if (collect(prog, map, &all, err) < 0)
-		goto out;
-	if (all.n)
-		qsort(all.v, all.n, sizeof(*all.v), by_old);
-	for (size_t i = 0; i < all.n; i++) {
-		const struct im_origin *o = &all.v[i];
-		uint64_t end = o->old + o->len;
+	sort(&all);
+	for (uint64_t off = 0, end; rc == 0 && off < prog->old_size; off = end) {
+		const struct claim *c;
 
-		if (end <= at)
-			continue;
-		if (o->old > at && emit(prog, at, o->old, false, 0, err) < 0)
-			goto out;
-		at = im_max(at, o->old);
-		if (emit(prog, at, end, true, o->at + (at - o->old), err) < 0)
-			goto out;
-		at = end;
+		end = prog->old_size;
+		c = best(&all, off, &end);
+		rc = emit(prog, off, end, c != NULL, c ? c->at + (off - c->old) : 0, err);
 	}
-	if (at < prog->old_size && emit(prog, at, prog->old_size, false, 0, err) < 0)
-		goto out;
-	rc = 0;
-out:
 	im_vec_free(&all);
 	return rc;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "dev/host.h"
 #include "exec/clone.h"
 #include "exec/fills.h"
 #include "exec/gap.h"
@@ -86,7 +87,8 @@ int im_shift_possible(struct im_exec *x, bool *possible, struct im_error *err)
 	int rc;
 
 	*possible = false;
-	if (!prog->params.shift_unit || x->image->shift_unit != prog->params.shift_unit)
+	if (!prog->params.shift_unit || x->image->shift_unit != prog->params.shift_unit ||
+	    !im_host_has_room(x->image, prog->params.fill_part))
 		return 0;
 	rc = im_dev_physical(x->image, NULL, err);
 	if (rc < 0)

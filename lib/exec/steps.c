@@ -84,9 +84,14 @@ static int add_piece(struct building *b, uint64_t old, uint64_t new, uint64_t le
 int im_steps_build(struct im_steps *s, const struct im_map *map, uint32_t unit, struct im_error *err)
 {
 	struct building b = { .s = s, .unit = unit, .old_end = unit, .new_end = unit };
-	int rc = 0;
+	bool doubles;
+	int rc;
 
 	*s = (struct im_steps){ 0 };
+	/* an undo would not know which of the two to bring back */
+	if (im_map_doubles(map, &doubles, err) < 0)
+		return -1;
+	rc = doubles;
 	for (size_t i = 0; i < map->segs.n && rc == 0; i++) {
 		const struct im_segment *seg = &map->segs.v[i];
 

@@ -172,6 +172,34 @@ size_t im_map_find(const struct im_map *map, uint64_t off)
 	return lo;
 }
 
+static int by_start(const void *a, const void *b)
+{
+	const struct im_range *x = a, *y = b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+int im_map_doubles(const struct im_map *map, bool *yes, struct im_error *err)
+{
+	struct im_range *v = calloc(map->segs.n + 1, sizeof(*v));
+	size_t n = 0;
+
+	if (!v)
+		return im_error_nomem(err);
+	for (size_t i = 0; i < map->segs.n; i++) {
+		const struct im_segment *s = &map->segs.v[i];
+
+		if (s->kind == IM_KEEP || s->kind == IM_FROM)
+			v[n++] = (struct im_range){ s->kind == IM_KEEP ? s->start : s->from, s->len };
+	}
+	qsort(v, n, sizeof(*v), by_start);
+	*yes = false;
+	for (size_t i = 1; i < n; i++)
+		*yes |= v[i].start < v[i - 1].start + v[i - 1].len;
+	free(v);
+	return 0;
+}
+
 bool im_map_is_identity(const struct im_map *map)
 {
 	for (size_t i = 0; i < map->segs.n; i++)

@@ -58,6 +58,9 @@ int im_map_fill(struct im_map *map, uint64_t start, uint64_t len, uint8_t byte, 
 /* The index of the segment that holds byte off (off < new_size). */
 size_t im_map_find(const struct im_map *map, uint64_t off);
 
+/* Are some old bytes in more than one place of the corrected image? */
+int im_map_doubles(const struct im_map *map, bool *yes, struct im_error *err);
+
 /* Does the map change nothing at all? */
 bool im_map_is_identity(const struct im_map *map);
 

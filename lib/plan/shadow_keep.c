@@ -13,6 +13,8 @@
 #include "scan/ntfs_area.h"
 #include "scan/shadows.h"
 
+#define LITERALS_MAX 32			/* blocks */
+
 typedef IM_VEC(uint64_t) offsets;
 
 struct keeper {
@@ -127,6 +129,17 @@ static int who_reads(const struct keeper *k, uint64_t off)
 	return -1;
 }
 
+/* A few blocks as literals: then no old byte has two places, and the plan can still be carried out by moving blocks of the host. */
+static int lay_copy(struct keeper *k, uint64_t off, uint64_t copy, const char *reason, struct im_error *err)
+{
+	uint64_t n = im_min(IM_VSS_BLOCK, k->vol->size - off);
+	uint8_t block[IM_VSS_BLOCK];
+
+	if (k->changed.n > LITERALS_MAX)
+		return im_map_from(k->ctx->map, k->start + copy, n, k->v->start + off, reason, err);
+	return im_dev_read(k->vol, off, block, n, err) < 0 ? -1 : im_map_bytes(k->ctx->map, k->start + copy, block, n, reason, err);
+}
+
 static int keep_block(struct keeper *k, uint64_t off, struct im_error *err)
 {
 	struct im_shadow_room *room;
@@ -149,7 +162,7 @@ static int keep_block(struct keeper *k, uint64_t off, struct im_error *err)
 	if (im_shadow_room_add(room, off, &copy, err) < 0 || push(&k->ours, copy, err) < 0)
 		return -1;
 	snprintf(reason, sizeof(reason), "kept for snapshot %d: what stands at byte %" PRIu64 " of the volume, which changes", who + 1, off);
-	return im_map_from(k->ctx->map, k->start + copy, im_min(IM_VSS_BLOCK, k->vol->size - off), k->v->start + off, reason, err);
+	return lay_copy(k, off, copy, reason, err);
 }
 
 static int lay_list(struct keeper *k, const struct im_list_block *b, struct im_error *err)

@@ -81,9 +81,11 @@ refused() {
 
 # killed_at N: fix is killed at its Nth flush of the image, the 5th being behind what it takes from the clone
 killed_at() {
+	local rc=0
 	make_image 8
 	(strace -f -qq -o /dev/null -e trace=fdatasync -P "$WORK/$I" -e inject=fdatasync:signal=KILL:when="$1" "$IMGMEND" fix --yes $I \
-		>out 2>err </dev/null; exit $?) 2>killed && fail "fix was not killed"
+		>out 2>err </dev/null; exit $?) 2>killed || rc=$?
+	check_eq "the end of a fix that is killed" 137 $rc
 	[ -e $J.imgmend-clone ] || fail "there is no clone while a repair is interrupted"
 }
 
@@ -152,10 +154,13 @@ refused_undo() {
 
 # in_the_middle CALL: killed behind the first change of the file's extents, of which CALL says whether it is the last one
 in_the_middle() {
+	local rc verb
 	for verb in resume undo; do
+		rc=0
 		make_image 8
 		(strace -f -qq -o /dev/null -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when="$1" "$IMGMEND" fix --yes \
-			--strategy insert-range $I >out 2>err </dev/null; exit $?) 2>killed && fail "fix was not killed"
+			--strategy insert-range $I >out 2>err </dev/null; exit $?) 2>killed || rc=$?
+	check_eq "the end of a fix that is killed" 137 $rc
 		check_eq "the state of an interrupted move of blocks" repairing "$("$IMGMEND" status --json $I | jq -r .state)"
 		cp $I copy.img
 		cp $J copy.img.imgmend-journal
@@ -175,10 +180,12 @@ in_the_middle() {
 
 # filled_until CALL: fix is killed behind this change of the file's extents
 filled_until() {
+	local rc=0
 	make_image 1
 	run 4 plan --json --strategy write-once $I
 	cp out plan.json
-	(strace -f -qq -o /dev/null -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when="$1" "$IMGMEND" fix --yes 		--strategy write-once $I >out 2>err </dev/null; exit $?) 2>killed && fail "fix was not killed"
+	(strace -f -qq -o /dev/null -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when="$1" "$IMGMEND" fix --yes 		--strategy write-once $I >out 2>err </dev/null; exit $?) 2>killed || rc=$?
+	check_eq "the end of a fix that is killed" 137 $rc
 	[ -e $J ] || fail "there is no journal"
 }
 
@@ -257,6 +264,67 @@ fills_gaps() {
 	done
 }
 
+# gaps_of_64: several gaps; killed at changes of the file's extents in several of them, turned round there, and the way back as well
+gaps_of_64() {
+	local call back rc
+	rm -f mnt/disk.img* mnt/link old.img
+	truncate -s $((180 * MIB)) old.img
+	mkmbr -c -i 57a7e61b old.img 83:1:360000
+	for at in 0 50 62 115 120 174; do
+		head -c $((3 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$((512 + at * MIB)) conv=notrunc iflag=fullblock status=none
+	done
+	cp --sparse=always old.img $I
+	for call in 17 24 36 37 50; do
+		rc=0
+		(strace -f -qq -o calls -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when=$call "$IMGMEND" fix --yes --align 8K \
+			--strategy write-once $I >out 2>err </dev/null; exit $?) 2>killed || rc=$?
+		check_eq "the end of a fix that is killed at $call" 137 $rc
+		check_eq "the state of a filling, killed at $call" repairing "$("$IMGMEND" status --json $I | jq -r .state)"
+		if [ $((call % 2)) = 0 ]; then
+			run 1 resume --yes $I
+			cmp -i 512:8192 -n $((360000 * 512)) old.img $I || fail "resume behind $call: the data is not where it should be"
+		fi
+		for back in 20 40; do
+			(strace -f -qq -o /dev/null -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when=$back "$IMGMEND" undo --yes \
+				$I >out 2>err </dev/null; exit $?) 2>killed || true
+		done
+		[ ! -e $J ] || run 0 undo --yes $I
+		cmp old.img $I || fail "a filling killed at $call, and its undo as well: not byte-equal to the old image"
+	done
+	[ "$(grep -c INSERT_RANGE calls)" -ge 2 ] || fail "there was a single gap: a fault of the test"
+	ln $I mnt/link
+	nothing_left "after gaps of 64 MiB"
+}
+
+# without_room: no gap where there is no room for one, neither there nor back
+without_room() {
+	make_image 1
+	run 1 fix --yes --strategy write-once $I
+	fallocate -l $(($(df -B1 --output=avail mnt | tail -n 1) - 40 * MIB)) mnt/filler
+	run 0 undo --yes $I
+	cmp old.img $I || fail "undo without room for a gap: not byte-equal to the old image"
+	run 4 plan --strategy write-once $I
+	says "write-once without room" "free space"
+	run 4 plan --json $I
+	[ "$(jq -r .strategy out)" != write-once ] || fail "write-once is planned where there is no room for it"
+	rm mnt/filler
+	nothing_left "without room"
+}
+
+# unshared: xfs whose files share no blocks has the gaps too
+unshared() {
+	umount mnt
+	MOUNTS=()
+	rm -f store
+	truncate -s 1G store
+	mkfs.xfs -q -m reflink=0 store >mkfs.log 2>&1 || fail "mkfs.xfs: $(cat mkfs.log)"
+	mount -o loop store mnt
+	MOUNTS=("$WORK/mnt")
+	cycle xfs 1 write-once write-once
+	cycle xfs 8 auto insert-range
+	refused 8 reflink "files of one xfs or btrfs"
+}
+
 # others_files WAY STATUS: a file that has the name of a clone, but is none, stays
 others_files() {
 	make_image 8
@@ -287,6 +355,8 @@ for fs in ext4 xfs btrfs; do
 		refused 8 reflink "files of one xfs or btrfs"
 		moves_blocks ext4
 		fills_gaps
+		gaps_of_64
+		without_room
 		cycle $fs 8 auto insert-range
 	else
 		refused 1 reflink "not a multiple of its 4096 bytes"
@@ -303,6 +373,7 @@ for fs in ext4 xfs btrfs; do
 		others_files reflink 8
 		if [ $fs = xfs ]; then
 			moves_blocks xfs
+			unshared
 		else
 			refused 8 insert-range "a file of ext4 or xfs"
 		fi
