@@ -49,7 +49,7 @@ static bool on_search(void *arg, uint64_t done, uint64_t total)
 int im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out, struct im_error *err)
 {
 	*out = (struct im_scan_options){ .sector_size = options->sector_size, .deep = options->deep != 0,
-					 .shadows = options->shadows != 0 };
+					 .shadows = options->shadows != 0 || (options->only && strstr(options->only, "shadow-header-lost")) };
 	if (options->volume_id) {
 		out->has_volume_id = strlen(options->volume_id) == 36 && im_fs_guid_parse(out->volume_id, options->volume_id);
 		if (!out->has_volume_id)

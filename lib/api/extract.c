@@ -39,6 +39,19 @@ static void name_file(const struct im_volume *v, size_t i, const char *path, cha
 	name[n] = 0;
 }
 
+static int write_all(const struct extracting *x, int fd, const char *name, uint64_t off, size_t len, struct im_error *err)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = TEMP_FAILURE_RETRY(pwrite(fd, x->buf + done, len - done, (off_t)(off + done)));
+
+		if (n <= 0)
+			return im_error_sys(err, n < 0 ? errno : ENOSPC, "%s/%s: cannot write", x->folder, name);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+/* What cannot be read is the version's fault (IM_EFORMAT), what cannot be written that of the folder. */
 static int copy(const struct extracting *x, struct im_version *version, int fd, const char *name, struct im_sha256 *hash, struct im_error *err)
 {
 	for (uint64_t off = 0, n; off < version->stream.size; off += n) {
@@ -47,14 +60,16 @@ static int copy(const struct extracting *x, struct im_version *version, int fd, 
 		n = im_min(PIECE, version->stream.size - off);
 		got = im_version_read(version, off, x->buf, n, err);
 		if (got == IM_DAMAGED)
-			return im_error_set(err, IM_EFORMAT, "the clusters of %s end before the file does", name);
-		if (got < 0)
+			return im_error_set(err, IM_EFORMAT, "its clusters end before the file does");
+		if (got < 0) {
+			err->code = IM_EFORMAT;
 			return -1;
+		}
 		im_sha256_add(hash, x->buf, n);
-		if (pwrite(fd, x->buf, n, (off_t)off) != (ssize_t)n)
-			return im_error_sys(err, errno, "%s/%s: cannot write", x->folder, name);
+		if (!im_is_zero(x->buf, n) && write_all(x, fd, name, off, n, err) < 0)
+			return -1;
 	}
-	return 0;
+	return ftruncate(fd, (off_t)version->stream.size) < 0 ? im_error_sys(err, errno, "%s/%s: cannot write", x->folder, name) : 0;
 }
 
 static int write_file(const struct extracting *x, struct im_version *version, const char *name, char digest[65], struct im_error *err)
@@ -74,6 +89,8 @@ static int write_file(const struct extracting *x, struct im_version *version, co
 	if (rc == 0 && fsync(fd) < 0)
 		rc = im_error_sys(err, errno, "%s/%s: cannot make it durable", x->folder, name);
 	close(fd);
+	if (rc < 0)
+		unlinkat(x->dir, name, 0);
 	return rc;
 }
 
@@ -99,8 +116,14 @@ static int extract_version(const struct extracting *x, const struct im_area_owne
 	int rc = im_version_open(&version, x->vol, s, i, owner, err);
 
 	name_file(x->v, i, owner->name, name);
-	if (rc == 0 && !version.missing)
+	if (rc == 0 && !version.missing) {
 		rc = write_file(x, &version, name, digest, err);
+		/* the others may still be had */
+		if (rc < 0 && err->code == IM_EFORMAT) {
+			version.missing = err->message;
+			rc = 0;
+		}
+	}
 	im_json_open(x->json, NULL, '{');
 	im_json_string(x->json, "source", i == SIZE_MAX ? "live" : "snapshot");
 	if (i != SIZE_MAX) {

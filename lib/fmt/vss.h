@@ -137,6 +137,7 @@ bool im_vss_view_knows(const struct im_dev *view, uint64_t off);
 struct im_vss_found {
 	uint64_t at;			/* where it lies, bytes of the device that was searched */
 	uint64_t own;			/* where it says that it lies, of its volume */
+	uint64_t relative;		/* … and in its list or store */
 	uint32_t type;			/* IM_VSS_CATALOG, IM_VSS_STORE; IM_VSS_VOLUME: a header in its place in a copy of the first block
 					 * of an NTFS volume, or in that block itself */
 };

@@ -45,7 +45,7 @@ static int look(struct carving *c, const uint8_t *sector, uint64_t at, struct im
 	n = im_vec_push(&c->out->list, err);
 	if (!n)
 		return -1;
-	*n = (struct im_vss_found){ at, r.own, r.type };
+	*n = (struct im_vss_found){ at, r.own, r.relative, r.type };
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 
 #define HEAD 0x80u
 #define ENTRY 0x80u
-#define SNAPSHOTS_MAX 4096	/* Windows keeps 512 at most */
+#define SNAPSHOTS_MAX 512	/* Windows keeps no more of a volume */
 
 enum { EMPTY = 0, FREED = 1, LISTED = 2, STORED = 3 };
 
@@ -112,6 +112,15 @@ static int by_time(const void *a, const void *b)
 	return (x->position > y->position) - (x->position < y->position);
 }
 
+static bool shares_lists(const struct im_vss_catalog *cat)
+{
+	for (size_t i = 0; i < cat->list.n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (cat->list.v[i].is_stored && cat->list.v[k].is_stored && cat->list.v[i].blocks == cat->list.v[k].blocks)
+				return true;
+	return false;
+}
+
 int im_vss_catalog_read(struct im_dev *vol, uint64_t off, struct im_vss_catalog *cat, const char **why, struct im_error *err)
 {
 	int got;
@@ -121,6 +130,10 @@ int im_vss_catalog_read(struct im_dev *vol, uint64_t off, struct im_vss_catalog 
 	got = off ? im_vss_walk(vol, off, IM_VSS_CATALOG, take_block, cat, why, err) : IM_DAMAGED;
 	if (cat->list.n)
 		qsort(cat->list.v, cat->list.n, sizeof(*cat->list.v), by_time);
+	if (got == IM_FOUND && shares_lists(cat)) {
+		*why = "two snapshots of it have the same list of blocks";
+		got = IM_DAMAGED;
+	}
 	return got;
 }
 

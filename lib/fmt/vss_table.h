@@ -41,4 +41,8 @@ bool im_vss_table_stands_for(const struct im_vss_table *t, uint64_t off);
 /* Is it marked as not in use by the snapshot? What it shows there means nothing. */
 bool im_vss_table_is_unused(const struct im_vss_table *t, uint64_t off);
 
+/* As im_vss_view, with the tables of all snapshots of the catalog, which are borrowed. */
+struct im_dev *im_vss_view_of(struct im_dev *vol, const struct im_vss_catalog *cat, size_t i, const struct im_vss_table *tables,
+			      struct im_error *err);
+
 #endif

@@ -3,17 +3,19 @@
  * What a snapshot's own store has copies of is read from there; the rest from the next newer snapshot, and behind the newest one
  * from the volume: libyal, "Volume Shadow Snapshot (VSS) format", section "Reading snapshot data".
  */
+#include "fmt/vss_table.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "fmt/vss_table.h"
 
 struct view {
 	struct im_dev dev;
 	struct im_dev *vol;
 	size_t n;
-	struct im_vss_table *stores;	/* the snapshot's own, and those of all newer ones */
+	const struct im_vss_table *stores;	/* the snapshot's own, and those of all newer ones */
+	struct im_vss_table *own;	/* the same where they are to be freed */
 };
 
 /* Where n bytes at off, of one sector, or at least of one block without overlay, are to be read: a place on the volume, or
@@ -77,37 +79,51 @@ static void view_close(struct im_dev *dev)
 {
 	struct view *v = (struct view *)dev;
 
-	for (size_t i = 0; i < v->n; i++)
-		im_vss_table_free(&v->stores[i]);
-	free(v->stores);
+	for (size_t i = 0; v->own && i < v->n; i++)
+		im_vss_table_free(&v->own[i]);
+	free(v->own);
 	free(v);
 }
 
 static const struct im_dev_ops view_ops = { .read = view_read, .close = view_close };
 
-struct im_dev *im_vss_view(struct im_dev *vol, const struct im_vss_catalog *cat, size_t i, struct im_error *err)
+struct im_dev *im_vss_view_of(struct im_dev *vol, const struct im_vss_catalog *cat, size_t i, const struct im_vss_table *tables,
+			      struct im_error *err)
 {
 	struct view *v = calloc(1, sizeof(*v));
 	uint64_t size = cat->list.v[i].volume_size;
 
-	if (v)
-		v->stores = calloc(cat->list.n - i, sizeof(*v->stores));
-	if (!v || !v->stores) {
-		free(v);
+	if (!v) {
 		im_error_nomem(err);
 		return NULL;
 	}
 	v->vol = vol;
 	v->n = cat->list.n - i;
+	v->stores = tables ? tables + i : NULL;
 	v->dev = (struct im_dev){
 		.ops = &view_ops, .size = size ? im_min(size, vol->size) : vol->size, .sector_size = vol->sector_size, .is_read_only = true,
 	};
-	for (size_t k = 0; k < v->n; k++)
-		if (im_vss_table_load(&v->stores[k], vol, &cat->list.v[i + k], err) < 0) {
+	return &v->dev;
+}
+
+struct im_dev *im_vss_view(struct im_dev *vol, const struct im_vss_catalog *cat, size_t i, struct im_error *err)
+{
+	struct view *v = (struct view *)im_vss_view_of(vol, cat, i, NULL, err);
+
+	if (!v)
+		return NULL;
+	v->stores = v->own = calloc(v->n, sizeof(*v->own));
+	if (!v->own)
+		im_error_nomem(err);
+	for (size_t k = 0; v->own && k < v->n; k++)
+		if (im_vss_table_load(&v->own[k], vol, &cat->list.v[i + k], err) < 0) {
 			view_close(&v->dev);
 			return NULL;
 		}
-	return &v->dev;
+	if (v->own)
+		return &v->dev;
+	free(v);
+	return NULL;
 }
 
 bool im_vss_view_knows(const struct im_dev *view, uint64_t off)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scan/ntfs_area.h"
 #include "scan/shadows.h"
 
 typedef int inside_fn(struct im_inside *inside, const struct im_volume *v, struct im_dev *vol, const struct im_plan_options *options,
@@ -34,11 +35,12 @@ static bool is_asked_for(const struct kind *kind, const struct im_scan *scan, co
 	return false;
 }
 
-/* A header can only be put back where nobody's data is: first that leaves. */
+/* A header can only be put back where nobody's data is, nor can come: first the boot area is $Boot's. */
 static bool is_wanted(const struct kind *kind, const struct im_scan *scan, const struct im_volume *v,
 		      const struct im_plan_options *options)
 {
-	bool in_the_way = v->shadows && v->shadows->can_rebuild && v->shadows->owner[0];
+	bool in_the_way = v->shadows && v->shadows->can_rebuild &&
+			  (v->shadows->owner[0] || v->area->covered < IM_RESERVED || v->area->free_clusters);
 
 	return is_asked_for(kind, scan, v, options) ||
 	       (kind->make == im_ntfs_inside && in_the_way && is_asked_for(&kinds[HEADER], scan, v, options));

@@ -25,8 +25,7 @@ int im_shadow_inside(struct im_inside *inside, const struct im_volume *v, struct
 	if (s->copy)
 		return 0;
 	if (s->is_told)
-		return im_notes_add(&inside->notes, err, "there is no copy of the shadow-copy header: the new one has the volume's identifier that"
-				    " was given");
+		return im_notes_add(&inside->notes, err, "the new shadow-copy header has the volume's identifier that was given");
 	return im_notes_add(&inside->notes, err, s->knows_volume ?
 			    "no copy of the shadow-copy header names the catalog that was found; the volume's identifier is taken from one that"
 			    " names another" :

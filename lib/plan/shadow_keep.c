@@ -14,6 +14,7 @@
 #include "scan/shadows.h"
 
 #define LITERALS_MAX 32			/* blocks */
+#define DESCRIPTORS_MAX (4u << 20)	/* of all snapshots of a volume: 64 GiB of copies */
 
 typedef IM_VEC(uint64_t) offsets;
 
@@ -25,7 +26,7 @@ struct keeper {
 	struct im_vss_catalog cat;
 	struct im_vss_table *tables;	/* of every snapshot, the oldest first */
 	struct im_shadow_room *rooms;
-	bool *is_looked;		/* rooms that were */
+	offsets taken;			/* blocks of all stores and of the catalog, sorted */
 	offsets changed;		/* blocks of the volume that the plan changes */
 	offsets ours;			/* … and those that keeping them changes */
 };
@@ -120,6 +121,9 @@ static int who_reads(const struct keeper *k, uint64_t off)
 	for (int i = (int)k->cat.list.n - 1; i >= 0; i--) {
 		const struct im_vss_slot *slot = im_vss_table_find(&k->tables[i], off);
 
+		/* it ends before that */
+		if (k->cat.list.v[i].volume_size && off >= k->cat.list.v[i].volume_size)
+			continue;
 		/* it has its own, and older ones take it from there */
 		if (slot && slot->kind != IM_VSS_NOTHING)
 			return -1;
@@ -127,6 +131,20 @@ static int who_reads(const struct keeper *k, uint64_t off)
 			return i;
 	}
 	return -1;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool is_taken(void *arg, uint64_t off)
+{
+	const struct keeper *k = arg;
+
+	return bsearch(&off, k->taken.v, k->taken.n, sizeof(off), by_offset) != NULL;
 }
 
 /* A few blocks as literals: then no old byte has two places, and the plan can still be carried out by moving blocks of the host. */
@@ -142,26 +160,21 @@ static int lay_copy(struct keeper *k, uint64_t off, uint64_t copy, const char *r
 
 static int keep_block(struct keeper *k, uint64_t off, struct im_error *err)
 {
-	struct im_shadow_room *room;
 	char reason[160];
 	uint64_t copy;
 	int who;
 
+	if (is_taken(k, off))
+		return im_error_at(err, IM_EREFUSED, off, "byte %" PRIu64 " of the volume, which would change, belongs to the shadow copies", off);
 	for (size_t i = 0; i < k->cat.list.n; i++)
 		if (im_vss_table_stands_for(&k->tables[i], off))
 			return im_error_at(err, IM_EREFUSED, off, "byte %" PRIu64 " of the volume stands for another block of a snapshot", off);
 	who = who_reads(k, off);
 	if (who < 0)
 		return 0;
-	room = &k->rooms[who];
-	if (!k->is_looked[who]) {
-		k->is_looked[who] = true;
-		if (im_shadow_room_look(room, k->vol, &k->cat.list.v[who], err) < 0)
-			return -1;
-	}
-	if (im_shadow_room_add(room, off, &copy, err) < 0 || push(&k->ours, copy, err) < 0)
+	if (im_shadow_room_add(&k->rooms[who], off, &copy, err) < 0 || push(&k->ours, copy, err) < 0)
 		return -1;
-	snprintf(reason, sizeof(reason), "kept for snapshot %d: what stands at byte %" PRIu64 " of the volume, which changes", who + 1, off);
+	snprintf(reason, sizeof(reason), "kept for snapshot %d: blocks of 16 KiB in which something changes", who + 1);
 	return lay_copy(k, off, copy, reason, err);
 }
 
@@ -218,9 +231,10 @@ static int compare_blocks(const struct keeper *k, size_t i, struct im_dev *was, 
 	return rc;
 }
 
-static int prove_one(const struct keeper *k, size_t i, struct im_dev *new, struct im_error *err)
+static int prove_one(const struct keeper *k, size_t i, const struct im_vss_table *tables, struct im_dev *new, struct im_error *err)
 {
-	struct im_dev *was = im_vss_view(k->vol, &k->cat, i, err), *is = was ? im_vss_view(new, &k->cat, i, err) : NULL;
+	struct im_dev *was = im_vss_view_of(k->vol, &k->cat, i, k->tables, err);
+	struct im_dev *is = was ? im_vss_view_of(new, &k->cat, i, tables, err) : NULL;
 	int rc = is ? compare_blocks(k, i, was, is, &k->changed, err) : -1;
 
 	if (rc == 0)
@@ -233,10 +247,18 @@ static int prove_one(const struct keeper *k, size_t i, struct im_dev *new, struc
 static int prove(const struct keeper *k, struct im_error *err)
 {
 	struct im_dev *view, *new = new_volume(k, &view, err);
+	struct im_vss_table *tables = calloc(k->cat.list.n + 1, sizeof(*tables));
 	int rc = new ? 0 : -1;
 
+	if (rc == 0 && !tables)
+		rc = im_error_nomem(err);
 	for (size_t i = 0; rc == 0 && i < k->cat.list.n; i++)
-		rc = prove_one(k, i, new, err);
+		rc = im_vss_table_load(&tables[i], new, &k->cat.list.v[i], err);
+	for (size_t i = 0; rc == 0 && i < k->cat.list.n; i++)
+		rc = prove_one(k, i, tables, new, err);
+	for (size_t i = 0; tables && i < k->cat.list.n; i++)
+		im_vss_table_free(&tables[i]);
+	free(tables);
 	if (new) {
 		im_dev_close(new);
 		im_dev_close(view);
@@ -245,6 +267,64 @@ static int prove(const struct keeper *k, struct im_error *err)
 }
 
 /* ---- one volume ---- */
+
+/* All of them sound, with the files that the catalog names, and in an order that is beyond doubt. */
+static int check_snapshots(struct keeper *k, struct im_error *err)
+{
+	struct im_shadows all = { .catalog = k->cat };
+	uint64_t sum = 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < k->cat.list.n; i++) {
+		rc = im_vss_snapshot_look(k->vol, &k->cat.list.v[i], err);
+		sum += k->cat.list.v[i].used;
+	}
+	if (rc == 0)
+		rc = im_shadow_files(&all, k->vol, err);
+	if (rc == 0)
+		im_shadow_check_files(&all);
+	for (size_t i = 0; rc == 0 && i < k->cat.list.n; i++) {
+		const struct im_vss_snapshot *s = &k->cat.list.v[i];
+
+		if (s->fault)
+			rc = im_error_set(err, IM_EREFUSED, "snapshot %zu cannot be read: %s", i + 1, s->fault);
+		else if (i && s->position <= s[-1].position)
+			rc = im_error_set(err, IM_EREFUSED, "the snapshots' times and their order in the catalog do not agree");
+	}
+	if (rc == 0 && all.lost_files)
+		rc = im_error_set(err, IM_EREFUSED, "there are stores that the catalog does not name");
+	if (rc == 0 && sum > DESCRIPTORS_MAX)
+		rc = im_error_set(err, IM_EREFUSED, "they have kept more than %u blocks, too many to look through", DESCRIPTORS_MAX);
+	im_vec_free(&all.files);
+	return rc;
+}
+
+static int take_catalog_block(void *arg, const uint8_t *block, uint64_t off, const char **why, struct im_error *err)
+{
+	struct keeper *k = arg;
+
+	(void)block;
+	(void)why;
+	return push(&k->taken, off, err) < 0 ? -1 : IM_FOUND;
+}
+
+static int find_taken(struct keeper *k, struct im_error *err)
+{
+	const char *why;
+
+	for (size_t i = 0; i < k->cat.list.n; i++) {
+		k->rooms[i].is_taken = is_taken;
+		k->rooms[i].arg = k;
+		for (size_t n = 0; n < k->rooms[i].used.n; n++)
+			if (push(&k->taken, k->rooms[i].used.v[n].off, err) < 0)
+				return -1;
+	}
+	if (im_vss_walk(k->vol, k->cat.off, IM_VSS_CATALOG, take_catalog_block, k, &why, err) < 0)
+		return -1;
+	if (k->taken.n)
+		qsort(k->taken.v, k->taken.n, sizeof(*k->taken.v), by_offset);
+	return 0;
+}
 
 static int load(struct keeper *k, uint64_t catalog, struct im_error *err)
 {
@@ -258,20 +338,15 @@ static int load(struct keeper *k, uint64_t catalog, struct im_error *err)
 		return -1;
 	k->tables = calloc(n + 1, sizeof(*k->tables));
 	k->rooms = calloc(n + 1, sizeof(*k->rooms));
-	k->is_looked = calloc(n + 1, sizeof(*k->is_looked));
-	if (!k->tables || !k->rooms || !k->is_looked)
+	if (!k->tables || !k->rooms)
 		return im_error_nomem(err);
-	for (size_t i = 0; i < n; i++) {
-		struct im_vss_snapshot *s = &k->cat.list.v[i];
-
-		if (im_vss_snapshot_look(k->vol, s, err) < 0)
+	if (check_snapshots(k, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (im_vss_table_load(&k->tables[i], k->vol, &k->cat.list.v[i], err) < 0 ||
+		    im_shadow_room_look(&k->rooms[i], k->vol, &k->cat.list.v[i], err) < 0)
 			return -1;
-		if (s->fault)
-			return im_error_set(err, IM_EREFUSED, "snapshot %zu cannot be read: %s", i + 1, s->fault);
-		if (im_vss_table_load(&k->tables[i], k->vol, s, err) < 0)
-			return -1;
-	}
-	return 0;
+	return find_taken(k, err);
 }
 
 static void keeper_free(struct keeper *k)
@@ -282,7 +357,7 @@ static void keeper_free(struct keeper *k)
 	}
 	free(k->tables);
 	free(k->rooms);
-	free(k->is_looked);
+	im_vec_free(&k->taken);
 	im_vec_free(&k->changed);
 	im_vec_free(&k->ours);
 	im_vss_catalog_free(&k->cat);
@@ -334,6 +409,10 @@ static int try(struct keeper *k, uint64_t catalog, struct im_error *err)
 	if (im_map_copy(&before, k->ctx->map, err) < 0)
 		return -1;
 	rc = spare(k, catalog, err);
+	if (rc == 0 && k->ctx->map->segs.n > IM_MAP_SEGMENTS_MAX)
+		rc = im_error_set(err, IM_EREFUSED, "the plan would have too many pieces");
+	if (rc < 0 && err->code == IM_EFORMAT)
+		err->code = IM_EREFUSED;
 	if (rc == 0 || err->code != IM_EREFUSED) {
 		im_map_free(&before);
 		return rc;

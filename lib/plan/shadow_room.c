@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "scan/shadows.h"
 
 #define HEAD 0x80u
 #define DESCRIPTOR 32u
@@ -18,11 +19,11 @@
 
 static int use(struct im_shadow_room *r, uint64_t off, uint64_t relative, struct im_error *err)
 {
-	uint64_t *n = im_vec_push(&r->used, err);
+	struct im_used *n = im_vec_push(&r->used, err);
 
 	if (!n)
 		return -1;
-	*n = off;
+	*n = (struct im_used){ off, relative };
 	r->relative = im_max(r->relative, relative);
 	return 0;
 }
@@ -53,17 +54,50 @@ static int use_descriptor(void *arg, const struct im_vss_block *b, uint64_t at, 
 
 	(void)why;
 	r->last = at;
-	if (b->flags & IM_VSS_FORWARDER)
+	if (b->flags & IM_VSS_FORWARDER || (b->flags & IM_VSS_UNUSED && !b->copy))
 		return IM_FOUND;
 	/* of an overlay that is extended, 1 stands there */
-	return use(r, b->copy, b->relative % IM_VSS_BLOCK ? 0 : b->relative, err) < 0 ? -1 : IM_FOUND;
+	return use(r, b->copy, b->flags & IM_VSS_OVERLAY && b->relative == 1 ? 0 : b->relative, err) < 0 ? -1 : IM_FOUND;
 }
 
-static int by_value(const void *a, const void *b)
+/* The range that holds this place of the store, or else the next one behind it. */
+static const struct im_vss_range *range_of(const struct im_shadow_room *r, uint64_t relative)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	const struct im_vss_range *best = NULL;
 
-	return (x > y) - (x < y);
+	for (size_t i = 0; i < r->ranges.n; i++) {
+		const struct im_vss_range *c = &r->ranges.v[i];
+
+		if (c->relative <= relative && relative - c->relative < c->len)
+			return c;
+		if (c->relative > relative && (!best || c->relative < best->relative))
+			best = c;
+	}
+	return best;
+}
+
+/* What is in use must be where the ranges say, or the two do not mean the same, and what looks free may not be. What lies in front
+ * of all ranges is the store's own head. */
+static int check_places(const struct im_shadow_room *r, const char **why)
+{
+	*why = "its ranges and what is in use of it do not agree";
+	for (size_t i = 0; i < r->ranges.n; i++)
+		if (r->ranges.v[i].relative % IM_VSS_BLOCK)
+			return IM_DAMAGED;
+	for (size_t i = 0; i < r->used.n; i++) {
+		const struct im_used *u = &r->used.v[i];
+		const struct im_vss_range *range = range_of(r, u->relative);
+
+		if (!u->relative)
+			continue;
+		if (!range || (u->relative >= range->relative && u->off != range->start + (u->relative - range->relative)))
+			return IM_DAMAGED;
+		if (u->relative < range->relative)
+			for (size_t k = 0; k < r->ranges.n; k++)
+				if (r->ranges.v[k].relative <= u->relative)
+					return IM_DAMAGED;
+	}
+	return IM_FOUND;
 }
 
 static int look_at_lists(struct im_shadow_room *r, const char **why, struct im_error *err)
@@ -83,9 +117,7 @@ static int look_at_lists(struct im_shadow_room *r, const char **why, struct im_e
 		got = im_vss_store_blocks(r->vol, s, use_descriptor, r, why, err);
 	if (got == IM_FOUND)
 		got = im_vss_store_ranges(r->vol, s, &r->ranges, why, err);
-	if (r->used.n)
-		qsort(r->used.v, r->used.n, sizeof(*r->used.v), by_value);
-	return got;
+	return got == IM_FOUND ? check_places(r, why) : got;
 }
 
 /* The clusters of the store's file. */
@@ -97,9 +129,13 @@ static int look_at_file(struct im_shadow_room *r, const char **why, struct im_er
 
 	if (got == IM_FOUND) {
 		*why = "its file cannot be read";
-		got = im_ntfs_stream_of(&fs, r->snapshot->file & 0xffffffffffff, IM_NTFS_DATA, &stream, err);
+		got = im_ntfs_stream_of(&fs, r->snapshot->file & IM_SHADOW_RECORD, IM_NTFS_DATA, &stream, err);
 		r->runs = stream.runs;
 		r->cluster = fs.g.cluster;
+	}
+	if (got == IM_FOUND && (stream.is_resident || stream.flags & (IM_NTFS_COMPRESSED | IM_NTFS_ENCRYPTED | IM_NTFS_SPARSE))) {
+		*why = "its file is not a plain one";
+		got = IM_DAMAGED;
 	}
 	im_ntfs_close(&fs);
 	return got == IM_ABSENT ? IM_DAMAGED : got;
@@ -132,41 +168,6 @@ void im_shadow_room_free(struct im_shadow_room *r)
 
 /* ---- a free block ---- */
 
-static bool is_in_file(const struct im_shadow_room *r, uint64_t off)
-{
-	uint64_t at = off, end = off + IM_VSS_BLOCK;
-
-	for (bool any = true; any && at < end;) {
-		any = false;
-		for (size_t i = 0; i < r->runs.n && at < end; i++) {
-			const struct im_ntfs_run *run = &r->runs.v[i];
-			uint64_t start = run->lcn * r->cluster;
-
-			if (run->lcn == IM_NTFS_HOLE || at < start || at - start >= run->len * r->cluster)
-				continue;
-			at = start + run->len * r->cluster;
-			any = true;
-		}
-	}
-	return at >= end;
-}
-
-/* The range that holds this place of the store, or else the next one behind it. */
-static const struct im_vss_range *range_of(const struct im_shadow_room *r, uint64_t relative)
-{
-	const struct im_vss_range *best = NULL;
-
-	for (size_t i = 0; i < r->ranges.n; i++) {
-		const struct im_vss_range *c = &r->ranges.v[i];
-
-		if (c->relative <= relative && relative - c->relative < c->len)
-			return c;
-		if (c->relative > relative && (!best || c->relative < best->relative))
-			best = c;
-	}
-	return best;
-}
-
 static int take_block(struct im_shadow_room *r, uint64_t *off, uint64_t *relative, struct im_error *err)
 {
 	uint64_t next = r->relative + IM_VSS_BLOCK;
@@ -177,7 +178,7 @@ static int take_block(struct im_shadow_room *r, uint64_t *off, uint64_t *relativ
 	next = im_max(next, range->relative);
 	*off = range->start + (next - range->relative);
 	*relative = r->relative = next;
-	if (bsearch(off, r->used.v, r->used.n, sizeof(*off), by_value) || !is_in_file(r, *off))
+	if (r->is_taken(r->arg, *off) || !im_shadow_in_runs(&r->runs, r->cluster, *off, IM_VSS_BLOCK))
 		return im_error_set(err, IM_EREFUSED, "byte %" PRIu64 " of the volume, where the store would go on, is in use or not in"
 				    " its file", *off);
 	return 0;

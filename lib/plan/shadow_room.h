@@ -14,11 +14,19 @@ struct im_list_block {
 	uint8_t *bytes;			/* IM_VSS_BLOCK of them */
 };
 
+/* A block of the volume that a store uses, and its place in the store; relative 0: the store's first, or not said. */
+struct im_used {
+	uint64_t off, relative;
+};
+
 struct im_shadow_room {
 	struct im_dev *vol;		/* borrowed */
 	const struct im_vss_snapshot *snapshot;	/* borrowed */
 	im_vss_ranges ranges;
-	IM_VEC(uint64_t) used;		/* blocks of the volume, sorted */
+	IM_VEC(struct im_used) used;
+	/* Is this block of the volume used by any store, or the catalog? Set before im_shadow_room_add. */
+	bool (*is_taken)(void *arg, uint64_t off);
+	void *arg;
 	im_ntfs_runs runs;		/* of the store's file */
 	uint32_t cluster;
 	uint64_t relative;		/* in the store: what was given out last, or used */

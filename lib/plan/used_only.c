@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "fmt/free.h"
 #include "plan/plan.h"
+#include "scan/shadows.h"
 
 /* The map takes at most IM_MAP_SEGMENTS_MAX pieces; each hole in a move makes two more. */
 static bool has_room(const struct im_map *map)
@@ -58,13 +59,18 @@ static bool is_moved(const struct im_map *map, uint64_t start, uint64_t end)
 static int find_free(struct im_plan_context *ctx, const struct im_volume *v, struct im_free *free, struct im_error *err)
 {
 	struct im_dev *window;
+	bool any = false;
 	int rc;
 
 	*free = (struct im_free){ .why = "it is not clear what it holds" };
 	if (v->n_formats != 1 || v->state != IM_FOUND)
 		return IM_ABSENT;
 	window = im_dev_window(ctx->dev, v->start, v->size, err);
-	rc = window ? im_free_find(window, &v->info[0], free, err) : -1;
+	/* what the volume knows to be free, a snapshot may have in use */
+	rc = window ? im_shadows_any(window, v, &any, err) : -1;
+	free->why = "it has shadow copies, which may have in use what it says is free";
+	if (rc == 0)
+		rc = any ? IM_ABSENT : im_free_find(window, &v->info[0], free, err);
 	im_dev_close(window);
 	return rc;
 }

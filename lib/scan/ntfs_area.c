@@ -42,6 +42,7 @@ static int look_at_bitmap(struct im_ntfs *fs, struct im_boot_area *area, unsigne
 		im_ntfs_stream_close(&bitmap);
 	}
 	*free_mask = ~(unsigned)im_get16(bits) & ((1u << area->clusters) - 1);
+	area->free_mask = *free_mask;
 	area->free_clusters = (unsigned)__builtin_popcount(*free_mask);
 	return got == IM_ABSENT ? IM_DAMAGED : got;
 }

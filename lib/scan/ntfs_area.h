@@ -4,6 +4,7 @@
 
 #include "fmt/ntfs.h"
 #include "fmt/vss.h"
+#include "scan/scan.h"
 
 /* An owner of clusters of the boot area that is not $Boot. */
 struct im_area_owner {
@@ -22,6 +23,7 @@ struct im_boot_area {
 	bool is_elsewhere;		/* $Boot does not start at LCN 0 */
 	bool is_odd;			/* it is in more than one piece */
 	unsigned free_clusters;		/* of the boot area, marked free in $Bitmap */
+	unsigned free_mask;		/* which ones: a bit for each */
 	bool mft_in_area;		/* does the boot sector's LCN of $MFT or $MFTMirr lie in it? */
 	bool is_walked;			/* the owners are known */
 	IM_VEC(struct im_area_owner) owners;
@@ -33,6 +35,9 @@ struct im_boot_area {
 /* Look at the volume. deep: walk the MFT even where nothing is wrong. FOUND; DAMAGED with a clause in why; -1. */
 int im_boot_area_look(struct im_boot_area *area, struct im_dev *vol, bool deep, const char **why, struct im_error *err);
 void im_boot_area_free(struct im_boot_area *area);
+
+/* Why the area cannot be repaired at all, a clause; NULL: it can. (ntfs_findings.c) */
+const char *im_boot_area_why_not(const struct im_volume *v, const struct im_boot_area *a);
 
 /* Is there anything that a repair would change? */
 bool im_boot_area_is_bad(const struct im_boot_area *area);

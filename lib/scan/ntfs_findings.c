@@ -58,8 +58,7 @@ static int damaged_records(struct im_scan *scan, const struct im_volume *v, cons
 	return damaged(scan, v, why, err);
 }
 
-/* Why the volume cannot be repaired at all, a clause; NULL: it can. */
-static const char *why_not(const struct im_volume *v, const struct im_boot_area *a)
+const char *im_boot_area_why_not(const struct im_volume *v, const struct im_boot_area *a)
 {
 	if (v->there != v->size)
 		return "the image ends before the volume does";
@@ -87,7 +86,7 @@ static const char *why_not(const struct im_volume *v, const struct im_boot_area 
 /* Say whether the finding can be repaired, and if not, why. */
 static void judge(struct im_finding *f, const struct im_volume *v, const struct im_boot_area *a)
 {
-	const char *why = why_not(v, a);
+	const char *why = im_boot_area_why_not(v, a);
 	size_t n = strlen(f->message);
 
 	f->is_fixable = !why;

@@ -31,7 +31,7 @@ int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_o
 	struct im_error local;
 	int rc = -1;
 
-	*scan = (struct im_scan){ .is_deep = options->deep, .has_volume_id = options->has_volume_id };
+	*scan = (struct im_scan){ .is_deep = options->deep || options->shadows, .has_volume_id = options->has_volume_id };
 	memcpy(scan->volume_id, options->volume_id, sizeof(scan->volume_id));
 	if (!err)
 		err = &local;

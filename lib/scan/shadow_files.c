@@ -87,6 +87,73 @@ int im_shadow_files(struct im_shadows *s, struct im_dev *vol, struct im_error *e
 	return got < 0 ? -1 : 0;
 }
 
+bool im_shadow_in_runs(const im_ntfs_runs *runs, uint32_t cluster, uint64_t off, uint64_t len)
+{
+	uint64_t at = off, end = off + len;
+
+	for (bool any = true; any && at < end;) {
+		any = false;
+		for (size_t i = 0; i < runs->n && at < end; i++) {
+			const struct im_ntfs_run *run = &runs->v[i];
+			uint64_t start = run->lcn * cluster;
+
+			if (run->lcn == IM_NTFS_HOLE || at < start || at - start >= run->len * cluster)
+				continue;
+			at = start + run->len * cluster;
+			any = true;
+		}
+	}
+	return at >= end;
+}
+
+struct placing {
+	const im_ntfs_runs *runs;
+	uint32_t cluster;
+};
+
+static int check_place(void *arg, const uint8_t *block, uint64_t off, const char **why, struct im_error *err)
+{
+	const struct placing *p = arg;
+
+	(void)block;
+	(void)err;
+	*why = "a block of it does not lie in its file";
+	return im_shadow_in_runs(p->runs, p->cluster, off, IM_VSS_BLOCK) ? IM_FOUND : IM_DAMAGED;
+}
+
+/* In this file's clusters? FOUND, DAMAGED, -1. */
+static int check_in_file(const struct im_shadows *s, struct im_dev *vol, const struct im_shadow_file *file, const char **why,
+			 struct im_error *err)
+{
+	struct im_ntfs_stream stream = { 0 };
+	struct im_ntfs fs;
+	struct placing p;
+	int got = im_ntfs_open(&fs, vol, why, err);
+
+	if (got == IM_FOUND) {
+		*why = "its file cannot be read";
+		got = im_ntfs_stream_of(&fs, file->reference & IM_SHADOW_RECORD, IM_NTFS_DATA, &stream, err);
+	}
+	p = (struct placing){ &stream.runs, fs.g.cluster };
+	if (got == IM_FOUND)
+		got = im_vss_walk(vol, s->catalog.off, IM_VSS_CATALOG, check_place, &p, why, err);
+	im_ntfs_stream_close(&stream);
+	im_ntfs_close(&fs);
+	return got == IM_ABSENT ? IM_DAMAGED : got;
+}
+
+int im_shadow_check_catalog(struct im_shadows *s, struct im_dev *vol, struct im_error *err)
+{
+	const char *why = "it has no file";
+	int got = IM_DAMAGED;
+
+	for (size_t i = 0; i < s->files.n && got == IM_DAMAGED; i++)
+		if (s->files.v[i].is_catalog)
+			got = check_in_file(s, vol, &s->files.v[i], &why, err);
+	s->catalog_fault = got == IM_DAMAGED ? why : NULL;
+	return got < 0 ? -1 : 0;
+}
+
 static const struct im_shadow_file *file_of(const struct im_shadows *s, const uint8_t id[16])
 {
 	for (size_t i = 0; i < s->files.n; i++)

@@ -49,18 +49,11 @@ static int consider_block(void *arg, const struct im_vss_block *b, uint64_t at, 
 	return consider(arg, b->copy + IM_VSS_HEADER, err) < 0 ? -1 : IM_FOUND;
 }
 
-static int search(struct copies *c, uint64_t start, const struct im_vss_carving *carving, struct im_error *err)
+/* In the stores: what else looks like one may be of another volume, or of another time. */
+static int search(struct copies *c, struct im_error *err)
 {
 	const char *why;
 
-	for (size_t i = 0; carving && i < carving->list.n; i++) {
-		const struct im_vss_found *f = &carving->list.v[i];
-		uint64_t at = f->at - start;
-
-		if (f->type == IM_VSS_VOLUME && f->at > start && at != IM_VSS_HEADER && at % IM_VSS_BLOCK == IM_VSS_HEADER &&
-		    consider(c, at, err) < 0)
-			return -1;
-	}
 	for (size_t i = 0; i < c->s->catalog.list.n; i++)
 		if (im_vss_store_blocks(c->vol, &c->s->catalog.list.v[i], consider_block, c, &why, err) < 0)
 			return -1;
@@ -81,10 +74,10 @@ static const char *doubt(const struct im_shadows *s)
 			return "a snapshot that the catalog names does not hold together";
 	if (s->lost_files)
 		return "there are stores that the catalog which was found does not name";
-	return s->owner[0] && !s->owner_moves ? "the file that has the header's place cannot be moved" : NULL;
+	return s->in_the_way;
 }
 
-int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, const struct im_scan *scan, const struct im_volume *v, struct im_error *err)
+int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, const struct im_scan *scan, struct im_error *err)
 {
 	struct copies c = { .s = s, .vol = vol };
 
@@ -93,13 +86,14 @@ int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, const struct im_
 	s->why_not = doubt(s);
 	if (s->why_not)
 		return 0;
-	if (search(&c, v->start, scan->carving, err) < 0)
+	if (search(&c, err) < 0)
 		return -1;
+	s->is_told = scan->has_volume_id && (!c.at || memcmp(c.best.volume, scan->volume_id, 16) != 0);
+	c.is_verbatim &= !s->is_told;
 	if (!c.is_verbatim) {
 		/* the version that catalogs have is 1 whatever the header's; Windows knows both */
 		c.best.version = c.at ? c.best.version : 1;
 		c.best.catalog = s->catalog.off;
-		s->is_told = !c.at && scan->has_volume_id;
 		if (s->is_told) {
 			memcpy(c.best.volume, scan->volume_id, 16);
 			memcpy(c.best.storage, scan->volume_id, 16);

@@ -10,6 +10,8 @@
 #include "fmt/fs_util.h"
 #include "scan/ntfs_area.h"
 
+#define TRIES_MAX 64	/* catalogs that a search found, each of which is gone through */
+
 const char *im_shadow_header_name(enum im_shadow_header state)
 {
 	static const char *const names[] = { "valid", "absent", "overwritten", "points-nowhere" };
@@ -68,38 +70,39 @@ static int look_at_header(struct im_shadows *s, struct im_dev *vol, struct im_er
 }
 
 /* Who has the header's sector, and can that be moved? */
-static void find_owner(struct im_shadows *s, const struct im_scan *scan, const struct im_volume *v)
+static void find_owner(struct im_shadows *s, const struct im_volume *v)
 {
 	uint64_t cluster = v->info[0].cluster_size;
 
-	for (size_t i = 0; v->area && i < v->area->owners.n; i++) {
+	for (size_t i = 0; i < v->area->owners.n; i++) {
 		const struct im_area_owner *o = &v->area->owners.v[i];
 
 		if (im_overlaps(o->owner.run.lcn * cluster, o->owner.run.len * cluster, IM_VSS_HEADER, IM_VSS_HEADER_SIZE))
 			snprintf(s->owner, sizeof(s->owner), "%s", o->name);
 	}
-	s->owner_moves = true;
-	for (size_t i = 0; i < scan->findings.n; i++) {
-		const struct im_finding *f = &scan->findings.v[i];
-
-		if (f->partition == v->number && strcmp(f->id, "data-in-boot-area") == 0 && !f->is_fixable)
-			s->owner_moves = false;
-	}
+	s->in_the_way = im_boot_area_why_not(v, v->area);
+	/* a cluster that is in use by nobody who is known */
+	if (!s->in_the_way && !s->owner[0] && v->area->covered < IM_RESERVED && !(v->area->free_mask >> IM_VSS_HEADER / cluster & 1))
+		s->in_the_way = "its cluster is in use, and nobody is known to own it; run chkdsk first";
 }
 
 /* Where the header does not lead to it: by its file, then by what was found on the disk. */
 static int find_catalog(struct im_shadows *s, struct im_dev *vol, uint64_t start, const struct im_vss_carving *carving,
 			struct im_error *err)
 {
+	unsigned tries = 0;
+
 	for (size_t i = 0; i < s->files.n; i++)
 		if (s->files.v[i].is_catalog && try_catalog(s, vol, s->files.v[i].start, IM_BY_FILE, err) < 0)
 			return -1;
-	for (size_t i = 0; carving && i < carving->list.n; i++) {
+	for (size_t i = 0; (!s->way || s->catalog_fault) && carving && i < carving->list.n && tries < TRIES_MAX; i++) {
 		const struct im_vss_found *f = &carving->list.v[i];
 
-		/* the first block of a catalog, or one that is none: those behind it do not lead to the others */
-		if (f->type == IM_VSS_CATALOG && f->at >= start && f->at - start == f->own &&
-		    try_catalog(s, vol, f->own, IM_BY_SEARCH, err) < 0)
+		/* the first block of a list alone */
+		if (f->type != IM_VSS_CATALOG || f->at < start || f->at - start != f->own || f->relative)
+			continue;
+		tries++;
+		if (try_catalog(s, vol, f->own, IM_BY_SEARCH, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -110,7 +113,7 @@ int im_shadows_look(struct im_shadows *s, struct im_dev *vol, const struct im_sc
 	const struct im_vss_carving *carving = scan->carving;
 
 	*s = (struct im_shadows){ 0 };
-	find_owner(s, scan, v);
+	find_owner(s, v);
 	if (look_at_header(s, vol, err) < 0 || im_shadow_files(s, vol, err) < 0)
 		return -1;
 	if (s->state != IM_HEADER_VALID && find_catalog(s, vol, v->start, carving, err) < 0)
@@ -119,7 +122,9 @@ int im_shadows_look(struct im_shadows *s, struct im_dev *vol, const struct im_sc
 		if (im_vss_snapshot_look(vol, &s->catalog.list.v[i], err) < 0)
 			return -1;
 	im_shadow_check_files(s);
-	return im_shadow_rebuild(s, vol, scan, v, err);
+	if (s->state != IM_HEADER_VALID && s->way && !s->catalog_fault && im_shadow_check_catalog(s, vol, err) < 0)
+		return -1;
+	return im_shadow_rebuild(s, vol, scan, err);
 }
 
 void im_shadows_free(struct im_shadows *s)
@@ -154,6 +159,19 @@ int im_shadows_report(struct im_scan *scan, const struct im_volume *v, struct im
 		snprintf(f->message + n, sizeof(f->message) - n, "; they cannot be brought back: %s", s->why_not);
 	f->is_fixable = s->can_rebuild;
 	return 0;
+}
+
+int im_shadows_any(struct im_dev *vol, const struct im_volume *v, bool *any, struct im_error *err)
+{
+	struct im_shadows s = { 0 };
+	int rc = 0;
+
+	*any = v->area && v->area->has_vss && v->area->vss.catalog;
+	if (!*any && v->area)
+		rc = im_shadow_files(&s, vol, err);
+	*any |= s.files.n > 0;
+	im_shadows_free(&s);
+	return rc;
 }
 
 static int look_at_volume(struct im_scan *scan, struct im_volume *v, struct im_dev *dev, struct im_error *err)

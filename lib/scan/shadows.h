@@ -28,11 +28,13 @@ struct im_shadow_file {
 	uint64_t start;			/* where it begins on the volume, bytes; UINT64_MAX: it has no clusters */
 };
 
+#define IM_SHADOW_RECORD 0xffffffffffffull	/* of a reference: the number of the record */
+
 struct im_shadows {
 	enum im_shadow_header state;
 	struct im_vss_header header;	/* where it is valid */
 	char owner[480];		/* the file that has the header's sector; "": it is $Boot's, or free */
-	bool owner_moves;		/* it can be moved away */
+	const char *in_the_way;		/* why the boot area cannot be freed for the header, a clause; NULL: it can, or is */
 	enum im_shadow_way way;
 	struct im_vss_catalog catalog;
 	const char *catalog_fault;	/* a clause; NULL: it is sound, or there is none */
@@ -54,6 +56,9 @@ const char *im_shadow_way_name(enum im_shadow_way way);		/* "header", "file" …
 int im_shadows_look(struct im_shadows *s, struct im_dev *vol, const struct im_scan *scan, const struct im_volume *v, struct im_error *err);
 void im_shadows_free(struct im_shadows *s);
 
+/* Has the volume shadow copies, or files of them, as far as can be told? */
+int im_shadows_any(struct im_dev *vol, const struct im_volume *v, bool *any, struct im_error *err);
+
 /* The finding, when a header is lost that could lead to snapshots. */
 int im_shadows_report(struct im_scan *scan, const struct im_volume *v, struct im_error *err);
 
@@ -63,7 +68,11 @@ int im_shadows_report(struct im_scan *scan, const struct im_volume *v, struct im
 int im_shadow_files(struct im_shadows *s, struct im_dev *vol, struct im_error *err);
 /* Does each snapshot's store have the file that the catalog names? Else its fault says so. (shadow_files.c) */
 void im_shadow_check_files(struct im_shadows *s);
+/* Do all blocks of the catalog lie in its file? Else catalog_fault says so. (shadow_files.c) */
+int im_shadow_check_catalog(struct im_shadows *s, struct im_dev *vol, struct im_error *err);
+/* Do these bytes of the volume lie in the runs? (shadow_files.c) */
+bool im_shadow_in_runs(const im_ntfs_runs *runs, uint32_t cluster, uint64_t off, uint64_t len);
 /* Make the header anew, where the catalog is proven. (shadow_header.c) */
-int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, const struct im_scan *scan, const struct im_volume *v, struct im_error *err);
+int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, const struct im_scan *scan, struct im_error *err);
 
 #endif

@@ -94,6 +94,8 @@ static int open_stream(struct im_version *v, struct im_dev *dev, const struct im
 		v->missing = "it was so small that it lay in its MFT record, away from the boot area";
 	else if (v->stream.flags & (IM_NTFS_COMPRESSED | IM_NTFS_ENCRYPTED))
 		v->missing = "it is compressed or encrypted, which imgmend does not undo; read it with ntfs-3g";
+	else if (v->stream.size > dev->size)
+		v->missing = "it is sparse, and longer than its volume; read it with ntfs-3g";
 	else
 		v->missing = NULL;
 	return v->missing ? 0 : find_lost(v, dev, err);

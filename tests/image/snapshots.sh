@@ -126,6 +126,10 @@ cmp -n 512 -i 7680:7680 vol real.img || fail "the header is not the one that the
 stores vol >after
 cmp before.copy after || fail "the snapshots show something else after the header was put back from a copy"
 undone "a header from a copy"
+run 1 rescue --yes --volume-id 11111111-2222-3333-4444-555555555555 vol
+check_eq "an identifier that is not the copy's" 11111111222233334444555555555555 \
+	"$(od -An -tx1 -j $((7680 + 64)) -N 16 vol | tr -d ' ')"
+undone "a header with another identifier than the copy's"
 
 # ---- a file has its place
 
@@ -218,6 +222,41 @@ run 4 fix --yes vol
 says "a store without room" "no room left"
 cmp vol was.img || fail "a repair without room in the store wrote"
 
+# not_kept WHAT REASON: a repair inside is refused, and writes nothing
+not_kept() {
+	remember
+	run 4 fix --yes vol
+	says "$1" "$2"
+	cmp vol was.img || fail "$1: a repair was refused, but wrote"
+}
+
+# ranges that lead elsewhere than what is in use of the store
+with_file -V $CATALOG
+put vol 115638408 "$(number $((115654656 + 7913472 - 122667008 - 512)) 8)"
+not_kept "ranges that are no multiples of blocks" "do not agree"
+with_file -V $CATALOG
+put vol 115638408 "$(number 53248 8)"
+not_kept "ranges that lie elsewhere" "do not agree"
+
+# the catalog's reference is that of another file, in whose clusters the store would go on
+with_file -V $CATALOG
+head -c $MIB /dev/urandom >victim
+quiet ntfscp -f vol victim victim.bin
+put vol 115638400 "$(number 115654656 8)" "$(number 49152 8)" "$(number 7864320 8)" \
+	"$(number 492224512 8)" "$(number 7913472 8)" "$(number 983040 8)"
+put vol 115540536 "$(number 65 8)"
+not_kept "a store with another's file" "another file than the one of its store"
+
+# stores that the catalog does not name: all entries of it are free
+with_file -V $CATALOG
+for ((at = 128; at < 640; at += 128)); do put vol $((CATALOG + at)) "$(number 1 8)"; done
+not_kept "stores without a catalog entry" "stores that the catalog does not name"
+
+# times that are no order
+with_file -V $CATALOG
+put vol $((CATALOG + 128 + 48)) "$(number 140000000000000000 8)"
+not_kept "snapshots in an order that is not their time's" "do not agree"
+
 # ---- versions of the file
 
 with_file -V $CATALOG
@@ -267,6 +306,15 @@ run 0 undo --yes disk.img
 cmp disk.img was.img || fail "undo of a move with snapshots is not byte-equal"
 rm disk.img
 
+# what the volume says is free, snapshots may have in use: --used-only leaves none of it out
+truncate -s $((1073741824 + 512)) disk.img
+mkmbr -c -i 50a7c0de disk.img 7:1:2097152
+dd if=real.img of=disk.img bs=1M oflag=seek_bytes seek=512 conv=notrunc,sparse status=none
+run 4 plan --json --used-only disk.img
+check_eq "free space left out of a volume with snapshots" null "$(jq -c .dropped out)"
+jq -r '.notes[]' out | grep -q "shadow copies, which may have in use" || fail "why nothing is left out is not said"
+rm disk.img
+
 # ---- damaged, or hostile
 
 # no_rescue WHAT REASON: without the header nothing is put back
@@ -298,6 +346,34 @@ put vol $((CATALOG + 512 + 16)) 690b0f60df5be3119d6c005056c00008
 no_rescue "stores that changed places" "does not hold together"
 run 4 snapshots vol
 says "the file of another store" "another file than the one of its store"
+
+# somebody's file has the header's place, but its MFT record is damaged: whose it is cannot be known
+with_file
+put vol 357978622 dead
+remember
+run 4 rescue --yes vol
+says "a header's place that nobody is known to have" "damaged|in use"
+cmp vol was.img || fail "rescue wrote over what may be a file"
+
+# a catalog in free clusters is none of this volume
+fresh
+dd if=real.img of=vol bs=16384 skip=$((CATALOG / 16384)) count=1 oflag=seek_bytes seek=494927872 conv=notrunc status=none
+put vol $((494927872 + 32)) "$(number 494927872 8)" "$(number 0 8)"
+dd if=/dev/zero of=vol bs=16384 count=4 oflag=seek_bytes seek=$CATALOG conv=notrunc status=none
+dd if=/dev/zero of=vol bs=512 seek=15 count=1 conv=notrunc status=none
+remember
+run 4 rescue --deep --yes vol
+says "a catalog in free clusters" "damaged"
+cmp vol was.img || fail "rescue believed a catalog in free clusters"
+run 4 snapshots --deep --json vol
+check_eq "how that was found" "search a block of it does not lie in its file" \
+	"$(jq -r '.volumes[0] | [.catalog_found_by, .catalog_fault] | join(" ")' out)"
+
+# the finding can be asked for by its name
+fresh
+dd if=/dev/zero of=vol bs=512 seek=15 count=1 conv=notrunc status=none
+run 4 plan --json --only shadow-header-lost vol
+check_eq "what --only shadow-header-lost plans" "7680 512" "$(jq -r '.segments[] | [.start, .size] | join(" ")' out)"
 
 # ---- by searching
 
