@@ -29,6 +29,7 @@ struct keeper {
 	offsets taken;			/* blocks of all stores and of the catalog, sorted */
 	offsets changed;		/* blocks of the volume that the plan changes */
 	offsets ours;			/* … and those that keeping them changes */
+	struct { uint64_t to, from, len; int who; } run;	/* copies that lie one behind the other, not yet laid */
 };
 
 static int push(offsets *o, uint64_t off, struct im_error *err)
@@ -148,19 +149,47 @@ static bool is_taken(void *arg, uint64_t off)
 }
 
 /* A few blocks as literals: then no old byte has two places, and the plan can still be carried out by moving blocks of the host. */
-static int lay_copy(struct keeper *k, uint64_t off, uint64_t copy, const char *reason, struct im_error *err)
+static int lay_run(struct keeper *k, struct im_error *err)
+{
+	struct im_map *map = k->ctx->map;
+	uint64_t n = k->run.len, to = k->start + k->run.to;
+	char reason[160];
+	uint8_t *bytes;
+	int rc;
+
+	k->run.len = 0;
+	snprintf(reason, sizeof(reason), "kept for snapshot %d: blocks of 16 KiB in which something changes", k->run.who + 1);
+	if (!n || k->changed.n > LITERALS_MAX)
+		return n ? im_map_from(map, to, n, k->v->start + k->run.from, reason, err) : 0;
+	bytes = malloc(n);
+	if (!bytes)
+		return im_error_nomem(err);
+	rc = im_dev_read(k->vol, k->run.from, bytes, n, err);
+	if (rc == 0)
+		rc = im_map_bytes(map, to, bytes, n, reason, err);
+	free(bytes);
+	return rc;
+}
+
+static int lay_copy(struct keeper *k, int who, uint64_t off, uint64_t copy, struct im_error *err)
 {
 	uint64_t n = im_min(IM_VSS_BLOCK, k->vol->size - off);
-	uint8_t block[IM_VSS_BLOCK];
 
-	if (k->changed.n > LITERALS_MAX)
-		return im_map_from(k->ctx->map, k->start + copy, n, k->v->start + off, reason, err);
-	return im_dev_read(k->vol, off, block, n, err) < 0 ? -1 : im_map_bytes(k->ctx->map, k->start + copy, block, n, reason, err);
+	if (k->run.len && k->run.who == who && k->run.from + k->run.len == off && k->run.to + k->run.len == copy) {
+		k->run.len += n;
+		return 0;
+	}
+	if (lay_run(k, err) < 0)
+		return -1;
+	k->run.to = copy;
+	k->run.from = off;
+	k->run.len = n;
+	k->run.who = who;
+	return 0;
 }
 
 static int keep_block(struct keeper *k, uint64_t off, struct im_error *err)
 {
-	char reason[160];
 	uint64_t copy;
 	int who;
 
@@ -174,8 +203,7 @@ static int keep_block(struct keeper *k, uint64_t off, struct im_error *err)
 		return 0;
 	if (im_shadow_room_add(&k->rooms[who], off, &copy, err) < 0 || push(&k->ours, copy, err) < 0)
 		return -1;
-	snprintf(reason, sizeof(reason), "kept for snapshot %d: blocks of 16 KiB in which something changes", who + 1);
-	return lay_copy(k, off, copy, reason, err);
+	return lay_copy(k, who, off, copy, err);
 }
 
 static int lay_list(struct keeper *k, const struct im_list_block *b, struct im_error *err)
@@ -374,9 +402,9 @@ static int spare(struct keeper *k, uint64_t catalog, struct im_error *err)
 		if (keep_block(k, k->changed.v[i], err) < 0)
 			return -1;
 	kept = k->ours.n;
-	if (lay_lists(k, err) < 0 || prove(k, err) < 0)
+	if (lay_run(k, err) < 0 || lay_lists(k, err) < 0 || prove(k, err) < 0)
 		return -1;
-	return im_plan_note(k->ctx->plan, err, "%zu snapshot%s of the volume at byte %" PRIu64 " show the same before and after: %zu blocks of 16"
+	return im_plan_note(k->ctx->plan, err, "%zu snapshot%s of the volume at byte %" PRIu64 " show the same before and after, in all that they have in use: %zu blocks of 16"
 			    " KiB that change are kept in their stores first, as Volsnap does; libvshadow's rules were followed, Windows itself"
 			    " was not asked", k->cat.list.n, k->cat.list.n == 1 ? "" : "s", k->v->start, kept);
 }
