@@ -94,10 +94,26 @@ struct imgmend_way {
 /* Phases a repair goes through, for progress. */
 enum imgmend_phase { IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY, IMGMEND_PHASE_SEARCH };
 
+/* Storage of the caller's own, in place of a file: an imaging product plugs in what it has. Each function returns 0, or an errno. They
+ * are called by one thread at a time for each image that is open. Offsets and sizes are in bytes, within the size.
+ * The caller keeps `size` what it is, also when it was resized. A repair is only as safe as flush: when it returns, all that was written before must survive a power cut. */
+struct imgmend_storage {
+	void *arg;
+	uint64_t size;
+	uint32_t sector_size;		/* 512 or 4096; 0: 512 */
+	int (*read)(void *arg, uint64_t offset, void *buf, size_t size);
+	int (*write)(void *arg, uint64_t offset, const void *buf, size_t size);	/* NULL: it can only be read */
+	int (*flush)(void *arg);	/* needed where write is there */
+	int (*zero)(void *arg, uint64_t offset, uint64_t size);	/* NULL: zeros are written */
+	int (*resize)(void *arg, uint64_t size);	/* what is new reads as zeros. NULL: the size stays */
+};
+
 /* All zero or NULL means: the default. An image's path is that of a raw file, of a block device, or of a container (qcow2, VHD,
  * VHDX, VMDK, VDI), or the URI of an NBD export (nbd://, nbds://, nbd+unix://, nbds+unix://). */
 struct imgmend_options {
 	const char *format;		/* "raw", "qcow2", "vpc" (VHD), "vhdx", "vmdk", "vdi", or NULL: by the container's mark, else raw */
+	const struct imgmend_storage *storage;	/* the image, with raw content; its path is then only a name for messages, and a repair
+					   wants `journal` as well. Nobody else may write to it meanwhile: that is up to the caller */
 	uint32_t sector_size;		/* 512, 4096, or 0: recognise it */
 	int deep;			/* look at every file record of NTFS even where nothing is wrong */
 	int shadows;			/* look at the shadow copies of NTFS volumes; with deep, search the whole disk for them */

@@ -47,6 +47,11 @@ bool im_api_allows(const struct imgmend_options *options, const char *word);
  * it cannot be opened, or repaired, safely. (open.c) */
 struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err);
 
+/* Does the path name a file or a device, rather than an export or the caller's own storage? (open.c) */
+bool im_api_is_path(const char *path, const struct imgmend_options *options);
+/* The caller's storage as a device. (storage.c) */
+struct im_dev *im_api_storage(const struct imgmend_options *options, bool write, struct im_error *err);
+
 /* Bytes of the image that are holes now and get data by the map: what a container's file grows by at most, beside its tables.
  * (growth.c) */
 int im_api_growth(struct im_dev *image, const struct im_map *map, uint64_t *bytes, struct im_error *err);

@@ -21,6 +21,8 @@ static int check_options(const char *path, const struct imgmend_options *options
 	if (options->format && !is_raw(options) && !im_qemu_knows(options->format))
 		return im_error_set(err, IM_EUSAGE, "%s: the format \"%s\" is not supported; there are raw, qcow2, vpc (VHD), vhdx, vmdk"
 				    " and vdi", path, options->format);
+	if (options->storage && options->format && !is_raw(options))
+		return im_error_set(err, IM_EUSAGE, "%s: storage of the caller's own must have raw content", path);
 	if (options->format && !is_raw(options) && im_nbd_is_uri(path))
 		return im_error_set(err, IM_EUSAGE, "%s: an NBD export has no format of its own; leave --format out", path);
 	return 0;
@@ -92,12 +94,19 @@ static struct im_dev *open_file(const char *path, struct im_dev *file, const str
 	return im_dev_nbd_uri(path, false, 0, err);
 }
 
+bool im_api_is_path(const char *path, const struct imgmend_options *options)
+{
+	return !options->storage && !im_nbd_is_uri(path);
+}
+
 struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err)
 {
 	struct im_dev *file, *dev;
 
 	if (check_options(path, options, err) < 0)
 		return NULL;
+	if (options->storage)
+		return im_api_storage(options, write, err);
 	if (im_nbd_is_uri(path))
 		return im_dev_nbd_uri(path, write, options->sector_size, err);
 	file = im_dev_file(path, write, options->sector_size, err);

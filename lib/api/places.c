@@ -59,6 +59,8 @@ int im_place_of(const char *path, const struct imgmend_options *options, struct 
 	*place = (struct im_place){ 0 };
 	if (options->journal)
 		return split(options->journal, "", place, err);
+	if (options->storage)
+		return im_error_set(err, IM_EUSAGE, "%s: storage of the caller's own needs a place for the journal (options->journal)", path);
 	if (im_nbd_is_uri(path))
 		return place_of_uri(path, place, err);
 	if (!realpath(path, real) || stat(real, &st) < 0)

@@ -87,7 +87,7 @@ static int prepare(struct im_session *s, struct im_error *err)
 		return -1;
 	params.clone = s->clone;
 	return im_exec_prepare(&s->exec, s->image, s->journal, &s->plan->plan.map, &params,
-			       realpath(s->path, real) ? real : s->path, err);
+			       im_api_is_path(s->path, s->options) && realpath(s->path, real) ? real : s->path, err);
 }
 
 static int create_journal(struct im_session *s, struct im_error *err)

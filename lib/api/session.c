@@ -75,12 +75,12 @@ static int lock(struct im_session *s, struct im_error *err)
 /* Open the image for writing: not in use, locked, no container that cannot be written. */
 int im_session_open_image(struct im_session *s, const char *path, const struct imgmend_options *options, struct im_error *err)
 {
-	bool is_uri = im_nbd_is_uri(path);
+	bool is_path = im_api_is_path(path, options);
 
 	*s = (struct im_session){ .path = path, .options = options, .lock = -1 };
 	if (im_place_of(path, options, &s->place, err) < 0)
 		return -1;
-	if (!is_uri && !im_api_allows(options, "in-use") && im_inuse_check(path, NULL, err) < 0)
+	if (is_path && !im_api_allows(options, "in-use") && im_inuse_check(path, NULL, err) < 0)
 		return -1;
 	s->image = im_api_open(path, options, true, err);
 	if (!s->image) {
@@ -88,7 +88,7 @@ int im_session_open_image(struct im_session *s, const char *path, const struct i
 			err->code = IM_EREFUSED;
 		return -1;
 	}
-	if (is_uri)
+	if (!is_path)
 		return im_place_lock(&s->place, path, &s->lock, err) < 0 ? -1 : refuse_container(path, s->image, err);
 	if (lock(s, err) < 0)
 		return -1;

@@ -169,7 +169,7 @@ int imgmend_copy(const char *path, const imgmend_plan *plan, const char *output,
 	int rc;
 
 	options = options ? options : &none;
-	rc = im_api_allows(options, "in-use") || im_nbd_is_uri(path) ? 0 : im_inuse_check(path, NULL, &err);
+	rc = im_api_allows(options, "in-use") || !im_api_is_path(path, options) ? 0 : im_inuse_check(path, NULL, &err);
 	if (rc == 0)
 		rc = open_view(&v, path, plan, options, &err);
 	if (rc == 0)
