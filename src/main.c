@@ -9,7 +9,7 @@
 #include "options.h"
 
 const struct verb verbs[] = {
-	{ "scan", "[OPTION]... IMAGE...", N_("show what is on the images and which of it lies where it must not"), verb_scan, true },
+	{ "scan", "[OPTION]... IMAGE|FOLDER...", N_("show what is on the images and which of it lies where it must not"), verb_scan, true },
 	{ "plan", "[OPTION]... IMAGE", N_("show exactly what a repair would change; writes nothing"), verb_plan, false },
 	{ "fix", "[OPTION]... IMAGE", N_("repair the image in place, with an undo journal"), verb_fix, false },
 	{ "status", "[OPTION]... IMAGE | JOURNAL", N_("show where a repair stands"), verb_status, false },

@@ -7,6 +7,8 @@
 const struct option_row option_rows[] = {
 	{ " scan plan status snapshots ", 0, "json", OPT_JSON, NULL, NULL, N_("print JSON to standard output") },
 	{ " scan ", 'j', "jobs", 'j', "N", NULL, N_("scan N images at a time") },
+	{ " scan ", 0, "files0-from", OPT_FILES0_FROM, "FILE", NULL, N_("more images, their names ended by zero bytes; - is standard input") },
+	{ " scan ", 0, "metrics-file", OPT_METRICS, "FILE", NULL, N_("sums for Prometheus, as a text file") },
 	{ " plan ", 'o', NULL, 'o', "FILE", NULL, N_("save the plan to FILE, for `fix --plan`") },
 	{ " fix resume undo discard rescue ", 'y', "yes", 'y', NULL, NULL, N_("do not ask") },
 	{ " fix rescue ", 'n', "dry-run", 'n', NULL, NULL, N_("only show the plan") },

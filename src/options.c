@@ -124,6 +124,8 @@ static int set_value(struct settings *s, int value, const char *arg)
 	case OPT_USED_ONLY: s->library.used_only = 1; return -1;
 	case OPT_EXTRACT: s->extract = arg; return -1;
 	case OPT_VOLUME_ID: s->library.volume_id = arg; return -1;
+	case OPT_FILES0_FROM: s->files0_from = arg; return -1;
+	case OPT_METRICS: s->metrics = arg; return -1;
 	case OPT_SOCKET: s->socket = arg; return -1;
 	case OPT_READ_ONLY: s->read_only = true; return -1;
 	case 'o': s->output = arg; return -1;
@@ -221,7 +223,7 @@ static int bad_option(const struct verb *verb, int c, const char *word)
 
 static int check_images(const struct verb *verb, const struct settings *s)
 {
-	if (s->n_images < 1) {
+	if (s->n_images < 1 && !s->files0_from) {
 		fprintf(stderr, _("imgmend %s: which image? `imgmend %s --help` shows how to call it\n"), verb->name,
 			verb->name);
 		return EXIT_USAGE;

@@ -37,6 +37,8 @@ struct settings {
 	bool read_only;		/* preview */
 	enum progress_mode progress;
 	enum color_mode color;
+	const char *files0_from;	/* of scan: a list of more images */
+	const char *metrics;	/* of scan */
 	char **images;
 	int n_images;
 };
@@ -62,6 +64,22 @@ int verb_discard(const struct settings *s);
 int verb_snapshots(const struct settings *s);
 int verb_rescue(const struct settings *s);
 int verb_preview(const struct settings *s);
+
+/* images.c: the images named, those in folders, and those of --files0-from; -1: complained. */
+struct images {
+	char **v;
+	size_t n, room;
+	size_t failed;		/* folders that could not be listed */
+};
+int images_list(const struct settings *s, struct images *list);
+void images_free(struct images *list);
+
+/* metrics.c; -1: complained. */
+struct tally {
+	uint64_t images, with_errors, failed;
+	uint64_t findings[3];	/* by severity */
+};
+int save_metrics(const char *file, const struct tally *t);
 
 /* options.c: parse what stands behind the verb. -1: go on; else the exit status. */
 int options_parse(const struct verb *verb, int argc, char **argv, struct settings *s);

@@ -1,9 +1,11 @@
-/* scan.c - `imgmend scan`: several images, several at a time, output in the order asked for. */
+/* scan.c - `imgmend scan`: many images, several at a time, output in the order asked for. One that is bad stops none of the others. */
 #include <config.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "program.h"
 
@@ -52,13 +54,15 @@ struct result {
 	size_t len;
 	struct imgmend_error err;
 	int status;
+	uint64_t findings[3];
 	bool is_done;
 };
 
 struct work {
 	const struct settings *s;
+	const struct images *images;
 	struct result *results;
-	int next;
+	size_t next;
 	bool has_workers;		/* else each image is scanned when its turn to be printed comes */
 	pthread_mutex_t lock;
 	pthread_cond_t done;
@@ -88,6 +92,8 @@ static void scan_one(const struct settings *s, const char *path, struct result *
 	if (out)
 		fclose(out);
 	f = imgmend_scan_findings(scan, &n);
+	for (size_t i = 0; i < n; i++)
+		r->findings[f[i].severity]++;
 	r->status = has_errors(f, n) ? EXIT_UNCORRECTED : EXIT_FINE;
 	imgmend_scan_free(scan);
 }
@@ -97,11 +103,11 @@ static void *worker(void *arg)
 	struct work *w = arg;
 
 	pthread_mutex_lock(&w->lock);
-	while (w->next < w->s->n_images) {
-		int i = w->next++;
+	while (w->next < w->images->n) {
+		size_t i = w->next++;
 
 		pthread_mutex_unlock(&w->lock);
-		scan_one(w->s, w->s->images[i], &w->results[i]);
+		scan_one(w->s, w->images->v[i], &w->results[i]);
 		pthread_mutex_lock(&w->lock);
 		w->results[i].is_done = true;
 		pthread_cond_broadcast(&w->done);
@@ -110,39 +116,67 @@ static void *worker(void *arg)
 	return NULL;
 }
 
+/* A line of JSON in one piece: whoever reads a pipe of several of us gets whole lines. */
+static void put_text(const char *text, size_t len)
+{
+	fflush(stdout);
+	while (len) {
+		ssize_t n = write(STDOUT_FILENO, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return;
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+/* Print one result, and count it; its exit status. */
+static int settle(struct result *r, struct tally *t)
+{
+	t->images++;
+	if (r->status < 0) {
+		t->failed++;
+		/* a scan that is refused is an image that could not be read */
+		return report_error(&r->err) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
+	}
+	if (r->text)
+		put_text(r->text, r->len);
+	t->with_errors += r->status == EXIT_UNCORRECTED;
+	for (int i = 0; i < 3; i++)
+		t->findings[i] += r->findings[i];
+	return r->status;
+}
+
 /* Print results in order, each as soon as it and those before it are there. */
-static int collect(struct work *w)
+static int collect(struct work *w, struct tally *t)
 {
 	int status = 0;
 
-	for (int i = 0; i < w->s->n_images; i++) {
+	for (size_t i = 0; i < w->images->n; i++) {
 		struct result *r = &w->results[i];
 
 		if (!w->has_workers)
-			scan_one(w->s, w->s->images[i], r);
+			scan_one(w->s, w->images->v[i], r);
 		pthread_mutex_lock(&w->lock);
 		while (w->has_workers && !r->is_done)
 			pthread_cond_wait(&w->done, &w->lock);
 		pthread_mutex_unlock(&w->lock);
-		if (r->status < 0)
-			/* a scan that is refused is an image that could not be read */
-			r->status = report_error(&r->err) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
-		else if (r->text)
-			fwrite(r->text, 1, r->len, stdout);
-		status |= r->status;
+		status |= settle(r, t);
 		free(r->text);
 	}
 	return status;
 }
 
-int verb_scan(const struct settings *s)
+static int scan_all(const struct settings *s, const struct images *images, struct tally *t)
 {
-	struct work w = { .s = s, .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
-	unsigned n = s->jobs > (unsigned)s->n_images ? (unsigned)s->n_images : s->jobs, started = 0;
-	pthread_t *threads = calloc(n, sizeof(*threads));
+	struct work w = { .s = s, .images = images, .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
+	unsigned n = s->jobs > images->n ? (unsigned)images->n : s->jobs, started = 0;
+	pthread_t *threads = calloc(n + 1, sizeof(*threads));
 	int status;
 
-	w.results = calloc((size_t)s->n_images, sizeof(*w.results));
+	w.results = calloc(images->n + 1, sizeof(*w.results));
 	if (!threads || !w.results) {
 		fprintf(stderr, "imgmend: out of memory\n");
 		return EXIT_FAILED;
@@ -150,10 +184,38 @@ int verb_scan(const struct settings *s)
 	while (n > 1 && started < n && pthread_create(&threads[started], NULL, worker, &w) == 0)
 		started++;
 	w.has_workers = started > 0;
-	status = collect(&w);
+	status = collect(&w, t);
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	free(threads);
 	free(w.results);
+	return status;
+}
+
+static void print_summary(const struct settings *s, const struct tally *t)
+{
+	if (s->quiet || t->images < 2)
+		return;
+	fprintf(stderr, ngettext("imgmend: %" PRIu64 " image: ", "imgmend: %" PRIu64 " images: ", (unsigned long)t->images), t->images);
+	fprintf(stderr, _("%" PRIu64 " with errors, %" PRIu64 " that could not be scanned, %" PRIu64 " fine\n"), t->with_errors, t->failed,
+		t->images - t->with_errors - t->failed);
+}
+
+int verb_scan(const struct settings *s)
+{
+	struct tally tally = { 0 };
+	struct images images;
+	int status = images_list(s, &images) < 0 ? EXIT_FAILED : EXIT_FINE;
+
+	if (status == EXIT_FINE) {
+		status = scan_all(s, &images, &tally);
+		print_summary(s, &tally);
+	}
+	/* folders that could not be looked into */
+	if (images.failed)
+		status |= EXIT_FAILED;
+	images_free(&images);
+	if (s->metrics && save_metrics(s->metrics, &tally) < 0)
+		status |= EXIT_FAILED;
 	return status;
 }

@@ -22,8 +22,8 @@ completed() {
 check_eq "verbs after s" "scan snapshots status" "$(completed imgmend s | sort | tr '\n' ' ' | sed 's/ $//')"
 for verb in $verbs; do
 	offered=$(completed imgmend "$verb" - | tr -d =)
-	for option in $("$IMGMEND" "$verb" --help | sed -n 's/^  *\(-[a-zA-Z]\), \(--[a-z-]*\).*/\1 \2/p; t
-		s/^  *\(--*[a-zA-Z][a-z-]*\).*/\1/p'); do
+	for option in $("$IMGMEND" "$verb" --help | sed -n 's/^  *\(-[a-zA-Z]\), \(--[a-z0-9-]*\).*/\1 \2/p; t
+		s/^  *\(--*[a-zA-Z][a-z0-9-]*\).*/\1/p'); do
 		echo "$offered" | grep -qxe "$option" || fail "bash is not offered $option of $verb"
 		grep -q -- "${option##*-}" script.zsh || fail "zsh does not know $option"
 		grep -q -- " ${option##--}\| ${option#-}" script.fish || fail "fish does not know $option"

@@ -31,7 +31,7 @@ flags() {
 		s/Fl /\n-/g
 		s/^[^\n]*\n//
 		p
-	}' | sed -n 's/^\(-[-a-zA-Z]*\).*/\1/p' | sort -u
+	}' | sed -n 's/^\(-[-a-zA-Z0-9]*\).*/\1/p' | sort -u
 }
 
 # The options of one verb by the page.
@@ -44,8 +44,8 @@ by_page() {
 
 # The options of one verb by the program: at the start of a line of its help.
 by_program() {
-	"$IMGMEND" "$1" --help | sed -n 's/^  *\(-[a-zA-Z]\), \(--[a-z-]*\).*/\1\n\2/p; t
-		s/^  *\(--*[a-zA-Z][a-z-]*\).*/\1/p' | sort -u
+	"$IMGMEND" "$1" --help | sed -n 's/^  *\(-[a-zA-Z]\), \(--[a-z0-9-]*\).*/\1\n\2/p; t
+		s/^  *\(--*[a-zA-Z][a-z0-9-]*\).*/\1/p' | sort -u
 }
 
 for file in "$srcdir"/man/*.[0-9]; do
