@@ -101,6 +101,9 @@ int save_manifest(const struct settings *s);	/* the exit status */
 /* report.c */
 void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n);
 void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, const char *path);
+/* diskmap.c: the disk and the first 8 KiB, before and after. */
+void print_disk_map(const struct settings *s, FILE *out, const imgmend_plan *plan);
+
 bool has_errors(const struct imgmend_finding *f, size_t n);
 
 /* progress.c: fills options->progress; Ctrl-C, as often as it comes, makes it stop at the next safe point, and SIGUSR1 has a line

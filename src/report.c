@@ -124,6 +124,7 @@ void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, c
 		fprintf(out, _("%s: nothing to repair\n"), path);
 		return;
 	}
+	print_disk_map(s, out, plan);
 	print_partitions(out, plan);
 	print_segments(s, out, plan);
 	print_ways(out, plan);
