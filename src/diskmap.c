@@ -69,7 +69,7 @@ static void put_bar(FILE *out, const imgmend_plan *plan, bool new, uint64_t size
 }
 
 /* Does a finding say that this sector belongs to somebody's data? */
-static bool is_data(const imgmend_plan *plan, int number, uint64_t at)
+bool has_foreign_data(const imgmend_plan *plan, int number, uint64_t at)
 {
 	const struct imgmend_finding *f;
 	size_t n;
@@ -112,7 +112,7 @@ static void put_volume(const struct settings *s, FILE *out, const imgmend_plan *
 {
 	fprintf(out, "  %-7s", new ? _("after") : _("before"));
 	for (unsigned i = 0; i < CELLS; i++) {
-		bool bad = !new && is_data(plan, p->number, p->old_start + i * 512u);
+		bool bad = !new && has_foreign_data(plan, p->number, p->old_start + i * 512u);
 
 		put_cell(s, out, bad ? "D" : "B", bad);
 	}
@@ -130,14 +130,18 @@ static void put_heads(FILE *out)
 static bool any_data(const imgmend_plan *plan, const struct imgmend_partition *p)
 {
 	for (unsigned i = 0; i < CELLS; i++)
-		if (is_data(plan, p->number, p->old_start + i * 512u))
+		if (has_foreign_data(plan, p->number, p->old_start + i * 512u))
 			return true;
 	return false;
 }
 
 /* Does any partition have a byte below 8192, or move? */
-static bool is_layout_touched(const struct imgmend_partition *p, size_t n)
+bool is_layout_touched(const imgmend_plan *plan)
 {
+	const struct imgmend_partition *p;
+	size_t n;
+
+	p = imgmend_plan_partitions(plan, &n);
 	for (size_t i = 0; i < n; i++)
 		if (p[i].new_start != p[i].old_start || (p[i].number && p[i].old_start < RESERVED))
 			return true;
@@ -156,7 +160,7 @@ void print_disk_map(const struct settings *s, FILE *out, const imgmend_plan *pla
 	imgmend_plan_figures(plan, &f);
 	p = imgmend_plan_partitions(plan, &n);
 	all = f.old_size > f.new_size ? f.old_size : f.new_size;
-	if (is_layout_touched(p, n)) {
+	if (is_layout_touched(plan)) {
 		fprintf(out, _("\nThe disk (%s; digits are partitions):\n"), size_text(all, size));
 		put_bar(out, plan, false, f.old_size, all, width);
 		put_bar(out, plan, true, f.new_size, all, width);

@@ -16,6 +16,7 @@ const struct verb verbs[] = {
 	{ "resume", "[OPTION]... IMAGE", N_("finish an interrupted repair or undo"), verb_resume, false },
 	{ "undo", "[OPTION]... IMAGE", N_("take a repair back, finished or not"), verb_undo, false },
 	{ "discard", "[OPTION]... IMAGE", N_("drop the journal of a finished repair"), verb_discard, false },
+	{ "report", "[OPTION]... IMAGE|FOLDER|PLAN|JOURNAL...", N_("write an HTML page about images, plans and repairs"), verb_report, true },
 	{ "snapshots", "[OPTION]... IMAGE", N_("show the shadow copies of NTFS volumes, and which are lost"), verb_snapshots, false },
 	{ "rescue", "[OPTION]... IMAGE", N_("bring lost shadow copies back, with an undo journal"), verb_rescue, false },
 #ifdef HAVE_NBDKIT

@@ -63,6 +63,7 @@ int verb_undo(const struct settings *s);
 int verb_discard(const struct settings *s);
 int verb_snapshots(const struct settings *s);
 int verb_rescue(const struct settings *s);
+int verb_report(const struct settings *s);
 int verb_preview(const struct settings *s);
 
 /* images.c: the images named, those in folders, and those of --files0-from; -1: complained. */
@@ -103,6 +104,10 @@ void print_findings(const struct settings *s, FILE *out, const char *path, const
 void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, const char *path);
 /* diskmap.c: the disk and the first 8 KiB, before and after. */
 void print_disk_map(const struct settings *s, FILE *out, const imgmend_plan *plan);
+/* Does any partition have a byte below 8192, or move? */
+bool is_layout_touched(const imgmend_plan *plan);
+/* Does a finding say that this byte of a boot area belongs to somebody's data? */
+bool has_foreign_data(const imgmend_plan *plan, int number, uint64_t at);
 
 bool has_errors(const struct imgmend_finding *f, size_t n);
 

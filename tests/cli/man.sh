@@ -10,7 +10,7 @@ export LC_ALL=C
 IMGMEND=${IMGMEND:-imgmend}
 srcdir=${srcdir:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 page=$srcdir/man/imgmend.8
-verbs="scan plan fix status resume undo discard snapshots rescue preview"
+verbs="scan plan fix status resume undo discard report snapshots rescue preview"
 bad=0
 
 command -v mandoc >/dev/null || { echo "SKIP: mandoc is not installed"; exit 77; }

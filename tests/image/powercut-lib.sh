@@ -52,6 +52,8 @@ make_base() {
 	case $FS in
 	ext4)
 		size=160
+		# room for a gap of 64 MiB, and then some
+		[ "${CASE:-}" != fills ] || size=400
 		options+=(-F -b $block -O ^metadata_csum)
 		FS_OPTIONS=data=${data[RANDOM % 3]}
 		;;
@@ -255,6 +257,7 @@ make_journalled() {
 	truncate -s $((4 * MIB)) old.img
 	mkmbr -c -i 83838383 old.img 83:1:6144
 	make_volume ext4 EXTVOL $((6144 * 512)) 0 && place EXTVOL old.img 512
+	STRATEGY=journalled
 }
 
 make_ntfs() {

@@ -59,13 +59,13 @@ size_after() {
 
 # The power is cut where the file system is at the step that inserts blocks, which is seen by the image's size.
 cut_steps() {
-	local to=$TO i=$FROM old
+	local to=$TO i=$FROM old step=4
 	old=$(stat -c %s old.img)
 	while size_after "log:$i:all:1" && [ "$SIZE_AFTER" = "$old" ]; do
-		i=$((i + 4))
+		i=$((i + step))
 		[ $i -le "$to" ] || fail "the image was never longer than it is"
 	done
-	for i in $(seq $((i - 4)) $((i + 6))); do
+	for i in $(seq $((i - step)) $((i + 6))); do
 		try_disk 0 "log:$i:all:1" || report_loss
 	done
 }

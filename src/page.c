@@ -1,0 +1,310 @@
+/* page.c - `imgmend report`: one HTML page about images, saved plans and journals. */
+#include <config.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "html.h"
+
+enum subject_kind { AN_IMAGE, A_PLAN, A_JOURNAL };
+
+/* What one argument gave. */
+struct subject {
+	const char *path;
+	enum subject_kind kind;
+	imgmend_scan *scan;		/* of an image; NULL: it could not be scanned */
+	imgmend_plan *plan;		/* NULL: there is none, and err says why */
+	struct imgmend_status status;	/* of a journal */
+	char *manifest;			/* of a journal; NULL: it has none */
+	struct imgmend_error err;
+	const struct imgmend_finding *findings;
+	size_t n_findings, errors, warnings;
+};
+
+/* By its first bytes: a saved plan, a journal, or else an image. */
+static enum subject_kind kind_of(const char *path)
+{
+	char head[16] = "";
+	FILE *f = fopen(path, "re");
+	size_t n = f ? fread(head, 1, sizeof(head), f) : 0;
+
+	if (f)
+		fclose(f);
+	if (n == sizeof(head) && memcmp(head, "imgmend journal\n", sizeof(head)) == 0)
+		return A_JOURNAL;
+	return n > 10 && memcmp(head, "{\"schema\":", 10) == 0 ? A_PLAN : AN_IMAGE;
+}
+
+static void count(struct subject *t)
+{
+	if (t->plan)
+		t->findings = imgmend_plan_findings(t->plan, &t->n_findings);
+	/* a plan lists what it repairs; the scan of an image lists all */
+	if (t->scan)
+		t->findings = imgmend_scan_findings(t->scan, &t->n_findings);
+	for (size_t i = 0; i < t->n_findings; i++) {
+		t->errors += t->findings[i].severity == IMGMEND_ERROR;
+		t->warnings += t->findings[i].severity == IMGMEND_WARNING;
+	}
+}
+
+static void look(const struct settings *s, const char *path, struct subject *t)
+{
+	struct imgmend_options options = s->library;
+
+	*t = (struct subject){ .path = path, .kind = kind_of(path) };
+	switch (t->kind) {
+	case A_PLAN:
+		imgmend_plan_load(path, &t->plan, &t->err);
+		break;
+	case A_JOURNAL:
+		if (imgmend_status(path, &options, &t->status, &t->err) == 0)
+			imgmend_manifest_json(path, &options, &t->manifest, NULL);
+		break;
+	case AN_IMAGE:
+		if (imgmend_scan_image(path, &options, &t->scan, &t->err) == 0)
+			imgmend_plan_image(path, &options, &t->plan, &t->err);
+	}
+	count(t);
+}
+
+static void forget(struct subject *t)
+{
+	imgmend_scan_free(t->scan);
+	imgmend_plan_free(t->plan);
+	free(t->manifest);
+}
+
+/* ---- one subject ---- */
+
+static void put_verdict(FILE *out, const struct subject *t)
+{
+	bool bad = t->errors || t->err.code || (t->kind == A_JOURNAL && t->status.state != IMGMEND_STATE_REPAIRED);
+	bool has_work = t->plan && !imgmend_plan_is_empty(t->plan);
+
+	fprintf(out, "<p class=\"verdict %s\">", bad ? "bad" : "good");
+	if (t->kind == A_JOURNAL && !t->err.code)
+		html_printf(out, _("The journal of a repair of %s; its state: %s"), t->status.image, imgmend_state_name(t->status.state));
+	else if (t->err.code)
+		html_printf(out, t->scan ? _("No repair can be planned: %s") : _("It cannot be looked at: %s"), t->err.message);
+	else if (has_work && !t->n_findings)
+		html_text(out, _("A saved plan of a repair"));
+	else if (has_work)
+		html_printf(out, ngettext("%zu finding is to be repaired: the plan is below", "%zu findings are to be repaired: the plan is below",
+					  (unsigned long)(t->errors ? t->errors : t->n_findings)), t->errors ? t->errors : t->n_findings);
+	else
+		html_text(out, _("Nothing to repair"));
+	fputs("</p>\n", out);
+}
+
+static void put_findings(FILE *out, const struct subject *t)
+{
+	static const char *const words[] = { N_("info"), N_("warning"), N_("error") };
+	static const char *const classes[] = { "info", "warning", "error" };
+
+	if (!t->n_findings)
+		return;
+	fprintf(out, "<h3>%s</h3>\n<ul class=\"findings\">\n", _("Findings"));
+	for (size_t i = 0; i < t->n_findings; i++) {
+		const struct imgmend_finding *f = &t->findings[i];
+
+		fprintf(out, "<li class=\"%s\"><strong>%s</strong>: ", classes[f->severity], _(words[f->severity]));
+		html_text(out, f->message);
+		fprintf(out, " <code>%s</code></li>\n", f->id);
+	}
+	fputs("</ul>\n", out);
+}
+
+static void put_heads(FILE *out, const char *caption, const char *const *heads, const char *numbers)
+{
+	fputs("<div class=\"wide\"><table>\n<caption>", out);
+	html_text(out, caption);
+	fputs("</caption>\n<thead><tr>", out);
+	for (size_t i = 0; heads[i]; i++) {
+		fprintf(out, "<th scope=\"col\"%s>", numbers[i] == 'n' ? " class=\"n\"" : "");
+		html_text(out, _(heads[i]));
+		fputs("</th>", out);
+	}
+	fputs("</tr></thead>\n<tbody>\n", out);
+}
+
+static void put_partitions(FILE *out, const imgmend_plan *plan)
+{
+	static const char *const heads[] = { N_("number"), N_("size"), N_("old start"), N_("new start"), NULL };
+	const struct imgmend_partition *p;
+	size_t n;
+
+	p = imgmend_plan_partitions(plan, &n);
+	if (!n)
+		return;
+	put_heads(out, _("Partitions"), heads, "nnnn");
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "<tr><td class=\"n\">%d</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%"
+			PRIu64 "</td></tr>\n", p[i].number, p[i].size, p[i].old_start, p[i].new_start);
+	fputs("</tbody></table></div>\n", out);
+}
+
+static void put_segments(FILE *out, const imgmend_plan *plan)
+{
+	static const char *const heads[] = { N_("at"), N_("size"), N_("what"), N_("from"), N_("why"), NULL };
+	static const char *const kinds[] = { "", N_("move"), N_("write"), N_("zero"), N_("fill") };
+	const struct imgmend_segment *g;
+	size_t n;
+
+	g = imgmend_plan_segments(plan, &n);
+	put_heads(out, _("Exactly these bytes of the image change"), heads, "nnxnx");
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, "<tr><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64 "</td><td>", g[i].start, g[i].size);
+		html_text(out, _(kinds[g[i].kind]));
+		fputs("</td><td class=\"n\">", out);
+		if (g[i].kind == IMGMEND_FROM)
+			fprintf(out, "%" PRIu64, g[i].from);
+		fputs("</td><td>", out);
+		html_text(out, g[i].reason);
+		fputs("</td></tr>\n", out);
+	}
+	fputs("</tbody></table></div>\n", out);
+}
+
+static void put_cost(FILE *out, const imgmend_plan *plan)
+{
+	struct imgmend_plan_figures f;
+	const char *const *notes;
+	char a[64], b[64], c[64];
+	size_t n;
+
+	imgmend_plan_figures(plan, &f);
+	fprintf(out, "<h3>%s</h3>\n<p>", _("What it costs"));
+	html_printf(out, _("%s move, %s are written anew; the journal takes %s. Strategy: %s."), size_text(f.bytes_moved, a),
+		    size_text(f.literal_bytes, b), size_text(f.journal_bytes, c), f.strategy);
+	if (f.new_size != f.old_size) {
+		fputs("</p>\n<p>", out);
+		html_printf(out, _("The image grows from %" PRIu64 " to %" PRIu64 " bytes."), f.old_size, f.new_size);
+	}
+	fputs("</p>\n", out);
+	notes = imgmend_plan_notes(plan, &n);
+	if (n)
+		fprintf(out, "<h3>%s</h3>\n<ul>\n", _("Notes"));
+	for (size_t i = 0; i < n; i++) {
+		fputs("<li>", out);
+		html_text(out, notes[i]);
+		fputs("</li>\n", out);
+	}
+	if (n)
+		fputs("</ul>\n", out);
+	fprintf(out, "<p>%s <code>%s</code></p>\n", _("SHA-256 of what the plan was made from:"), f.fingerprint);
+}
+
+static void put_journal(FILE *out, const struct subject *t)
+{
+	time_t created = (time_t)t->status.created;
+	char when[32] = "-";
+	struct tm tm;
+
+	if (gmtime_r(&created, &tm))
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	fputs("<p>", out);
+	html_printf(out, _("UUID %s, begun %s UTC; the image has %" PRIu64 " bytes before and %" PRIu64 " after it."), t->status.uuid, when,
+		    t->status.old_size, t->status.new_size);
+	fputs("</p>\n", out);
+	if (t->status.message[0]) {
+		fputs("<p>", out);
+		html_text(out, t->status.message);
+		fputs("</p>\n", out);
+	}
+	if (!t->manifest)
+		return;
+	fprintf(out, "<h3>%s</h3>\n<pre>", _("Manifest: SHA-256 of everything that changed, before and after"));
+	html_text(out, t->manifest);
+	fputs("</pre>\n", out);
+}
+
+static void put_subject(FILE *out, const struct subject *t, unsigned id)
+{
+	fprintf(out, "<section id=\"s%u\">\n<h2>", id);
+	html_text(out, t->path);
+	fputs("</h2>\n", out);
+	put_verdict(out, t);
+	put_findings(out, t);
+	if (t->kind == A_JOURNAL && !t->err.code)
+		put_journal(out, t);
+	if (t->plan && !imgmend_plan_is_empty(t->plan)) {
+		html_drawings(out, t->plan);
+		put_partitions(out, t->plan);
+		put_segments(out, t->plan);
+		put_cost(out, t->plan);
+	}
+	fputs("</section>\n", out);
+}
+
+/* ---- all of them ---- */
+
+static void put_summary(FILE *out, const struct subject *t, size_t n)
+{
+	static const char *const heads[] = { N_("name"), N_("errors"), N_("warnings"), N_("what to do"), NULL };
+
+	fprintf(out, "<div class=\"wide\"><table class=\"sortable\">\n<caption>%s</caption>\n<thead><tr>", _("Summary"));
+	for (size_t i = 0; heads[i]; i++)
+		fprintf(out, "<th scope=\"col\"%s>%s</th>", i == 1 || i == 2 ? " class=\"n\"" : "", _(heads[i]));
+	fputs("</tr></thead>\n<tbody>\n", out);
+	for (size_t i = 0; i < n; i++) {
+		bool has_work = t[i].plan && !imgmend_plan_is_empty(t[i].plan);
+
+		fprintf(out, "<tr><td><a href=\"#s%zu\">", i + 1);
+		html_text(out, t[i].path);
+		fprintf(out, "</a></td><td class=\"n\">%zu</td><td class=\"n\">%zu</td><td>", t[i].errors, t[i].warnings);
+		html_text(out, t[i].err.code ? _("look") : has_work ? _("repair") : _("nothing"));
+		fputs("</td></tr>\n", out);
+	}
+	fputs("</tbody></table></div>\n", out);
+}
+
+static int write_page(FILE *out, const struct subject *subjects, size_t n)
+{
+	html_begin(out, _("Disk images with data in the boot area"));
+	if (n > 1)
+		put_summary(out, subjects, n);
+	for (size_t i = 0; i < n; i++)
+		put_subject(out, &subjects[i], (unsigned)i + 1);
+	html_end(out);
+	return fflush(out) == 0 && !ferror(out) ? 0 : -1;
+}
+
+static int save(const struct settings *s, const struct subject *subjects, size_t n)
+{
+	FILE *out = s->output ? fopen(s->output, "we") : stdout;
+	int rc = out ? write_page(out, subjects, n) : -1;
+
+	if (s->output && out && fclose(out) != 0)
+		rc = -1;
+	if (rc < 0)
+		fprintf(stderr, _("imgmend: %s: cannot save %s: %s\n"), s->output ? s->output : "stdout", _("the report"), strerror(errno));
+	return rc;
+}
+
+int verb_report(const struct settings *s)
+{
+	struct images images;
+	struct subject *subjects;
+	int status = images_list(s, &images) < 0 || images.failed ? EXIT_FAILED : EXIT_FINE;
+
+	subjects = calloc(images.n + 1, sizeof(*subjects));
+	if (!subjects) {
+		fprintf(stderr, "imgmend: out of memory\n");
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; i < images.n; i++) {
+		look(s, images.v[i], &subjects[i]);
+		status |= subjects[i].err.code && !subjects[i].scan ? EXIT_FAILED : subjects[i].errors ? EXIT_UNCORRECTED : EXIT_FINE;
+	}
+	if (save(s, subjects, images.n) < 0)
+		status |= EXIT_FAILED;
+	for (size_t i = 0; i < images.n; i++)
+		forget(&subjects[i]);
+	free(subjects);
+	images_free(&images);
+	return status;
+}

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# report.sh - the HTML page: valid, of one piece, complete, and nothing on an image breaks out of it.
+set -eu
+. "$(dirname "${BASH_SOURCE[0]}")/../image/lib.sh"
+. "$HERE/ntfs-lib.sh"
+find_ntfs_helpers
+needs tidy
+
+# valid: the page in out, by a validator
+valid() {
+	tidy -q -e --show-warnings yes out 2>tidy.err || { cat tidy.err; fail "$1: not valid HTML"; }
+	! grep -qE '(src|href)="(https?:)?//' out || fail "$1: the page wants another file"
+}
+
+# has WHAT REGEX
+has() {
+	grep -qE -- "$2" out || fail "the page lacks $1 ($2)"
+}
+
+truncate -s $((64 * MIB)) disk.img
+mkmbr -c -i c0ffee21 disk.img 6:1:16384 83:65536:60000
+make_volume fat16 'A<B>&C"D' $((16384 * 512)) 1 2>/dev/null || make_volume fat16 'A<B>&C' $((16384 * 512)) 1
+place 'A<B>&C"D' disk.img 512 2>/dev/null || place 'A<B>&C' disk.img 512
+before=$(state_of disk.img)
+run 4 report disk.img
+check_eq "the image after a report" "$before" "$(state_of disk.img)"
+valid "the page of one image"
+has "the finding" '<li class="error"><strong>error</strong>: partition 1 .*<code>partition-in-reserved-area</code>'
+has "the label, escaped" 'A&lt;B&gt;&amp;C'
+! grep -q 'A<B>' out || fail "a label breaks out of the page"
+check_eq "drawings" 2 "$(grep -c '<svg ' out)"
+has "what the drawing shows, in words" 'Partition 1 goes from byte 512 to byte 1048576'
+check_eq "sectors that are in the way" 15 "$(grep -c 'class="cell wrong"' out)"
+for start in $("$IMGMEND" plan --json disk.img | jq -r '.segments[].start'); do
+	has "the segment at $start" "<tr><td class=\"n\">$start</td>"
+done
+has "the fingerprint" "$("$IMGMEND" plan --json disk.img | jq -r .fingerprint)"
+
+# several: a plan, a journal with a manifest, a sound one, one that is none, a volume with a file in its boot area
+ntfs_format 4096 $((16 * MIB))
+quiet ntfsfill vol plain /plain 100000
+quiet mkbadntfs -o /plain vol
+run 4 plan -o saved.plan disk.img
+cp disk.img fixed.img
+run 1 fix --yes --manifest m.json fixed.img
+: >empty
+run 12 report vol saved.plan fixed.img.imgmend-journal fixed.img empty
+valid "the page of several"
+has "the summary" '<table class="sortable">'
+check_eq "sections" 5 "$(grep -c '<section ' out)"
+has "sectors of the volume with others' data" 'class="cell wrong".*>D<'
+has "the saved plan" 'A saved plan of a repair'
+has "the journal's state" 'its state: repaired'
+has "the manifest" "$(jq -r .new_sha256 m.json)"
+has "the sound one" 'class="verdict good">Nothing to repair'
+has "the one that is none" 'It cannot be looked at'
+
+# into a file, and where that cannot be
+cp out page
+run 12 report -o page.html vol saved.plan fixed.img.imgmend-journal fixed.img empty
+cmp page page.html || fail "the page in a file is another one than on standard output"
+run 8 report -o nowhere/page.html fixed.img
+says "a place that is not there" "cannot save the report"
