@@ -18,9 +18,9 @@ has() {
 }
 
 truncate -s $((64 * MIB)) disk.img
-mkmbr -c -i c0ffee21 disk.img 6:1:16384 83:65536:60000
-make_volume fat16 'A<B>&C"D' $((16384 * 512)) 1 2>/dev/null || make_volume fat16 'A<B>&C' $((16384 * 512)) 1
-place 'A<B>&C"D' disk.img 512 2>/dev/null || place 'A<B>&C' disk.img 512
+mkmbr -c -i c0ffee21 disk.img 83:1:16384 83:65536:60000
+make_volume ext4 'A<B>&C' $((16384 * 512)) 0
+place 'A<B>&C' disk.img 512
 before=$(state_of disk.img)
 run 4 report disk.img
 check_eq "the image after a report" "$before" "$(state_of disk.img)"
@@ -43,8 +43,7 @@ quiet mkbadntfs -o /plain vol
 run 4 plan -o saved.plan disk.img
 cp disk.img fixed.img
 run 1 fix --yes --manifest m.json fixed.img
-: >empty
-run 12 report vol saved.plan fixed.img.imgmend-journal fixed.img empty
+run 12 report vol saved.plan fixed.img.imgmend-journal fixed.img nowhere.img
 valid "the page of several"
 has "the summary" '<table class="sortable">'
 check_eq "sections" 5 "$(grep -c '<section ' out)"
@@ -57,7 +56,7 @@ has "the one that is none" 'It cannot be looked at'
 
 # into a file, and where that cannot be
 cp out page
-run 12 report -o page.html vol saved.plan fixed.img.imgmend-journal fixed.img empty
+run 12 report -o page.html vol saved.plan fixed.img.imgmend-journal fixed.img nowhere.img
 cmp page page.html || fail "the page in a file is another one than on standard output"
 run 8 report -o nowhere/page.html fixed.img
 says "a place that is not there" "cannot save the report"
