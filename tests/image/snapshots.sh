@@ -34,13 +34,13 @@ remember() {
 	cp --sparse=always vol was.img
 }
 
-# stores IMAGE [OFFSET]: SHA-256 of what every snapshot shows, one a line
+# stores IMAGE [OFFSET [NUMBER]]: SHA-256 of what every snapshot shows, or one of them, one a line
 stores() {
 	local i
 	mkdir -p snap
 	vshadowmount -o "${2:-0}" "$1" snap >vshadow.log 2>&1 || fail "vshadowmount: $(cat vshadow.log)"
 	MOUNTS+=("$WORK/snap")
-	for i in snap/vss*; do sha "$i"; done
+	for i in snap/vss${3-*}; do sha "$i"; done
 	umount snap
 	MOUNTS=()
 }
@@ -112,8 +112,8 @@ copy_of_block_0() {
 
 fresh
 copy_of_block_0
-stores vol >before.copy
-check_eq "the newest snapshot with a copy of the first block" "$(tail -n 1 before)" "$(tail -n 1 before.copy)"
+stores vol 0 2 >before.copy
+check_eq "the newest snapshot with a copy of the first block" "$(tail -n 1 before)" "$(cat before.copy)"
 head -c 4096 /dev/urandom | dd of=vol bs=4096 seek=1 conv=notrunc status=none
 check_eq "what vshadowinfo finds behind somebody's data" 0 "$(listed vol)"
 remember
@@ -123,7 +123,7 @@ check_eq "what is said of an overwritten header" "overwritten ${FREE[1]}" \
 run 1 rescue --yes vol
 says "where the header is from" "copy of the first block at byte ${FREE[1]}"
 cmp -n 512 -i 7680:7680 vol real.img || fail "the header is not the one that the copy has"
-stores vol >after
+stores vol 0 2 >after
 cmp before.copy after || fail "the snapshots show something else after the header was put back from a copy"
 undone "a header from a copy"
 run 1 rescue --yes --volume-id 11111111-2222-3333-4444-555555555555 vol
@@ -286,21 +286,13 @@ truncate -s $((1073741824 + 4096)) disk.img
 mkmbr -c -i 50a7c0de disk.img 7:8:2097152
 dd if=real.img of=disk.img bs=1M oflag=seek_bytes seek=4096 conv=notrunc,sparse status=none
 put disk.img $((4096 + 28)) "$(number 8 4)"
-mkdir -p snap
-newest() {
-	vshadowmount -o "$1" disk.img snap >vshadow.log 2>&1 || fail "vshadowmount: $(cat vshadow.log)"
-	MOUNTS+=("$WORK/snap")
-	sha snap/vss2
-	umount snap
-	MOUNTS=()
-}
-newest 4096 >before.moved
+stores disk.img 4096 2 >before.moved
 cp --sparse=always disk.img was.img
 run 1 fix --yes disk.img
 start=$(sfdisk -J disk.img | jq '.partitiontable.partitions[0].start * 512')
 [ "$start" -gt 4096 ] || fail "the partition did not move"
 check_eq "hidden sectors after the move" $((start / 512)) "$(le disk.img $((start + 28)) 4)"
-newest "$start" >after
+stores disk.img "$start" 2 >after
 cmp before.moved after || fail "the newest snapshot shows something else after the move"
 run 0 undo --yes disk.img
 cmp disk.img was.img || fail "undo of a move with snapshots is not byte-equal"
