@@ -47,7 +47,8 @@ says "a folder without images" "no images in it"
 run 12 scan -q images
 ! grep -q "2 fine" err || fail "--quiet has a summary"
 
-# each line is one write, whatever its length
+# each line is one write, whatever its length; a sanitizer cannot look for leaks in what is traced
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 strace -f -qq -e trace=write -e write=none -o writes "$IMGMEND" scan --json images/a.img images/b.img | cat >out
 check_eq "writes of documents" 2 "$(grep -c 'write(1, "{' writes)"
 # (in the build tree a shell script starts the program, and writes as well)
