@@ -1,8 +1,6 @@
 /* blocks.c - see blocks.h. */
 #include "api/blocks.h"
 
-#include <string.h>
-
 #include "base/bytes.h"
 #include "exec/fills.h"
 
@@ -18,11 +16,6 @@ int im_blocks_refused(struct im_error *err)
 {
 	return im_error_set(err, IM_EREFUSED, "the strategy insert-range wants the image to be a file of ext4 or xfs that blocks"
 			    " can be inserted into; this is none; leave the option out to take what can be had");
-}
-
-static bool is(const char *wanted, const char *word)
-{
-	return wanted && strcmp(wanted, word) == 0;
 }
 
 /* Does this map come from inserting blocks and taking blocks out; with part, by filling gaps of that many bytes? */
@@ -129,9 +122,9 @@ static int choose_fills(struct im_strategy *s, struct im_dev *image, const struc
 			const char *wanted, struct im_error *err)
 {
 	uint32_t part = part_of(map);
-	bool must = is(wanted, "write-once"), yes = false;
+	bool must = im_strategy_is(wanted, "write-once"), yes = false;
 
-	if (s->host.share_unit || (!must && !is_short(s, map)) || (wanted && !must && !is(wanted, "auto")))
+	if (s->host.share_unit || (!must && !is_short(s, map)) || (wanted && !must && !im_strategy_is(wanted, "auto")))
 		return 0;
 	if ((part && fits(map, image->shift_unit, sector_size, part, &yes, err) < 0) ||
 	    (yes && !must && is_cheaper(s, image, map, part, &yes, err) < 0))
@@ -149,14 +142,14 @@ static int choose_fills(struct im_strategy *s, struct im_dev *image, const struc
 int im_blocks_choose(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size, const char *wanted,
 		     struct im_error *err)
 {
-	bool must = is(wanted, "insert-range"), yes;
+	bool must = im_strategy_is(wanted, "insert-range"), yes;
 
 	s->by_steps = false;
 	s->params.shift_unit = s->params.fill_part = 0;
 	/* nothing moves, or it moves without data */
 	if (!s->direct_ns || s->by_clone)
 		return 0;
-	if (wanted && !must && !is(wanted, "auto"))
+	if (wanted && !must && !im_strategy_is(wanted, "auto"))
 		return choose_fills(s, image, map, sector_size, wanted, err);
 	if (fits(map, image->shift_unit, sector_size, 0, &yes, err) < 0)
 		return -1;

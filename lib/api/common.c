@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "fmt/fs_util.h"
 
 const char *imgmend_version(void)
@@ -29,14 +30,7 @@ int im_api_fail(struct imgmend_error *out, const struct im_error *err)
 
 bool im_api_allows(const struct imgmend_options *options, const char *word)
 {
-	size_t n = strlen(word);
-
-	for (const char *p = options->allow; p; p = strchr(p, ',')) {
-		p += *p == ',';
-		if (strncmp(p, word, n) == 0 && (p[n] == 0 || p[n] == ','))
-			return true;
-	}
-	return false;
+	return im_words_have(options->allow, word);
 }
 
 static bool on_search(void *arg, uint64_t done, uint64_t total)
@@ -49,7 +43,7 @@ static bool on_search(void *arg, uint64_t done, uint64_t total)
 int im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out, struct im_error *err)
 {
 	*out = (struct im_scan_options){ .sector_size = options->sector_size, .deep = options->deep != 0,
-					 .shadows = options->shadows != 0 || (options->only && strstr(options->only, "shadow-header-lost")) };
+					 .shadows = options->shadows != 0 || im_words_have(options->only, "shadow-header-lost") };
 	if (options->volume_id) {
 		out->has_volume_id = strlen(options->volume_id) == 36 && im_fs_guid_parse(out->volume_id, options->volume_id);
 		if (!out->has_volume_id)

@@ -165,7 +165,7 @@ static int extract_owner(const struct extracting *x, const struct im_area_owner 
 
 static int extract_volume(struct extracting *x, struct im_dev *dev, unsigned *n, struct im_error *err)
 {
-	uint64_t cluster = x->v->info[0].cluster_size;
+	uint32_t cluster = x->v->info[0].cluster_size;
 	int rc = 0;
 
 	x->vol = im_dev_window(dev, x->v->start, x->v->there, err);
@@ -174,7 +174,7 @@ static int extract_volume(struct extracting *x, struct im_dev *dev, unsigned *n,
 	for (size_t i = 0; rc == 0 && i < x->v->area->owners.n; i++) {
 		const struct im_area_owner *o = &x->v->area->owners.v[i];
 
-		if (!im_overlaps(o->owner.run.lcn * cluster, o->owner.run.len * cluster, IM_VSS_HEADER, IM_VSS_HEADER_SIZE))
+		if (!im_area_owner_has_header(o, cluster))
 			continue;
 		rc = extract_owner(x, o, err);
 		(*n)++;

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "base/bytes.h"
 
 struct storage {
 	struct im_dev dev;
+	struct im_dev_ops ops;		/* of what the caller has functions for */
 	struct imgmend_storage s;
 };
 
@@ -34,30 +34,18 @@ static int storage_write(struct im_dev *dev, uint64_t off, const void *buf, size
 	return failed(s->write(s->arg, off, buf, len), "write", off, err);
 }
 
-static int write_zeros(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
-{
-	static const uint8_t zeros[65536];
-	int rc = 0;
-
-	for (uint64_t n; rc == 0 && len; off += n, len -= n) {
-		n = im_min(len, sizeof(zeros));
-		rc = storage_write(dev, off, zeros, n, err);
-	}
-	return rc;
-}
-
 static int storage_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
 {
 	const struct imgmend_storage *s = &((struct storage *)dev)->s;
 
-	return s->zero ? failed(s->zero(s->arg, off, len), "write zeros", off, err) : write_zeros(dev, off, len, err);
+	return failed(s->zero(s->arg, off, len), "write zeros", off, err);
 }
 
 static int storage_flush(struct im_dev *dev, struct im_error *err)
 {
 	const struct imgmend_storage *s = &((struct storage *)dev)->s;
 
-	return s->flush ? failed(s->flush(s->arg), "flush", 0, err) : 0;
+	return failed(s->flush(s->arg), "flush", 0, err);
 }
 
 static int storage_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
@@ -74,14 +62,6 @@ static void storage_close(struct im_dev *dev)
 {
 	free(dev);
 }
-
-static const struct im_dev_ops fixed_ops = {
-	.read = storage_read, .write = storage_write, .zero = storage_zero, .flush = storage_flush, .close = storage_close,
-};
-static const struct im_dev_ops ops = {
-	.read = storage_read, .write = storage_write, .zero = storage_zero, .flush = storage_flush, .resize = storage_resize,
-	.close = storage_close,
-};
 
 struct im_dev *im_api_storage(const struct imgmend_options *options, bool write, struct im_error *err)
 {
@@ -102,8 +82,12 @@ struct im_dev *im_api_storage(const struct imgmend_options *options, bool write,
 		return NULL;
 	}
 	n->s = *s;
+	n->ops = (struct im_dev_ops){
+		.read = storage_read, .write = storage_write, .zero = s->zero ? storage_zero : NULL, .flush = s->flush ? storage_flush : NULL,
+		.resize = s->resize ? storage_resize : NULL, .close = storage_close,
+	};
 	n->dev = (struct im_dev){
-		.ops = s->resize ? &ops : &fixed_ops, .size = s->size, .is_read_only = !write,
+		.ops = &n->ops, .size = s->size, .is_read_only = !write,
 		.sector_size = options->sector_size ? options->sector_size : s->sector_size ? s->sector_size : 512,
 	};
 	return &n->dev;

@@ -16,7 +16,7 @@
 
 static const char *const words[] = { "auto", "direct", "journalled", "write-once", "reflink", "insert-range", NULL };
 
-static bool is(const char *wanted, const char *word)
+bool im_strategy_is(const char *wanted, const char *word)
 {
 	return wanted && strcmp(wanted, word) == 0;
 }
@@ -26,18 +26,18 @@ static int check_wanted(const struct im_host *host, const char *wanted, struct i
 	bool known = !wanted;
 
 	for (int i = 0; words[i]; i++)
-		known |= is(wanted, words[i]);
+		known |= im_strategy_is(wanted, words[i]);
 	if (!known)
 		return im_error_set(err, IM_EUSAGE, "there is no strategy \"%s\"; there are auto, direct, journalled, write-once,"
 				    " reflink and insert-range", wanted);
-	if (is(wanted, "reflink") && !host->can_share)
+	if (im_strategy_is(wanted, "reflink") && !host->can_share)
 		return im_error_set(err, IM_EREFUSED, "the strategy reflink wants the image and its journal to be files of one xfs or btrfs"
 				    " that can share blocks; these are not; leave the option out to take what can be had");
-	if (is(wanted, "write-once") && !host->can_share && (!host->shift_unit || host->share_unit))
+	if (im_strategy_is(wanted, "write-once") && !host->can_share && (!host->shift_unit || host->share_unit))
 		return im_error_set(err, IM_EREFUSED, "the strategy write-once wants the image and its journal to be files of one xfs or btrfs"
 				    " that can share blocks, or the image one of ext4 or xfs that blocks can be inserted into; these are"
 				    " not; leave the option out to take what can be had");
-	return is(wanted, "insert-range") && !host->shift_unit ? im_blocks_refused(err) : 0;
+	return im_strategy_is(wanted, "insert-range") && !host->shift_unit ? im_blocks_refused(err) : 0;
 }
 
 /* Where both ways cost the same, bytes of a shift. */
@@ -57,10 +57,10 @@ int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *f
 	im_host_look(&s->host, image, folder, measures);
 	if (check_wanted(&s->host, wanted, err) < 0)
 		return -1;
-	s->params.no_share = is(wanted, "journalled");
-	if (is(wanted, "direct"))
+	s->params.no_share = im_strategy_is(wanted, "journalled");
+	if (im_strategy_is(wanted, "direct"))
 		s->params.direct_min = 1;
-	else if (is(wanted, "journalled") || is(wanted, "write-once"))
+	else if (im_strategy_is(wanted, "journalled") || im_strategy_is(wanted, "write-once"))
 		s->params.direct_min = NEVER;
 	else if (s->host.is_probed || s->host.can_share)
 		s->params.direct_min = im_max(64 << 10, im_min(threshold(&s->host, s->params.buffer), s->params.buffer));
@@ -116,7 +116,7 @@ static void name(struct im_strategy *s, const struct im_program *prog)
 
 static void say_why(struct im_strategy *s, const struct im_program *prog, const char *wanted)
 {
-	if (wanted && !is(wanted, "auto"))
+	if (wanted && !im_strategy_is(wanted, "auto"))
 		snprintf(s->why, sizeof(s->why), "because --strategy asks for it");
 	else if (s->by_clone)
 		snprintf(s->why, sizeof(s->why), "because all moves are of whole blocks, which the image can take from a clone of itself:"
@@ -145,10 +145,10 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 	bool by_blocks = s->host.can_share && is_by_blocks(map, s->host.share_unit);
 	struct im_program prog;
 
-	if (is(wanted, "reflink") && !by_blocks)
+	if (im_strategy_is(wanted, "reflink") && !by_blocks)
 		return im_error_set(err, IM_EREFUSED, "the strategy reflink shares whole blocks of the file system, and this plan moves by what is not a"
 				    " multiple of its %u bytes; leave the option out", s->host.share_unit);
-	s->by_clone = by_blocks && (!wanted || is(wanted, "auto") || is(wanted, "reflink"));
+	s->by_clone = by_blocks && (!wanted || im_strategy_is(wanted, "auto") || im_strategy_is(wanted, "reflink"));
 	s->direct_ns = s->journalled_ns = 0;
 	for (size_t i = 0; i < map->segs.n; i++)
 		if (map->segs.v[i].kind == IM_FROM)

@@ -53,6 +53,25 @@ uint64_t im_ntfs_runs_lcn(const im_ntfs_runs *runs, uint64_t vcn)
 	return !r || r->lcn == IM_NTFS_HOLE ? IM_NTFS_HOLE : r->lcn + (vcn - r->vcn);
 }
 
+bool im_ntfs_runs_hold(const im_ntfs_runs *runs, uint32_t cluster, uint64_t off, uint64_t len)
+{
+	uint64_t at = off, end = off + len;
+
+	for (bool any = true; any && at < end;) {
+		any = false;
+		for (size_t i = 0; i < runs->n && at < end; i++) {
+			const struct im_ntfs_run *run = &runs->v[i];
+			uint64_t start = run->lcn * cluster;
+
+			if (run->lcn == IM_NTFS_HOLE || at < start || at - start >= run->len * cluster)
+				continue;
+			at = start + run->len * cluster;
+			any = true;
+		}
+	}
+	return at >= end;
+}
+
 int im_ntfs_read_runs(struct im_ntfs *fs, const im_ntfs_runs *runs, uint64_t off, void *buf, size_t len,
 		      struct im_error *err)
 {

@@ -13,5 +13,7 @@ uint64_t im_ntfs_runs_end(const im_ntfs_runs *runs);
 const struct im_ntfs_run *im_ntfs_runs_at(const im_ntfs_runs *runs, uint64_t vcn);
 /* The LCN of vcn; IM_NTFS_HOLE where there is none, or behind the end. */
 uint64_t im_ntfs_runs_lcn(const im_ntfs_runs *runs, uint64_t vcn);
+/* Do all these bytes of the volume lie in the runs, in whatever order? cluster: bytes. */
+bool im_ntfs_runs_hold(const im_ntfs_runs *runs, uint32_t cluster, uint64_t off, uint64_t len);
 
 #endif

@@ -151,10 +151,9 @@ int im_vss_look(struct im_dev *vol, struct im_vss *vss, struct im_error *err)
 	const char *why;
 
 	*vss = (struct im_vss){ 0 };
-	if (got > 0)
-		got = im_vss_header_decode(sector, &h);
-	else
+	if (got <= 0)
 		return got < 0 ? -1 : IM_ABSENT;
+	got = im_vss_header_decode(sector, &h);
 	vss->is_sound = got == IM_FOUND;
 	if (got != IM_FOUND || !h.catalog)
 		return got == IM_ABSENT ? IM_ABSENT : IM_FOUND;

@@ -43,7 +43,7 @@ static bool is_wanted(const struct kind *kind, const struct im_scan *scan, const
 			  (v->shadows->owner[0] || v->area->covered < IM_RESERVED || v->area->free_clusters);
 
 	return is_asked_for(kind, scan, v, options) ||
-	       (kind->make == im_ntfs_inside && in_the_way && is_asked_for(&kinds[HEADER], scan, v, options));
+	       (kind == &kinds[AREA] && in_the_way && is_asked_for(&kinds[HEADER], scan, v, options));
 }
 
 static void inside_free(struct im_inside *inside)

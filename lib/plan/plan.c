@@ -6,23 +6,11 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/words.h"
 #include "fmt/label.h"
 #include "plan/fingerprint.h"
 #include "plan/inside.h"
 #include "plan/shadow_keep.h"
-
-/* Is id one of the comma-separated names in list? */
-static bool is_listed(const char *list, const char *id)
-{
-	size_t n = strlen(id);
-
-	for (const char *p = list; p; p = strchr(p, ',')) {
-		p += *p == ',';
-		if (strncmp(p, id, n) == 0 && (p[n] == 0 || p[n] == ','))
-			return true;
-	}
-	return false;
-}
 
 /* A name in --only that is none must not silently repair nothing. */
 static int check_only(const char *only, struct im_error *err)
@@ -43,7 +31,7 @@ static int check_only(const char *only, struct im_error *err)
 
 bool im_plan_wants(const struct im_plan_options *options, const struct im_finding *f)
 {
-	return options->only ? is_listed(options->only, f->id) : f->severity == IM_ERROR;
+	return options->only ? im_words_have(options->only, f->id) : f->severity == IM_ERROR;
 }
 
 /* May anything on this disk be rewritten at all? */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "fmt/ntfs_runs.h"
 #include "scan/shadows.h"
 
 #define HEAD 0x80u
@@ -178,7 +179,7 @@ static int take_block(struct im_shadow_room *r, uint64_t *off, uint64_t *relativ
 	next = im_max(next, range->relative);
 	*off = range->start + (next - range->relative);
 	*relative = r->relative = next;
-	if (r->is_taken(r->arg, *off) || !im_shadow_in_runs(&r->runs, r->cluster, *off, IM_VSS_BLOCK))
+	if (r->is_taken(r->arg, *off) || !im_ntfs_runs_hold(&r->runs, r->cluster, *off, IM_VSS_BLOCK))
 		return im_error_set(err, IM_EREFUSED, "byte %" PRIu64 " of the volume, where the store would go on, is in use or not in"
 				    " its file", *off);
 	return 0;

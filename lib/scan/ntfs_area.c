@@ -31,7 +31,7 @@ static int look_at_boot(struct im_ntfs *fs, struct im_boot_area *area, struct im
 }
 
 /* The bits of the boot area in $Bitmap: at most sixteen. */
-static int look_at_bitmap(struct im_ntfs *fs, struct im_boot_area *area, unsigned *free_mask, struct im_error *err)
+static int look_at_bitmap(struct im_ntfs *fs, struct im_boot_area *area, struct im_error *err)
 {
 	struct im_ntfs_stream bitmap;
 	uint8_t bits[2] = { 0 };
@@ -41,9 +41,8 @@ static int look_at_bitmap(struct im_ntfs *fs, struct im_boot_area *area, unsigne
 		got = bitmap.is_resident ? IM_DAMAGED : im_ntfs_read_runs(fs, &bitmap.runs, 0, bits, (area->clusters + 7) / 8, err);
 		im_ntfs_stream_close(&bitmap);
 	}
-	*free_mask = ~(unsigned)im_get16(bits) & ((1u << area->clusters) - 1);
-	area->free_mask = *free_mask;
-	area->free_clusters = (unsigned)__builtin_popcount(*free_mask);
+	area->free_mask = ~(unsigned)im_get16(bits) & ((1u << area->clusters) - 1);
+	area->free_clusters = (unsigned)__builtin_popcount(area->free_mask);
 	return got == IM_ABSENT ? IM_DAMAGED : got;
 }
 
@@ -57,21 +56,23 @@ static bool is_boot(const struct im_ntfs_owner *o)
 	return o->record == IM_NTFS_BOOT && o->type == IM_NTFS_DATA && !o->name_len;
 }
 
-static void judge_owner(const struct im_ntfs *fs, const struct im_boot_area *area, const struct im_ntfs_owners *all, size_t i,
-			unsigned free_mask, struct im_area_owner *a)
+bool im_area_owner_has_header(const struct im_area_owner *o, uint32_t cluster)
 {
-	uint64_t cluster = fs->g.cluster;
-
-	a->owner = all->list.v[i];
-	for (uint64_t k = 0; k < a->owner.run.len; k++)
-		a->is_free_in_bitmap |= free_mask >> (a->owner.run.lcn + k) & 1;
-	for (size_t j = 0; j < all->list.n; j++)
-		a->is_cross_linked |= j != i && overlap(&all->list.v[j].run, &a->owner.run);
-	a->has_header = area->has_vss && im_overlaps(a->owner.run.lcn * cluster, a->owner.run.len * cluster, IM_VSS_HEADER,
-						     IM_VSS_HEADER_SIZE);
+	return im_overlaps(o->owner.run.lcn * cluster, o->owner.run.len * cluster, IM_VSS_HEADER, IM_VSS_HEADER_SIZE);
 }
 
-static int walk(struct im_ntfs *fs, struct im_boot_area *area, unsigned free_mask, struct im_error *err)
+static void judge_owner(const struct im_ntfs *fs, const struct im_boot_area *area, const struct im_ntfs_owners *all, size_t i,
+			struct im_area_owner *a)
+{
+	a->owner = all->list.v[i];
+	for (uint64_t k = 0; k < a->owner.run.len; k++)
+		a->is_free_in_bitmap |= area->free_mask >> (a->owner.run.lcn + k) & 1;
+	for (size_t j = 0; j < all->list.n; j++)
+		a->is_cross_linked |= j != i && overlap(&all->list.v[j].run, &a->owner.run);
+	a->has_header = area->has_vss && im_area_owner_has_header(a, fs->g.cluster);
+}
+
+static int walk(struct im_ntfs *fs, struct im_boot_area *area, struct im_error *err)
 {
 	struct im_ntfs_owners all;
 	int got = im_ntfs_find_owners(fs, area->clusters, &all, err);
@@ -91,7 +92,7 @@ static int walk(struct im_ntfs *fs, struct im_boot_area *area, unsigned free_mas
 			got = -1;
 			break;
 		}
-		judge_owner(fs, area, &all, i, free_mask, a);
+		judge_owner(fs, area, &all, i, a);
 		if (im_area_owner_describe(fs, a, err) < 0)
 			got = -1;
 	}
@@ -102,7 +103,6 @@ static int walk(struct im_ntfs *fs, struct im_boot_area *area, unsigned free_mas
 static int look(struct im_ntfs *fs, struct im_boot_area *area, bool deep, const char **why, struct im_error *err)
 {
 	uint64_t end = IM_RESERVED;
-	unsigned free_mask = 0;
 	int got;
 
 	area->clusters = (IM_RESERVED + fs->g.cluster - 1) / fs->g.cluster;
@@ -113,7 +113,7 @@ static int look(struct im_ntfs *fs, struct im_boot_area *area, bool deep, const 
 	got = look_at_boot(fs, area, err);
 	if (got == IM_FOUND) {
 		*why = "$Bitmap cannot be read";
-		got = look_at_bitmap(fs, area, &free_mask, err);
+		got = look_at_bitmap(fs, area, err);
 	}
 	if (got != IM_FOUND)
 		return got;
@@ -122,7 +122,7 @@ static int look(struct im_ntfs *fs, struct im_boot_area *area, bool deep, const 
 		return -1;
 	/* the identifier alone may stand in anybody's file */
 	area->has_vss = got == IM_FOUND && area->vss.is_sound;
-	return deep || im_boot_area_is_bad(area) ? walk(fs, area, free_mask, err) : IM_FOUND;
+	return deep || im_boot_area_is_bad(area) ? walk(fs, area, err) : IM_FOUND;
 }
 
 bool im_boot_area_is_bad(const struct im_boot_area *area)

@@ -49,6 +49,8 @@ bool im_boot_area_is_system(uint64_t record);
 
 /* What an owner is and what it is called. -1 on a read error. (ntfs_owner.c) */
 int im_area_owner_describe(struct im_ntfs *fs, struct im_area_owner *o, struct im_error *err);
+/* Do its clusters have the sector of the shadow-copy header, whether there is one or not? cluster: bytes. */
+bool im_area_owner_has_header(const struct im_area_owner *o, uint32_t cluster);
 /* The bytes of the owner's stream that lie in its clusters of the area: [*start, *start + *len). */
 void im_area_owner_bytes(const struct im_ntfs_owner *o, uint32_t cluster, uint64_t *start, uint64_t *len);
 

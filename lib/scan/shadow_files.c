@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "fmt/fs_util.h"
+#include "fmt/ntfs_runs.h"
 #include "scan/shadows.h"
 
 #define NAME_SIZE (3 * IM_NTFS_NAME_MAX + 1)
@@ -87,25 +88,6 @@ int im_shadow_files(struct im_shadows *s, struct im_dev *vol, struct im_error *e
 	return got < 0 ? -1 : 0;
 }
 
-bool im_shadow_in_runs(const im_ntfs_runs *runs, uint32_t cluster, uint64_t off, uint64_t len)
-{
-	uint64_t at = off, end = off + len;
-
-	for (bool any = true; any && at < end;) {
-		any = false;
-		for (size_t i = 0; i < runs->n && at < end; i++) {
-			const struct im_ntfs_run *run = &runs->v[i];
-			uint64_t start = run->lcn * cluster;
-
-			if (run->lcn == IM_NTFS_HOLE || at < start || at - start >= run->len * cluster)
-				continue;
-			at = start + run->len * cluster;
-			any = true;
-		}
-	}
-	return at >= end;
-}
-
 struct placing {
 	const im_ntfs_runs *runs;
 	uint32_t cluster;
@@ -118,7 +100,7 @@ static int check_place(void *arg, const uint8_t *block, uint64_t off, const char
 	(void)block;
 	(void)err;
 	*why = "a block of it does not lie in its file";
-	return im_shadow_in_runs(p->runs, p->cluster, off, IM_VSS_BLOCK) ? IM_FOUND : IM_DAMAGED;
+	return im_ntfs_runs_hold(p->runs, p->cluster, off, IM_VSS_BLOCK) ? IM_FOUND : IM_DAMAGED;
 }
 
 /* In this file's clusters? FOUND, DAMAGED, -1. */

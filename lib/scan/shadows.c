@@ -72,12 +72,12 @@ static int look_at_header(struct im_shadows *s, struct im_dev *vol, struct im_er
 /* Who has the header's sector, and can that be moved? */
 static void find_owner(struct im_shadows *s, const struct im_volume *v)
 {
-	uint64_t cluster = v->info[0].cluster_size;
+	uint32_t cluster = v->info[0].cluster_size;
 
 	for (size_t i = 0; i < v->area->owners.n; i++) {
 		const struct im_area_owner *o = &v->area->owners.v[i];
 
-		if (im_overlaps(o->owner.run.lcn * cluster, o->owner.run.len * cluster, IM_VSS_HEADER, IM_VSS_HEADER_SIZE))
+		if (im_area_owner_has_header(o, cluster))
 			snprintf(s->owner, sizeof(s->owner), "%s", o->name);
 	}
 	s->in_the_way = im_boot_area_why_not(v, v->area);

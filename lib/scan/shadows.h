@@ -70,8 +70,6 @@ int im_shadow_files(struct im_shadows *s, struct im_dev *vol, struct im_error *e
 void im_shadow_check_files(struct im_shadows *s);
 /* Do all blocks of the catalog lie in its file? Else catalog_fault says so. (shadow_files.c) */
 int im_shadow_check_catalog(struct im_shadows *s, struct im_dev *vol, struct im_error *err);
-/* Do these bytes of the volume lie in the runs? (shadow_files.c) */
-bool im_shadow_in_runs(const im_ntfs_runs *runs, uint32_t cluster, uint64_t off, uint64_t len);
 /* Make the header anew, where the catalog is proven. (shadow_header.c) */
 int im_shadow_rebuild(struct im_shadows *s, struct im_dev *vol, const struct im_scan *scan, struct im_error *err);
 
