@@ -9,9 +9,6 @@
 
 #include "program.h"
 
-#define RESERVED 8192u
-#define CELLS 16u			/* sectors of 512 bytes */
-
 /* Columns of the terminal; 80 where there is none. */
 static unsigned width_of(FILE *out)
 {
@@ -127,7 +124,7 @@ static void put_heads(FILE *out)
 	fputc('\n', out);
 }
 
-static bool any_data(const imgmend_plan *plan, const struct imgmend_partition *p)
+bool has_data_in_boot_area(const imgmend_plan *plan, const struct imgmend_partition *p)
 {
 	for (unsigned i = 0; i < CELLS; i++)
 		if (has_foreign_data(plan, p->number, p->old_start + i * 512u))
@@ -170,7 +167,7 @@ void print_disk_map(const struct settings *s, FILE *out, const imgmend_plan *pla
 		put_sectors(s, out, plan, true);
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (!any_data(plan, &p[i]))
+		if (!has_data_in_boot_area(plan, &p[i]))
 			continue;
 		if (p[i].number)
 			fprintf(out, _("The first 8 KiB of partition %d (B: boot area, D: data of others):\n"), p[i].number);

@@ -8,8 +8,6 @@
 
 #define WIDTH 960.0
 #define LEFT 70.0			/* room for the names of the rows */
-#define CELLS 16u
-#define RESERVED 8192u
 
 static const char *row_name(bool new)
 {
@@ -142,7 +140,7 @@ static void put_sectors(FILE *out, const imgmend_plan *plan, const struct imgmen
 void html_drawings(FILE *out, const imgmend_plan *plan)
 {
 	const struct imgmend_partition *p;
-	char text[16], title[120];
+	char title[120];
 	size_t n;
 
 	p = imgmend_plan_partitions(plan, &n);
@@ -153,11 +151,7 @@ void html_drawings(FILE *out, const imgmend_plan *plan)
 			    _("The first 8 KiB, sectors 0 to 15: they belong to the boot area. T: partition table; numbers: partitions."));
 	}
 	for (size_t i = 0; i < n; i++) {
-		bool any = false;
-
-		for (unsigned k = 0; k < CELLS; k++)
-			any |= volume_cell(plan, &p[i], false, k, text);
-		if (!any)
+		if (!has_data_in_boot_area(plan, &p[i]))
 			continue;
 		if (p[i].number)
 			snprintf(title, sizeof(title), _("The first 8 KiB of partition %d, sector by sector"), p[i].number);

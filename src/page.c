@@ -102,7 +102,6 @@ static void put_verdict(FILE *out, const struct subject *t)
 
 static void put_findings(FILE *out, const struct subject *t)
 {
-	static const char *const words[] = { N_("info"), N_("warning"), N_("error") };
 	static const char *const classes[] = { "info", "warning", "error" };
 
 	if (!t->n_findings)
@@ -111,16 +110,17 @@ static void put_findings(FILE *out, const struct subject *t)
 	for (size_t i = 0; i < t->n_findings; i++) {
 		const struct imgmend_finding *f = &t->findings[i];
 
-		fprintf(out, "<li class=\"%s\"><strong>%s</strong>: ", classes[f->severity], _(words[f->severity]));
+		fprintf(out, "<li class=\"%s\"><strong>%s</strong>: ", classes[f->severity], severity_word(f->severity));
 		html_text(out, f->message);
 		fprintf(out, " <code>%s</code></li>\n", f->id);
 	}
 	fputs("</ul>\n", out);
 }
 
-static void put_heads(FILE *out, const char *caption, const char *const *heads, const char *numbers)
+/* numbers: an n for each column of them. */
+static void put_heads(FILE *out, const char *caption, const char *const *heads, const char *numbers, const char *class)
 {
-	fputs("<div class=\"wide\"><table>\n<caption>", out);
+	fprintf(out, "<div class=\"wide\"><table%s>\n<caption>", class);
 	html_text(out, caption);
 	fputs("</caption>\n<thead><tr>", out);
 	for (size_t i = 0; heads[i]; i++) {
@@ -140,7 +140,7 @@ static void put_partitions(FILE *out, const imgmend_plan *plan)
 	p = imgmend_plan_partitions(plan, &n);
 	if (!n)
 		return;
-	put_heads(out, _("Partitions"), heads, "nnnn");
+	put_heads(out, _("Partitions"), heads, "nnnn", "");
 	for (size_t i = 0; i < n; i++)
 		fprintf(out, "<tr><td class=\"n\">%d</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%"
 			PRIu64 "</td></tr>\n", p[i].number, p[i].size, p[i].old_start, p[i].new_start);
@@ -150,15 +150,14 @@ static void put_partitions(FILE *out, const imgmend_plan *plan)
 static void put_segments(FILE *out, const imgmend_plan *plan)
 {
 	static const char *const heads[] = { N_("at"), N_("size"), N_("what"), N_("from"), N_("why"), NULL };
-	static const char *const kinds[] = { "", N_("move"), N_("write"), N_("zero"), N_("fill") };
 	const struct imgmend_segment *g;
 	size_t n;
 
 	g = imgmend_plan_segments(plan, &n);
-	put_heads(out, _("Exactly these bytes of the image change"), heads, "nnxnx");
+	put_heads(out, _("Exactly these bytes of the image change"), heads, "nnxnx", "");
 	for (size_t i = 0; i < n; i++) {
 		fprintf(out, "<tr><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64 "</td><td>", g[i].start, g[i].size);
-		html_text(out, _(kinds[g[i].kind]));
+		html_text(out, segment_word(g[i].kind));
 		fputs("</td><td class=\"n\">", out);
 		if (g[i].kind == IMGMEND_FROM)
 			fprintf(out, "%" PRIu64, g[i].from);
@@ -246,10 +245,7 @@ static void put_summary(FILE *out, const struct subject *t, size_t n)
 {
 	static const char *const heads[] = { N_("name"), N_("errors"), N_("warnings"), N_("what to do"), NULL };
 
-	fprintf(out, "<div class=\"wide\"><table class=\"sortable\">\n<caption>%s</caption>\n<thead><tr>", _("Summary"));
-	for (size_t i = 0; heads[i]; i++)
-		fprintf(out, "<th scope=\"col\"%s>%s</th>", i == 1 || i == 2 ? " class=\"n\"" : "", _(heads[i]));
-	fputs("</tr></thead>\n<tbody>\n", out);
+	put_heads(out, _("Summary"), heads, "xnnx", " class=\"sortable\"");
 	for (size_t i = 0; i < n; i++) {
 		bool has_work = t[i].plan && !imgmend_plan_is_empty(t[i].plan);
 

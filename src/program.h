@@ -10,6 +10,9 @@
 #define _(s) gettext(s)
 #define N_(s) s
 
+#define RESERVED 8192u		/* bytes of a boot area */
+#define CELLS 16u		/* its sectors of 512 bytes, where they are drawn */
+
 /* Exit status, to be combined over several images. */
 enum {
 	EXIT_FINE = 0,
@@ -99,7 +102,9 @@ bool use_color(const struct settings *s, FILE *out);
 int save_text(const char *text, const char *file, const char *what);	/* to a file of its own; -1: complained */
 int save_manifest(const struct settings *s);	/* the exit status */
 
-/* report.c */
+/* report.c; the words are translated */
+const char *severity_word(enum imgmend_severity severity);
+const char *segment_word(enum imgmend_kind kind);
 void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n);
 void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, const char *path);
 /* diskmap.c: the disk and the first 8 KiB, before and after. */
@@ -108,6 +113,7 @@ void print_disk_map(const struct settings *s, FILE *out, const imgmend_plan *pla
 bool is_layout_touched(const imgmend_plan *plan);
 /* Does a finding say that this byte of a boot area belongs to somebody's data? */
 bool has_foreign_data(const imgmend_plan *plan, int number, uint64_t at);
+bool has_data_in_boot_area(const imgmend_plan *plan, const struct imgmend_partition *p);	/* … any */
 
 bool has_errors(const struct imgmend_finding *f, size_t n);
 

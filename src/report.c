@@ -5,7 +5,19 @@
 
 #include "program.h"
 
-#define RESERVED 8192
+const char *severity_word(enum imgmend_severity severity)
+{
+	static const char *const words[] = { N_("info"), N_("warning"), N_("error") };
+
+	return _(words[severity]);
+}
+
+const char *segment_word(enum imgmend_kind kind)
+{
+	static const char *const words[] = { "", N_("move"), N_("write"), N_("zero"), N_("fill") };
+
+	return _(words[kind]);
+}
 
 bool has_errors(const struct imgmend_finding *f, size_t n)
 {
@@ -17,14 +29,13 @@ bool has_errors(const struct imgmend_finding *f, size_t n)
 
 void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n)
 {
-	static const char *const names[] = { N_("info"), N_("warning"), N_("error") };
 	static const char *const colors[] = { "\033[36m", "\033[33m", "\033[1;31m" };
 	bool color = use_color(s, out);
 
 	if (!n)
 		fprintf(out, _("%s: nothing wrong found\n"), path);
 	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%s: %s%s%s: %s [%s]\n", path, color ? colors[f[i].severity] : "", _(names[f[i].severity]),
+		fprintf(out, "%s: %s%s%s: %s [%s]\n", path, color ? colors[f[i].severity] : "", severity_word(f[i].severity),
 			color ? "\033[0m" : "", f[i].message, f[i].id);
 }
 
@@ -54,7 +65,6 @@ static void print_partitions(FILE *out, const imgmend_plan *plan)
 
 static void print_segments(const struct settings *s, FILE *out, const imgmend_plan *plan)
 {
-	static const char *const kinds[] = { "", N_("move"), N_("write"), N_("zero"), N_("fill") };
 	const struct imgmend_segment *g;
 	size_t n;
 
@@ -66,7 +76,7 @@ static void print_segments(const struct settings *s, FILE *out, const imgmend_pl
 			fprintf(out, _("  … and %zu more (--verbose shows all)\n"), n - i);
 			break;
 		}
-		fprintf(out, "  %16" PRIu64 " %16" PRIu64 "  %-6s %s", g->start, g->size, _(kinds[g->kind]), g->reason);
+		fprintf(out, "  %16" PRIu64 " %16" PRIu64 "  %-6s %s", g->start, g->size, segment_word(g->kind), g->reason);
 		if (g->kind == IMGMEND_FROM)
 			fprintf(out, _(" (from %" PRIu64 ")"), g->from);
 		fputc('\n', out);
