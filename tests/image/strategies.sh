@@ -79,12 +79,20 @@ refused() {
 	nothing_left "after $2 was refused"
 }
 
+# killed CALL N ARGUMENTS…: imgmend is killed behind its Nth call of that name on the image; sets rc, and lists the calls in `calls`
+killed() {
+	local call=$1 n=$2
+	shift 2
+	rc=0
+	(strace -f -qq -o calls -e trace="$call" -P "$WORK/$I" -e inject="$call":signal=KILL:when="$n" "$IMGMEND" "$@" $I \
+		>out 2>err </dev/null; exit $?) 2>killed || rc=$?
+}
+
 # killed_at N: fix is killed at its Nth flush of the image, the 5th being behind what it takes from the clone
 killed_at() {
-	local rc=0
+	local rc
 	make_image 8
-	(strace -f -qq -o /dev/null -e trace=fdatasync -P "$WORK/$I" -e inject=fdatasync:signal=KILL:when="$1" "$IMGMEND" fix --yes $I \
-		>out 2>err </dev/null; exit $?) 2>killed || rc=$?
+	killed fdatasync "$1" fix --yes
 	check_eq "the end of a fix that is killed" 137 $rc
 	[ -e $J.imgmend-clone ] || fail "there is no clone while a repair is interrupted"
 }
@@ -156,11 +164,9 @@ refused_undo() {
 in_the_middle() {
 	local rc verb
 	for verb in resume undo; do
-		rc=0
 		make_image 8
-		(strace -f -qq -o /dev/null -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when="$1" "$IMGMEND" fix --yes \
-			--strategy insert-range $I >out 2>err </dev/null; exit $?) 2>killed || rc=$?
-	check_eq "the end of a fix that is killed" 137 $rc
+		killed fallocate "$1" fix --yes --strategy insert-range
+		check_eq "the end of a fix that is killed" 137 $rc
 		check_eq "the state of an interrupted move of blocks" repairing "$("$IMGMEND" status --json $I | jq -r .state)"
 		cp $I copy.img
 		cp $J copy.img.imgmend-journal
@@ -180,11 +186,11 @@ in_the_middle() {
 
 # filled_until CALL: fix is killed behind this change of the file's extents
 filled_until() {
-	local rc=0
+	local rc
 	make_image 1
 	run 4 plan --json --strategy write-once $I
 	cp out plan.json
-	(strace -f -qq -o /dev/null -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when="$1" "$IMGMEND" fix --yes 		--strategy write-once $I >out 2>err </dev/null; exit $?) 2>killed || rc=$?
+	killed fallocate "$1" fix --yes --strategy write-once
 	check_eq "the end of a fix that is killed" 137 $rc
 	[ -e $J ] || fail "there is no journal"
 }
@@ -275,9 +281,8 @@ gaps_of_64() {
 	done
 	cp --sparse=always old.img $I
 	for call in 17 24 36 37 50; do
-		rc=0
-		(strace -f -qq -o calls -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when=$call "$IMGMEND" fix --yes --align 8K \
-			--strategy write-once $I >out 2>err </dev/null; exit $?) 2>killed || rc=$?
+		killed fallocate $call fix --yes --align 8K --strategy write-once
+		mv calls calls-of-fix
 		check_eq "the end of a fix that is killed at $call" 137 $rc
 		check_eq "the state of a filling, killed at $call" repairing "$("$IMGMEND" status --json $I | jq -r .state)"
 		if [ $((call % 2)) = 0 ]; then
@@ -285,13 +290,12 @@ gaps_of_64() {
 			cmp -i 512:8192 -n $((360000 * 512)) old.img $I || fail "resume behind $call: the data is not where it should be"
 		fi
 		for back in 20 40; do
-			(strace -f -qq -o /dev/null -e trace=fallocate -P "$WORK/$I" -e inject=fallocate:signal=KILL:when=$back "$IMGMEND" undo --yes \
-				$I >out 2>err </dev/null; exit $?) 2>killed || true
+			killed fallocate $back undo --yes
 		done
 		[ ! -e $J ] || run 0 undo --yes $I
 		cmp old.img $I || fail "a filling killed at $call, and its undo as well: not byte-equal to the old image"
 	done
-	[ "$(grep -c INSERT_RANGE calls)" -ge 2 ] || fail "there was a single gap: a fault of the test"
+	[ "$(grep -c INSERT_RANGE calls-of-fix)" -ge 2 ] || fail "there was a single gap: a fault of the test"
 	ln $I mnt/link
 	nothing_left "after gaps of 64 MiB"
 }
