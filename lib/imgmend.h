@@ -156,6 +156,17 @@ const char *imgmend_scan_table(const imgmend_scan *scan);	/* "dos", "gpt", "none
 const char *imgmend_scan_table_id(const imgmend_scan *scan);	/* disk identifier or GUID, "" */
 const struct imgmend_region *imgmend_scan_regions(const imgmend_scan *scan, size_t *n);
 const struct imgmend_finding *imgmend_scan_findings(const imgmend_scan *scan, size_t *n);
+/* How the disk boots, as far as its first sectors and its EFI system partitions tell. */
+struct imgmend_boot {
+	int bios, uefi;			/* it does, that way */
+	const char *code;		/* in sector 0 of a disk with a table: "none", "grub2", "windows", "syslinux", "table" (walks the
+					   table, author not known), "lilo", "unknown" …; "": there is no table */
+	int active;			/* number of the partition that the code starts when nobody chooses; 0: none */
+	const char *loader;		/* what is in that partition's first sector, or the bare volume's, in the same words; "": neither */
+	int esp;			/* number of the EFI system partition; 0: none */
+	const char *text;		/* "from BIOS, by GRUB 2 in sector 0": to go behind "boots " */
+};
+const struct imgmend_boot *imgmend_scan_boot(const imgmend_scan *scan);
 /* One JSON document (schema imgmend.scan/1) without a newline; the caller frees it. NULL without memory. */
 char *imgmend_scan_json(const imgmend_scan *scan);
 

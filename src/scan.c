@@ -42,6 +42,7 @@ static void print_scan(const struct settings *s, FILE *out, const imgmend_scan *
 	fprintf(out, _("%s: %s, sectors of %" PRIu32 " bytes, partition table: %s %s\n"), path,
 		size_text(imgmend_scan_size(scan), size), imgmend_scan_sector_size(scan), imgmend_scan_table(scan),
 		imgmend_scan_table_id(scan));
+	fprintf(out, _("  boots: %s\n"), imgmend_scan_boot(scan)->text);
 	fprintf(out, "  %14s %12s %16s\n", _("start"), _("sector"), _("size"));
 	r = imgmend_scan_regions(scan, &n);
 	for (size_t i = 0; i < n; i++)

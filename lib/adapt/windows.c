@@ -17,71 +17,86 @@
 #include <ntfs-3g/dir.h>
 #endif
 
-/* What gives which bit. */
-static const struct {
-	const char *path;
-	bool is_directory;
-	unsigned bit;
-} signs[] = {
-	{ "Boot/BCD", false, IM_WINDOWS_BCD },
-	{ "EFI/Microsoft/Boot/BCD", false, IM_WINDOWS_BCD },
-	{ "Windows", true, IM_WINDOWS_SYSTEM },
+const char *const im_windows_paths[IM_WINDOWS_FILES] = {
+	[IM_WINDOWS_BOOT_BCD] = "Boot/BCD",
+	[IM_WINDOWS_EFI_BCD] = "EFI/Microsoft/Boot/BCD",
+	[IM_WINDOWS_HIVE] = "Windows/System32/config/SYSTEM",
+	[IM_WINDOWS_NT_HIVE] = "WINNT/system32/config/SYSTEM",
+	[IM_WINDOWS_HIBERNATED] = "hiberfil.sys",
 };
 
-#define SIGNS (sizeof(signs) / sizeof(*signs))
+#define FOLDER "Windows"
 
-static int look_fat(struct im_dev *vol, unsigned *what, struct im_error *err)
+static void set_bits(struct im_windows *w, bool has_folder)
 {
-	for (size_t i = 0; i < SIGNS; i++) {
-		int found = im_fat_find(vol, signs[i].path, err);
+	w->what = (w->has[IM_WINDOWS_BOOT_BCD] || w->has[IM_WINDOWS_EFI_BCD] ? IM_WINDOWS_BCD : 0) |
+		  (has_folder ? IM_WINDOWS_SYSTEM : 0);
+}
+
+static int look_fat(struct im_dev *vol, struct im_windows *w, struct im_error *err)
+{
+	int folder = im_fat_find(vol, FOLDER, err);
+
+	if (folder < 0)
+		return -1;
+	for (int i = 0; i < IM_WINDOWS_FILES; i++) {
+		int found = im_fat_find(vol, im_windows_paths[i], err);
 
 		if (found < 0)
 			return -1;
-		if (found == (signs[i].is_directory ? IM_FAT_DIRECTORY : IM_FAT_FILE))
-			*what |= signs[i].bit;
+		w->has[i] = found == IM_FAT_FILE;
 	}
+	set_bits(w, folder == IM_FAT_DIRECTORY);
 	return 0;
 }
 
 #ifdef HAVE_LIBNTFS_3G
 
-static bool is_there(ntfs_volume *vol, const char *path, bool is_directory)
+/* The number of the file's or folder's record; 0, which is $MFT's, where there is none. */
+static uint64_t record_of(ntfs_volume *vol, const char *path, bool is_directory)
 {
 	ntfs_inode *inode = ntfs_pathname_to_inode(vol, NULL, path);
-	bool found = inode && !(inode->mrec->flags & MFT_RECORD_IS_DIRECTORY) == !is_directory;
+	uint64_t number = 0;
 
+	if (inode && !(inode->mrec->flags & MFT_RECORD_IS_DIRECTORY) == !is_directory)
+		number = inode->mft_no;
 	if (inode)
 		ntfs_inode_close(inode);
-	return found;
+	return number;
 }
 
-/* In the child: answer with the bits; without a word where the volume cannot be mounted. */
+/* In the child: answer with the records, the folder's last; without a word where the volume cannot be mounted. */
 static void look_in_child(const struct im_child *child, const void *arg)
 {
 	const uint64_t *size = arg;
 	struct im_ntfs3g_source source = { .dev = im_child_dev(child, *size) };
 	ntfs_volume *vol = source.dev ? im_ntfs3g_mount(&source) : NULL;
-	unsigned what = 0;
+	uint64_t records[IM_WINDOWS_FILES + 1];
 
 	if (!vol || ntfs_set_ignore_case(vol))
 		return;
-	for (size_t i = 0; i < SIGNS; i++)
-		if (is_there(vol, signs[i].path, signs[i].is_directory))
-			what |= signs[i].bit;
-	im_child_answer(child, sizeof(what));
-	im_child_put(child, &what, sizeof(what));
+	for (int i = 0; i < IM_WINDOWS_FILES; i++)
+		records[i] = record_of(vol, im_windows_paths[i], false);
+	records[IM_WINDOWS_FILES] = record_of(vol, FOLDER, true);
+	im_child_answer(child, sizeof(records));
+	im_child_put(child, records, sizeof(records));
 }
 
-static int look_ntfs(struct im_dev *vol, unsigned *what, struct im_error *err)
+static int look_ntfs(struct im_dev *vol, struct im_windows *w, struct im_error *err)
 {
+	uint64_t records[IM_WINDOWS_FILES + 1];
 	struct im_answer answer;
 
 	if (im_child_run(look_in_child, NULL, &vol->size, -1, vol, &answer, err))
 		return -1;
-	/* a child that went astray may have sent anything */
-	if (answer.data && answer.len == sizeof(*what)) {
-		memcpy(what, answer.data, sizeof(*what));
-		*what &= IM_WINDOWS_BCD | IM_WINDOWS_SYSTEM;
+	w->is_closed = !answer.data || answer.len != sizeof(records);
+	if (!w->is_closed) {
+		memcpy(records, answer.data, sizeof(records));
+		for (int i = 0; i < IM_WINDOWS_FILES; i++) {
+			w->has[i] = records[i] != 0;
+			w->record[i] = records[i];
+		}
+		set_bits(w, records[IM_WINDOWS_FILES] != 0);
 	}
 	free(answer.data);
 	return 0;
@@ -89,15 +104,16 @@ static int look_ntfs(struct im_dev *vol, unsigned *what, struct im_error *err)
 
 #else
 
-static int look_ntfs(struct im_dev *vol, unsigned *what, struct im_error *err)
+static int look_ntfs(struct im_dev *vol, struct im_windows *w, struct im_error *err)
 {
-	(void)vol, (void)what, (void)err;
+	(void)vol, (void)err;
+	w->is_closed = true;
 	return 0;
 }
 
 #endif
 
-int im_windows_look(struct im_dev *dev, uint64_t start, uint64_t len, const char *fs, unsigned *what,
+int im_windows_look(struct im_dev *dev, uint64_t start, uint64_t len, const char *fs, struct im_windows *found,
 		    struct im_error *err)
 {
 	bool is_ntfs = fs && strcmp(fs, "ntfs") == 0;
@@ -105,13 +121,13 @@ int im_windows_look(struct im_dev *dev, uint64_t start, uint64_t len, const char
 	struct im_dev *vol;
 	int rc;
 
-	*what = 0;
+	*found = (struct im_windows){ 0 };
 	if (!is_ntfs && !is_fat)
 		return 0;
 	vol = im_dev_window(dev, start, len, err);
 	if (!vol)
 		return -1;
-	rc = is_ntfs ? look_ntfs(vol, what, err) : look_fat(vol, what, err);
+	rc = is_ntfs ? look_ntfs(vol, found, err) : look_fat(vol, found, err);
 	im_dev_close(vol);
 	return rc;
 }

@@ -14,6 +14,8 @@ struct imgmend_scan {
 	struct im_scan scan;
 	char table_id[48];
 	char format[16];		/* "raw", or of the container */
+	struct imgmend_boot boot;
+	char boot_text[240];
 	IM_VEC(struct imgmend_region) regions;
 	IM_VEC(struct imgmend_finding) findings;
 	IM_VEC(struct imgmend_shadows) shadows;

@@ -8,6 +8,17 @@
 #include "api/api.h"
 #include "api/json.h"
 
+static void fill_boot(imgmend_scan *s)
+{
+	const struct im_boot *b = &s->scan.boot;
+
+	im_boot_text(&s->scan, s->boot_text, sizeof(s->boot_text));
+	s->boot = (struct imgmend_boot){
+		.bios = b->by_bios, .uefi = b->esp != 0, .code = b->disk ? b->disk->name : "", .active = b->active,
+		.loader = b->volume ? b->volume->name : "", .esp = b->esp, .text = s->boot_text,
+	};
+}
+
 static int fill(imgmend_scan *s, struct im_error *err)
 {
 	const struct im_scan *scan = &s->scan;
@@ -27,6 +38,7 @@ static int fill(imgmend_scan *s, struct im_error *err)
 		snprintf(s->table_id, sizeof(s->table_id), "0x%08" PRIx32, scan->mbr.disk_id);
 	if (scan->table == IM_TABLE_GPT)
 		snprintf(s->table_id, sizeof(s->table_id), "%s", scan->gpt.disk_guid);
+	fill_boot(s);
 	return im_api_findings(scan->findings.v, scan->findings.n, &s->findings, err) < 0 ? -1 : im_api_shadows(s, err);
 }
 
@@ -114,6 +126,27 @@ const struct imgmend_finding *imgmend_scan_findings(const imgmend_scan *s, size_
 	return s->findings.v;
 }
 
+const struct imgmend_boot *imgmend_scan_boot(const imgmend_scan *s)
+{
+	return &s->boot;
+}
+
+static void put_boot(struct im_json *j, const struct imgmend_boot *b)
+{
+	im_json_open(j, "boot", '{');
+	im_json_bool(j, "bios", b->bios);
+	im_json_bool(j, "uefi", b->uefi);
+	if (b->code[0])
+		im_json_string(j, "code", b->code);
+	if (b->active)
+		im_json_uint(j, "active", (uint64_t)b->active);
+	if (b->loader[0])
+		im_json_string(j, "loader", b->loader);
+	if (b->esp)
+		im_json_uint(j, "esp", (uint64_t)b->esp);
+	im_json_close(j, '{');
+}
+
 static void put_region(struct im_json *j, const struct imgmend_region *r)
 {
 	im_json_open(j, NULL, '{');
@@ -148,6 +181,7 @@ char *imgmend_scan_json(const imgmend_scan *s)
 	im_json_string(&j, "type", imgmend_scan_table(s));
 	im_json_string(&j, "id", s->table_id);
 	im_json_close(&j, '{');
+	put_boot(&j, &s->boot);
 	im_json_open(&j, "regions", '[');
 	for (size_t i = 0; i < s->regions.n; i++)
 		put_region(&j, &s->regions.v[i]);

@@ -41,7 +41,7 @@ struct long_name {
 
 struct found {
 	bool is_directory;
-	uint32_t cluster;
+	uint32_t cluster, size;	/* size: bytes, of a file */
 };
 
 static bool is_cluster(const struct volume *v, uint32_t cluster)
@@ -195,6 +195,7 @@ static int find_in(const struct volume *v, struct cursor c, const char *name, si
 			if (e[0] != 0xe5 && !(attributes & ATTR_VOLUME) && has_name(e, &l, name, len)) {
 				out->is_directory = attributes & ATTR_DIRECTORY;
 				out->cluster = im_get16(e + 26);
+				out->size = im_get32(e + 28);
 				if (v->g.kind == IM_FAT32)
 					out->cluster |= (uint32_t)im_get16(e + 20) << 16;
 				return 1;
@@ -205,31 +206,70 @@ static int find_in(const struct volume *v, struct cursor c, const char *name, si
 	return n;
 }
 
-int im_fat_find(struct im_dev *vol, const char *path, struct im_error *err)
+static int open_volume(struct volume *v, struct im_dev *vol, struct im_error *err)
 {
-	struct volume v = { .dev = vol };
-	struct found f = { .is_directory = true };
 	struct im_bpb bpb;
-	struct cursor c;
 	int got = im_bpb_read(vol, &bpb, err);
 
+	*v = (struct volume){ .dev = vol };
 	if (got <= 0)
 		return got;
-	if (im_bpb_owner(&bpb) != IM_BPB_OTHER || !im_fat_decode(&bpb, &v.g))
-		return IM_FAT_NOTHING;
-	c = root_of(&v);
+	return im_bpb_owner(&bpb) == IM_BPB_OTHER && im_fat_decode(&bpb, &v->g);
+}
+
+static int find(const struct volume *v, const char *path, struct found *f, struct im_error *err)
+{
+	struct cursor c = root_of(v);
+
 	for (;;) {
 		size_t len = strcspn(path, "/");
+		int got = find_in(v, c, path, len, f, err);
 
-		got = find_in(&v, c, path, len, &f, err);
 		if (got <= 0)
 			return got;
 		if (!path[len])
-			return f.is_directory ? IM_FAT_DIRECTORY : IM_FAT_FILE;
-		if (!f.is_directory || !is_cluster(&v, f.cluster))
+			return f->is_directory ? IM_FAT_DIRECTORY : IM_FAT_FILE;
+		if (!f->is_directory || !is_cluster(v, f->cluster))
 			return IM_FAT_NOTHING;
 		c = (struct cursor){ 0 };
-		enter_cluster(&v, &c, f.cluster);
+		enter_cluster(v, &c, f->cluster);
 		path += len + 1;
 	}
+}
+
+int im_fat_find(struct im_dev *vol, const char *path, struct im_error *err)
+{
+	struct found f = { .is_directory = true };
+	struct volume v;
+	int got = open_volume(&v, vol, err);
+
+	return got <= 0 ? got : find(&v, path, &f, err);
+}
+
+int im_fat_file(struct im_dev *vol, const char *path, struct im_file_map *map, const char **why, struct im_error *err)
+{
+	struct found f = { .is_directory = true };
+	struct volume v;
+	uint64_t held = 0;
+	int got = open_volume(&v, vol, err);
+
+	*why = "its chain of clusters ends before its size";
+	if (got > 0)
+		got = find(&v, path, &f, err);
+	if (got != IM_FAT_FILE)
+		return got < 0 ? -1 : IM_ABSENT;
+	map->size = f.size;
+	/* ends with the size, so that a chain that loops ends as well */
+	for (uint32_t cluster = f.cluster; held < f.size; held += v.g.cluster) {
+		if (!is_cluster(&v, cluster))
+			return IM_DAMAGED;
+		if (im_file_map_add(map, v.g.data + (uint64_t)(cluster - 2) * v.g.cluster, v.g.cluster, err) < 0)
+			return -1;
+		got = next_cluster(&v, cluster, &cluster, err);
+		if (got < 0)
+			return -1;
+		if (!got)
+			cluster = 0;
+	}
+	return IM_FOUND;
 }

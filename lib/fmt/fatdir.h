@@ -1,9 +1,10 @@
-/* fatdir.h - looking up a path in the directories of a FAT volume. */
+/* fatdir.h - looking up a path in the directories of a FAT volume, and where its file lies. */
 #ifndef IM_FMT_FATDIR_H
 #define IM_FMT_FATDIR_H
 
 #include "base/error.h"
 #include "dev/dev.h"
+#include "fmt/file_map.h"
 
 enum im_fat_found {
 	IM_FAT_NOTHING = 0,
@@ -17,5 +18,9 @@ enum im_fat_found {
  * chain that loops or leaves the volume) ends a directory: what was not found until there is not there.
  * Source: Microsoft's FAT specification, "FAT Directory Structure" and "FAT Long Directory Entries". */
 int im_fat_find(struct im_dev *vol, const char *path, struct im_error *err);
+
+/* Where the file at path lies. FOUND; ABSENT: there is none; DAMAGED with a clause in why where its chain of clusters ends before
+ * its size. -1. */
+int im_fat_file(struct im_dev *vol, const char *path, struct im_file_map *map, const char **why, struct im_error *err);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapt/windows.h"
 #include "base/bytes.h"
 #include "plan/inside.h"
 
@@ -119,89 +118,6 @@ static int look_around(struct im_plan_context *ctx, const struct im_reserve *r, 
 		r->grow ? look_at(ctx, end, r->grow, "partition", err) : 0;
 }
 
-#define GRUB_LISTS 0x1f4	/* of the first sector of GRUB's next stage: entries go downwards from here */
-#define GRUB_ENTRY 12		/* bytes: first sector u64, number of sectors u16, segment u16; ended by number 0 */
-
-/* Does the plan change a sector of GRUB's next stage, which begins at off? Its first sector lists the others; where
- * the list makes no sense, everything up to the first partition counts. */
-static bool changes_grub(struct im_plan_context *ctx, uint64_t off, uint64_t ss)
-{
-	uint8_t first[512];
-	uint64_t start, len;
-
-	if (is_changed(ctx->map, off, ss))
-		return true;
-	if (off + sizeof(first) > ctx->dev->size || im_dev_read(ctx->dev, off, first, sizeof(first), NULL) < 0)
-		return true;
-	for (int at = GRUB_LISTS; at >= 0x100; at -= GRUB_ENTRY) {
-		len = im_get16(first + at + 8) * ss;
-		if (!len)
-			return false;
-		if (!im_mul(im_get64(first + at), ss, &start) || start >= ctx->dev->size || is_changed(ctx->map, start, len))
-			return true;
-	}
-	return true;
-}
-
-/* GRUB 2's boot.img: its name among its messages, and at 0x5C the absolute sector of its next stage. */
-static int check_grub(struct im_plan_context *ctx, const uint8_t code[512], struct im_error *err)
-{
-	uint64_t lba = im_get64(code + 0x5c), off, ss = ctx->scan->sector_size;
-
-	if (!memmem(code, 440, "GRUB ", 5))
-		return 0;
-	if (!im_mul(lba, ss, &off) || off >= ctx->dev->size || !changes_grub(ctx, off, ss))
-		return im_plan_note(ctx->plan, err, "GRUB in sector 0 loads its next stage from sector %" PRIu64 ", which the plan"
-				    " leaves alone; block lists inside partitions are not checked", lba);
-	if (!ctx->options->allow_boot_code)
-		return im_error_at(err, IM_EREFUSED, off, "GRUB in sector 0 loads its next stage from absolute sector %" PRIu64
-				   ", and the correction would move or overwrite what is there: the disk would not boot;"
-				   " allow it with --allow=unknown-boot-code and reinstall GRUB afterwards", lba);
-	return im_plan_note(ctx->plan, err, "GRUB in sector 0 loads its next stage from absolute sector %" PRIu64 ", which moves or"
-			    " is overwritten: GRUB must be installed again", lba);
-}
-
-static int boot_code(struct im_plan_context *ctx, struct im_error *err)
-{
-	uint8_t code[512];
-
-	if (ctx->scan->table == IM_TABLE_NONE || im_dev_read(ctx->dev, 0, code, sizeof(code), err) < 0)
-		return ctx->scan->table == IM_TABLE_NONE ? 0 : -1;
-	if (im_is_zero(code, 440))
-		return 0;
-	if (memmem(code, 440, "GRUB ", 5))
-		return check_grub(ctx, code, err);
-	return im_plan_note(ctx->plan, err, "the boot code in sector 0 stays as it is; code that finds its partition through the"
-			    " table goes on working, code that knows an absolute sector does not");
-}
-
-static int windows(struct im_plan_context *ctx, struct im_error *err)
-{
-	unsigned bits = 0;
-
-	if (ctx->scan->table != IM_TABLE_DOS)
-		return 0;
-	for (size_t i = 0; i < ctx->scan->volumes.n; i++) {
-		const struct im_volume *v = &ctx->scan->volumes.v[i];
-		unsigned what = 0;
-
-		if (v->n_formats == 1 && v->state == IM_FOUND &&
-		    im_windows_look(ctx->dev, v->start, v->there, v->info[0].name, &what, err) < 0)
-			return -1;
-		if (what && im_plan_note(ctx->plan, err, "partition %d holds %s%s%s", v->number,
-					 what & IM_WINDOWS_BCD ? "Windows' boot configuration (\\Boot\\BCD)" : "",
-					 what == (IM_WINDOWS_BCD | IM_WINDOWS_SYSTEM) ? " and " : "",
-					 what & IM_WINDOWS_SYSTEM ? "a Windows system (\\Windows)" : "") < 0)
-			return -1;
-		bits |= what;
-	}
-	if (!bits)
-		return 0;
-	return im_plan_note(ctx->plan, err, "Windows knows partitions of this disk by disk signature and byte offset: its boot"
-			    " configuration and drive letters may not find a partition that moves; repair them with"
-			    " `bcdboot` or `bootrec /rebuildbcd`");
-}
-
 static int tables(struct im_plan_context *ctx, struct im_error *err)
 {
 	struct im_geometry geo = im_mbr_geometry(&ctx->scan->mbr);
@@ -235,7 +151,7 @@ int im_plan_notes(struct im_plan_context *ctx, struct im_error *err)
 		return -1;
 	if (ctx->plan->bytes_moved <= im_insides_moved(ctx->insides) && !ctx->layout->reserves.n)
 		return 0;
-	if (tables(ctx, err) < 0 || boot_code(ctx, err) < 0 || windows(ctx, err) < 0)
+	if (tables(ctx, err) < 0)
 		return -1;
 	return im_plan_note(ctx->plan, err, "/etc/fstab, crypttab and other files that may name positions are not searched");
 }

@@ -8,9 +8,11 @@
 #include "base/bytes.h"
 #include "base/words.h"
 #include "fmt/label.h"
+#include "plan/boot.h"
 #include "plan/fingerprint.h"
 #include "plan/inside.h"
 #include "plan/shadow_keep.h"
+#include "plan/windows.h"
 
 /* A name in --only that is none must not silently repair nothing. */
 static int check_only(const char *only, struct im_error *err)
@@ -119,9 +121,9 @@ static int build_map(struct im_plan_context *ctx, struct im_error *err)
 		return -1;
 	if ((gpt && im_map_vacate_gpt(ctx, err) < 0) || im_map_moves(ctx, err) < 0 ||
 	    im_map_reserves(ctx, err) < 0 || im_map_volumes(ctx, err) < 0 ||
-	    (ctx->plan && im_shadow_keep(ctx, err) < 0) ||
+	    (ctx->plan && (im_map_windows(ctx, err) < 0 || im_shadow_keep(ctx, err) < 0)) ||
 	    (dos && im_map_mbr(ctx, err) < 0) || (gpt && im_map_gpt(ctx, err) < 0) ||
-	    (l->add_table && im_map_new_table(ctx, err) < 0)) {
+	    (l->add_table && im_map_new_table(ctx, err) < 0) || (ctx->plan && im_map_boot(ctx, err) < 0)) {
 		im_map_free(ctx->map);
 		return -1;
 	}

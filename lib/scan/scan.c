@@ -39,7 +39,7 @@ int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_o
 		return -1;
 	if (im_scan_table(scan, dev, options, err) == 0 && (scan->is_fenced || im_scan_volumes(scan, dev, err) == 0) &&
 	    im_scan_findings(scan, dev, err) == 0 && (!options->shadows || im_scan_shadows(scan, dev, options, err) == 0) &&
-	    im_scan_regions(scan, err) == 0)
+	    im_scan_regions(scan, err) == 0 && im_scan_boot(scan, dev, err) == 0)
 		rc = 0;
 	if (rc < 0)
 		im_scan_free(scan);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/vec.h"
 #include "dev/dev.h"
+#include "fmt/boot_code.h"
 #include "fmt/fat.h"
 #include "fmt/fs.h"
 #include "fmt/gpt.h"
@@ -68,6 +69,15 @@ struct im_volume {
 	struct im_shadows *shadows;	/* the same (shadows.h) */
 };
 
+/* How the disk boots (boot.c). */
+struct im_boot {
+	bool by_bios;			/* there is code in the first sectors that starts something */
+	const struct im_boot_code *disk;	/* of sector 0; NULL: not looked at, there is no table */
+	int active;			/* number of the partition that it starts when nobody chooses; 0: none */
+	const struct im_boot_code *volume;	/* of the active partition's first sector, or of the bare volume's; NULL: neither */
+	int esp;			/* number of the EFI system partition with loaders; 0: none */
+};
+
 struct im_scan {
 	uint64_t size;
 	uint32_t sector_size;
@@ -86,6 +96,7 @@ struct im_scan {
 	IM_VEC(struct im_volume) volumes;
 	IM_VEC(struct im_region) regions;
 	IM_VEC(struct im_finding) findings;
+	struct im_boot boot;
 	bool has_volume_id;		/* of the options */
 	uint8_t volume_id[16];
 	struct im_vss_carving *carving;	/* of the search for shadow copies; NULL: there was none */
@@ -116,6 +127,9 @@ const char *im_region_kind_name(enum im_region_kind kind);
 /* "NTFS volume \"Data\"" of a volume, "unknown content" where nothing was recognised. */
 void im_volume_title(const struct im_volume *v, char *out, size_t len);
 
+/* "from BIOS, by GRUB 2 in sector 0; …", or "it does not boot, as far as its first sectors tell". */
+void im_boot_text(const struct im_scan *scan, char *out, size_t len);
+
 /* The hidden sectors that this volume should record at `start`, in its own sectors, keeping the convention
  * (absolute, or relative to its EBR) that it has now. base: what its entry counts from, 0 for primaries. */
 uint64_t im_hidden_wanted(const struct im_volume *v, const struct im_fs_info *info, uint64_t start, uint64_t base,
@@ -129,6 +143,7 @@ int im_scan_table(struct im_scan *scan, struct im_dev *dev, const struct im_scan
 int im_scan_volumes(struct im_scan *scan, struct im_dev *dev, struct im_error *err);
 int im_scan_probe(struct im_volume *v, struct im_dev *dev, struct im_error *err);
 int im_scan_regions(struct im_scan *scan, struct im_error *err);
+int im_scan_boot(struct im_scan *scan, struct im_dev *dev, struct im_error *err);
 int im_scan_fat_area(struct im_scan *scan, struct im_dev *dev, const struct im_volume *v, struct im_error *err);
 int im_scan_findings(struct im_scan *scan, struct im_dev *dev, struct im_error *err);
 int im_scan_shadows(struct im_scan *scan, struct im_dev *dev, const struct im_scan_options *options, struct im_error *err);

@@ -40,7 +40,7 @@ static void set_options(const struct fuzz_head *head, struct im_plan_options *o)
 	/* a table is not often what is wanted */
 	if (!(head->option[0] & 0x80))
 		o->add_table = IM_ADD_NONE;
-	fuzz_windows = head->option[2] & 3;
+	fuzz_windows = head->option[2];
 }
 
 /* As lib/api/plan.c costs a way. */

@@ -5,7 +5,7 @@
  * Positions are sectors of SECTOR bytes (512). The first four plain entries are primaries; an
  * entry of type 5 or f is the extended partition, in which the chain of L entries lies: each
  * names the absolute sector of its EBR and of its volume. -c fills bytes 0-439 with a pattern
- * that stands for boot code. The CHS fields follow 255 heads and 63 sectors a track, saturated.
+ * that stands for boot code: it loads the address of the table. The CHS fields follow 255 heads and 63 sectors a track, saturated.
  * Only the written sectors are touched; the image must exist.
  */
 #include <fcntl.h>
@@ -111,7 +111,7 @@ static struct entry parse(const char *arg, bool is_logical)
 
 int main(int argc, char **argv)
 {
-	static const char code[] = "\xfa\xeb\xfe boot code of a test ";
+	static const char code[] = "\xbe\xbe\x07\xeb\xfe boot code of a test ";
 	struct entry logical[MAX_LOGICAL];
 	unsigned long extended = 0, id = 0x1badb002;
 	unsigned size = 512;

@@ -79,10 +79,10 @@ static struct im_dev *load(uint32_t sector)
 static unsigned look(struct im_dev *dev, const char *fs)
 {
 	struct im_error err = { 0 };
-	unsigned what = ~0u;
+	struct im_windows found = { .what = ~0u };
 
-	ck_assert_msg(im_windows_look(dev, BEFORE, dev->size - BEFORE - 4096, fs, &what, &err) == 0, "%s", err.message);
-	return what;
+	ck_assert_msg(im_windows_look(dev, BEFORE, dev->size - BEFORE - 4096, fs, &found, &err) == 0, "%s", err.message);
+	return found.what;
 }
 
 static void expect_file(uint32_t sector, const char *fs, unsigned want)
@@ -281,6 +281,7 @@ START_TEST(fat_mutations)
 	const struct kind *k = &kinds[_i];
 	uint64_t places[4], lengths[4];
 	struct im_error err = { 0 };
+	struct im_windows found;
 	unsigned what;
 	struct fat f;
 
@@ -310,7 +311,7 @@ START_TEST(fat_mutations)
 	}
 	ck_assert_uint_eq(look(f.dev, k->fs), IM_WINDOWS_BCD);
 	for (uint64_t len = 0; len < f.data + 100000 && len < f.dev->size - BEFORE; len += len < 1100 ? 1 : 509)
-		ck_assert_msg(im_windows_look(f.dev, BEFORE, len, k->fs, &what, &err) == 0, "%s", err.message);
+		ck_assert_msg(im_windows_look(f.dev, BEFORE, len, k->fs, &found, &err) == 0, "%s", err.message);
 	im_dev_close(f.dev);
 }
 END_TEST
@@ -351,14 +352,15 @@ START_TEST(reads_that_fail)
 	static const struct im_dev_ops ops = { .read = fail_read };
 	struct im_dev dev = { .ops = &ops, .size = 1 << 20, .sector_size = 512 };
 	struct im_error err = { 0 };
-	unsigned what = 99;
+	struct im_windows found = { .what = 99 };
 
-	ck_assert_int_eq(im_windows_look(&dev, 0, dev.size, "fat16", &what, &err), -1);
+	ck_assert_int_eq(im_windows_look(&dev, 0, dev.size, "fat16", &found, &err), -1);
 	ck_assert_int_eq(err.code, IM_EIO);
-	ck_assert_uint_eq(what, 0);
-	what = 99;
-	ck_assert_int_eq(im_windows_look(&dev, 0, dev.size, "ntfs", &what, &err), 0);
-	ck_assert_uint_eq(what, 0);
+	ck_assert_uint_eq(found.what, 0);
+	found.what = 99;
+	ck_assert_int_eq(im_windows_look(&dev, 0, dev.size, "ntfs", &found, &err), 0);
+	ck_assert_uint_eq(found.what, 0);
+	ck_assert(found.is_closed);
 }
 END_TEST
 

@@ -1,0 +1,27 @@
+/* grub.h - the places by which GRUB 2's stages find each other: absolute sectors, in the first sector of each.
+ *
+ * boot.img, in sector 0 or in the first sector of a volume, names the first sector of core.img. That one lists
+ * where the rest lies, in 512-byte sectors (GRUB's grub-core/boot/i386/pc/boot.S, diskboot.S, and
+ * include/grub/i386/pc/boot.h, kernel.h).
+ */
+#ifndef IM_FMT_GRUB_H
+#define IM_FMT_GRUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IM_GRUB_SECTOR 512
+#define IM_GRUB_NEXT 0x5c	/* of boot.img: u64, the first sector of core.img */
+#define IM_GRUB_LISTS_MAX 20
+
+struct im_grub_list {
+	unsigned at;		/* byte of the sector where its u64 stands */
+	uint64_t sector;	/* the first */
+	uint32_t n;		/* sectors */
+};
+
+/* The lists of core.img's first sector. False: they do not end, or run past the 64 bits. */
+bool im_grub_lists(const uint8_t first[IM_GRUB_SECTOR], struct im_grub_list lists[IM_GRUB_LISTS_MAX], size_t *n);
+
+#endif

@@ -1,0 +1,121 @@
+/* boot.c - for each piece of boot code: does it find what it starts, when partitions have moved? */
+#include "plan/boot.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "plan/inside.h"
+#include "scan/boot.h"
+
+#define HIDDEN 0x1c	/* of syslinux' first sector: le32, sectors before the volume */
+
+bool im_boot_is_concerned(const struct im_plan_context *ctx)
+{
+	for (size_t i = 0; i < ctx->layout->units.n; i++)
+		if (ctx->layout->units.v[i].new_start != ctx->layout->units.v[i].start)
+			return true;
+	return ctx->layout->reserves.n > 0;
+}
+
+int im_boot_doubt(struct im_plan_context *ctx, const struct im_boot_code *code, const char *where, uint64_t off, const char *why,
+		  struct im_error *err)
+{
+	char again[160] = "see afterwards whether the disk boots";
+
+	if (code->installer)
+		snprintf(again, sizeof(again), "install it anew afterwards (`%s`)", code->installer);
+	if (ctx->options->allow_boot_code)
+		return im_plan_note(ctx->plan, err, "%s in %s: %s; %s", code->title, where, why, again);
+	return im_error_at(err, IM_EREFUSED, off, "the disk may not boot after this correction: %s in %s, and %s; allow it with"
+			   " --allow=unknown-boot-code and %s", code->title, where, why, again);
+}
+
+/* extlinux' first sector records the volume's position where no file system would keep it true. */
+static int relocate_extlinux(struct im_plan_context *ctx, const struct im_volume *v, uint64_t new_start, struct im_error *err)
+{
+	uint64_t ss = ctx->scan->sector_size;
+	uint8_t sector[IM_BOOT_SECTOR];
+	char reason[120];
+
+	if (v->there < sizeof(sector) || im_dev_read(ctx->dev, v->start, sector, sizeof(sector), err) < 0)
+		return v->there < sizeof(sector) ? 0 : -1;
+	if (!im_boot_code_is_extlinux(sector, v->n_formats ? v->info[0].name : NULL) || im_get32(sector + HIDDEN) != v->start / ss)
+		return 0;
+	if (new_start / ss > UINT32_MAX)
+		return im_error_at(err, IM_EREFUSED, v->start, "EXTLINUX in partition %d cannot record that it begins at byte %" PRIu64,
+				   v->number, new_start);
+	im_put32(sector + HIDDEN, (uint32_t)(new_start / ss));
+	snprintf(reason, sizeof(reason), "EXTLINUX: hidden sectors %" PRIu64 " → %" PRIu64, v->start / ss, new_start / ss);
+	return im_map_literal(ctx, new_start, sector, sizeof(sector), reason, err);
+}
+
+/* Code in the first sector of a volume that moves. It counts where the disk starts it. */
+static int volume_code(struct im_plan_context *ctx, const struct im_volume *v, struct im_error *err)
+{
+	uint64_t new_start = im_layout_start(ctx->layout, v->start);
+	bool counts = ctx->scan->boot.by_bios && (!v->number || v->number == ctx->scan->boot.active);
+	const struct im_boot_code *code;
+	char where[40] = "the volume";
+
+	if (v->is_extended || new_start == v->start)
+		return 0;
+	if (v->number)
+		snprintf(where, sizeof(where), "partition %d", v->number);
+	if (im_boot_of_volume(ctx->dev, v, &code, err) < 0 || relocate_extlinux(ctx, v, new_start, err) < 0)
+		return -1;
+	if (code->way == IM_BOOT_GRUB)
+		return im_boot_grub(ctx, code, where, v->start, new_start, err);
+	if (code->way == IM_BOOT_SECTORS && !counts)
+		return im_plan_note(ctx->plan, err, "%s in %s knows sectors of the disk by number; if another boot loader starts it,"
+				    " install it anew (`%s`)", code->title, where, code->installer);
+	if (code->way == IM_BOOT_SECTORS)
+		return im_boot_doubt(ctx, code, where, v->start, "it knows sectors of the disk by number", err);
+	if (code->way == IM_BOOT_UNKNOWN && counts)
+		return im_boot_doubt(ctx, code, where, v->start, "it may know sectors of the disk by number", err);
+	return 0;
+}
+
+static int disk_code(struct im_plan_context *ctx, struct im_error *err)
+{
+	const struct im_boot_code *code = ctx->scan->boot.disk;
+
+	switch (code ? code->way : IM_BOOT_NOTHING) {
+	case IM_BOOT_GRUB:
+		return im_boot_grub(ctx, code, "sector 0", 0, 0, err);
+	case IM_BOOT_SECTORS:
+		return im_boot_doubt(ctx, code, "sector 0", 0, "it knows sectors of the disk by number", err);
+	case IM_BOOT_UNKNOWN:
+		return im_boot_doubt(ctx, code, "sector 0", 0, "it may know sectors of the disk by number", err);
+	case IM_BOOT_TABLE:
+		return im_plan_note(ctx->plan, err, "the boot code in sector 0 (%s) stays as it is: it finds its partition through the"
+				    " table", code->title);
+	case IM_BOOT_NOTHING:
+		break;
+	}
+	return 0;
+}
+
+int im_map_boot(struct im_plan_context *ctx, struct im_error *err)
+{
+	const struct im_boot *b = &ctx->scan->boot;
+	char text[240];
+
+	if (!im_boot_is_concerned(ctx))
+		return 0;
+	im_boot_text(ctx->scan, text, sizeof(text));
+	if ((b->by_bios || b->esp) && im_plan_note(ctx->plan, err, "the disk boots %s", text) < 0)
+		return -1;
+	if (ctx->layout->add_table)
+		return b->by_bios ? im_plan_note(ctx->plan, err, "sector 0 of the new table has no boot code: a BIOS does not start the"
+						 " volume any more") : 0;
+	if (disk_code(ctx, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ctx->scan->volumes.n; i++)
+		if (volume_code(ctx, &ctx->scan->volumes.v[i], err) < 0)
+			return -1;
+	if (b->esp)
+		return im_plan_note(ctx->plan, err, "UEFI finds the EFI system partition through the table; an entry in the firmware's own"
+				    " memory that names its old place is made anew by the system, or with `efibootmgr`");
+	return 0;
+}
