@@ -169,6 +169,19 @@ const struct im_boot_code *im_boot_code_of_volume(const uint8_t sector[IM_BOOT_S
 	return code ? code : &unknown;
 }
 
+bool im_boot_code_reads_chs(const uint8_t sector[IM_BOOT_SECTOR])
+{
+	static const uint8_t disk_call[] = { 0xcd, 0x13 }, extended[] = { 0xb4, 0x42 };
+
+	if (!memmem(sector, CODE_END, disk_call, sizeof(disk_call)) || memmem(sector, CODE_END, extended, sizeof(extended)))
+		return false;
+	/* the same by way of AX */
+	for (size_t i = 0; i + 2 < CODE_END; i++)
+		if (sector[i] == 0xb8 && sector[i + 2] == 0x42)
+			return false;
+	return true;
+}
+
 bool im_boot_code_is_extlinux(const uint8_t sector[IM_BOOT_SECTOR], const char *fs)
 {
 	return !is_fat(fs) && !(fs && strcmp(fs, "ntfs") == 0) && has_code(sector, fs) &&

@@ -32,6 +32,9 @@ const struct im_boot_code *im_boot_code_of_disk(const uint8_t sector[IM_BOOT_SEC
 /* … and in the first sector of a volume that our reader called fs (NULL: nothing that it knows)? */
 const struct im_boot_code *im_boot_code_of_volume(const uint8_t sector[IM_BOOT_SECTOR], const char *fs);
 
+/* Does the code read disks by cylinder, head and sector alone: never by the BIOS' extended call (AH 42h of interrupt 13h)? */
+bool im_boot_code_reads_chs(const uint8_t sector[IM_BOOT_SECTOR]);
+
 /* Does the first sector of a volume hold syslinux' or extlinux' code outside a FAT or NTFS? Where the volume begins
  * stands at 0x1C as hidden sectors then, though no file system keeps it there. */
 bool im_boot_code_is_extlinux(const uint8_t sector[IM_BOOT_SECTOR], const char *fs);

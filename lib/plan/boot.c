@@ -50,7 +50,8 @@ static int relocate_extlinux(struct im_plan_context *ctx, const struct im_volume
 	return im_map_literal(ctx, new_start, sector, sizeof(sector), reason, err);
 }
 
-/* Code in the first sector of a volume that moves. It counts where the disk starts it. */
+/* Code in the first sector of a volume. It counts where the disk starts it. GRUB's, in a volume that stays, may name sectors of one
+ * that moves. */
 static int volume_code(struct im_plan_context *ctx, const struct im_volume *v, struct im_error *err)
 {
 	uint64_t new_start = im_layout_start(ctx->layout, v->start);
@@ -58,14 +59,16 @@ static int volume_code(struct im_plan_context *ctx, const struct im_volume *v, s
 	const struct im_boot_code *code;
 	char where[40] = "the volume";
 
-	if (v->is_extended || new_start == v->start)
-		return 0;
+	if (v->is_extended || im_boot_of_volume(ctx->dev, v, &code, err) < 0)
+		return v->is_extended ? 0 : -1;
 	if (v->number)
 		snprintf(where, sizeof(where), "partition %d", v->number);
-	if (im_boot_of_volume(ctx->dev, v, &code, err) < 0 || relocate_extlinux(ctx, v, new_start, err) < 0)
-		return -1;
 	if (code->way == IM_BOOT_GRUB)
 		return im_boot_grub(ctx, code, where, v->start, new_start, err);
+	if (new_start == v->start)
+		return 0;
+	if (relocate_extlinux(ctx, v, new_start, err) < 0)
+		return -1;
 	if (code->way == IM_BOOT_SECTORS && !counts)
 		return im_plan_note(ctx->plan, err, "%s in %s knows sectors of the disk by number; if another boot loader starts it,"
 				    " install it anew (`%s`)", code->title, where, code->installer);
@@ -73,6 +76,29 @@ static int volume_code(struct im_plan_context *ctx, const struct im_volume *v, s
 		return im_boot_doubt(ctx, code, where, v->start, "it knows sectors of the disk by number", err);
 	if (code->way == IM_BOOT_UNKNOWN && counts)
 		return im_boot_doubt(ctx, code, where, v->start, "it may know sectors of the disk by number", err);
+	return 0;
+}
+
+/* Code that knows no other way than cylinder, head and sector depends on the geometry that firmware takes the disk to have. */
+static int chs_code(struct im_plan_context *ctx, struct im_error *err)
+{
+	const struct im_mbr *mbr = &ctx->scan->mbr;
+	struct im_geometry geo = im_mbr_geometry(mbr);
+	uint8_t sector[IM_BOOT_SECTOR];
+
+	if (ctx->scan->table != IM_TABLE_DOS || im_dev_read(ctx->dev, 0, sector, sizeof(sector), err) < 0)
+		return ctx->scan->table != IM_TABLE_DOS ? 0 : -1;
+	if (!im_boot_code_reads_chs(sector) || (geo.heads && geo.ends_on_cylinder))
+		return 0;
+	if (geo.heads)
+		return im_plan_note(ctx->plan, err, "the boot code in sector 0 reads by cylinder, head and sector: where firmware guesses the"
+				    " disk's geometry from the ends of partitions, and not %u heads and %u sectors, it may look in the wrong"
+				    " place", geo.heads, geo.sectors);
+	for (size_t i = 0; i < mbr->parts.n; i++)
+		if (mbr->parts.v[i].number == ctx->scan->boot.active && !im_chs_is_saturated(mbr->parts.v[i].chs_start) &&
+		    im_layout_start(ctx->layout, mbr->parts.v[i].start) != mbr->parts.v[i].start)
+			return im_boot_doubt(ctx, ctx->scan->boot.disk, "sector 0", 0, "it reads by cylinder, head and sector, and the table"
+					     " implies no geometry by which the new place could be written down", err);
 	return 0;
 }
 
@@ -89,7 +115,7 @@ static int disk_code(struct im_plan_context *ctx, struct im_error *err)
 		return im_boot_doubt(ctx, code, "sector 0", 0, "it may know sectors of the disk by number", err);
 	case IM_BOOT_TABLE:
 		return im_plan_note(ctx->plan, err, "the boot code in sector 0 (%s) stays as it is: it finds its partition through the"
-				    " table", code->title);
+				    " table", code->title) < 0 ? -1 : chs_code(ctx, err);
 	case IM_BOOT_NOTHING:
 		break;
 	}

@@ -15,22 +15,46 @@
 
 /* ---- one block ---- */
 
+bool im_shadow_is_kept(const struct im_shadow_keeper *k, int from, uint64_t off)
+{
+	for (size_t i = (size_t)from; i < k->cat.list.n; i++) {
+		const struct im_vss_slot *slot = im_vss_table_find(&k->tables[i], off);
+
+		if (slot && slot->kind != IM_VSS_NOTHING)
+			return true;
+	}
+	return false;
+}
+
+/* Does the view of snapshot i reach that far? */
+static bool reaches(const struct im_shadow_keeper *k, int i, uint64_t off)
+{
+	uint64_t size = k->cat.list.v[i].volume_size;
+
+	return !size || off < size;
+}
+
 /* The newest snapshot that reads the block from the volume; -1: none. */
 static int who_reads(const struct im_shadow_keeper *k, uint64_t off)
 {
 	for (int i = (int)k->cat.list.n - 1; i >= 0; i--) {
-		const struct im_vss_slot *slot = im_vss_table_find(&k->tables[i], off);
-
-		/* it ends before that */
-		if (k->cat.list.v[i].volume_size && off >= k->cat.list.v[i].volume_size)
+		if (!reaches(k, i, off))
 			continue;
 		/* it has its own, and older ones take it from there */
-		if (slot && slot->kind != IM_VSS_NOTHING)
+		if (im_shadow_is_kept(k, i, off))
 			return -1;
 		if (!im_vss_table_is_unused(&k->tables[i], off))
 			return i;
 	}
 	return -1;
+}
+
+/* Is it to be hidden: not in use for the newest snapshot, which the others are read through? */
+static bool is_to_hide(const struct im_shadow_keeper *k, int who, uint64_t off)
+{
+	int newest = (int)k->cat.list.n - 1;
+
+	return k->hides && who < newest && reaches(k, newest, off);
 }
 
 /* A few blocks as literals: then no old byte has two places, and the plan can still be carried out by moving blocks of the host. */
@@ -56,7 +80,7 @@ static int lay_run(struct im_shadow_keeper *k, struct im_error *err)
 	return rc;
 }
 
-static int lay_copy(struct im_shadow_keeper *k, int who, uint64_t off, uint64_t copy, struct im_error *err)
+int im_shadow_lay_copy(struct im_shadow_keeper *k, int who, uint64_t off, uint64_t copy, struct im_error *err)
 {
 	uint64_t n = im_min(IM_VSS_BLOCK, k->vol->size - off);
 
@@ -84,11 +108,13 @@ static int keep_block(struct im_shadow_keeper *k, uint64_t off, struct im_error 
 		if (im_vss_table_stands_for(&k->tables[i], off))
 			return im_error_at(err, IM_EREFUSED, off, "byte %" PRIu64 " of the volume stands for another block of a snapshot", off);
 	who = who_reads(k, off);
+	if (is_to_hide(k, who, off))
+		return im_shadow_hide_block(k, off, err);
 	if (who < 0)
 		return 0;
 	if (im_shadow_room_add(&k->rooms[who], off, &copy, err) < 0 || im_shadow_blocks_add(&k->ours, copy, err) < 0)
 		return -1;
-	return lay_copy(k, who, off, copy, err);
+	return im_shadow_lay_copy(k, who, off, copy, err);
 }
 
 static int lay_list(struct im_shadow_keeper *k, const struct im_list_block *b, struct im_error *err)
@@ -121,7 +147,8 @@ static int lay_lists(struct im_shadow_keeper *k, struct im_error *err)
 
 /* ---- one volume ---- */
 
-static void keeper_free(struct im_shadow_keeper *k)
+/* Forget what was read and laid for the snapshots; what changes is known still. */
+static void start_again(struct im_shadow_keeper *k)
 {
 	for (size_t i = 0; k->tables && k->rooms && i < k->cat.list.n; i++) {
 		im_vss_table_free(&k->tables[i]);
@@ -129,11 +156,29 @@ static void keeper_free(struct im_shadow_keeper *k)
 	}
 	free(k->tables);
 	free(k->rooms);
+	k->tables = NULL;
+	k->rooms = NULL;
+	k->run.len = 0;
+	k->zeros = 0;
 	im_vec_free(&k->taken);
-	im_vec_free(&k->changed);
 	im_vec_free(&k->ours);
 	im_vss_catalog_free(&k->cat);
+	k->cat = (struct im_vss_catalog){ 0 };
+}
+
+static void keeper_free(struct im_shadow_keeper *k)
+{
+	start_again(k);
+	im_vec_free(&k->changed);
 	im_dev_close(k->vol);
+}
+
+static int say_spared(const struct im_shadow_keeper *k, size_t kept, struct im_error *err)
+{
+	return im_plan_note(k->ctx->plan, err, "%zu snapshot%s of the volume at byte %" PRIu64 " show the same before and after, in %s: %zu"
+			    " blocks of 16 KiB that change are kept in their stores first, as Volsnap does; libvshadow's rules were"
+			    " followed, Windows itself was not asked", k->cat.list.n, k->cat.list.n == 1 ? "" : "s", k->v->start,
+			    k->hides || k->cat.list.n == 1 ? "every byte" : "all that they have in use", kept);
 }
 
 static int spare(struct im_shadow_keeper *k, uint64_t catalog, struct im_error *err)
@@ -142,15 +187,14 @@ static int spare(struct im_shadow_keeper *k, uint64_t catalog, struct im_error *
 
 	if (im_shadow_load(k, catalog, err) < 0)
 		return -1;
+	k->hides = k->hides && k->cat.list.n > 1;
 	for (size_t i = 0; i < k->changed.n; i++)
 		if (keep_block(k, k->changed.v[i], err) < 0)
 			return -1;
 	kept = k->ours.n;
-	if (lay_run(k, err) < 0 || lay_lists(k, err) < 0 || im_shadow_prove(k, err) < 0)
+	if ((k->hides && im_shadow_hide(k, err) < 0) || lay_run(k, err) < 0 || lay_lists(k, err) < 0 || im_shadow_prove(k, err) < 0)
 		return -1;
-	return im_plan_note(k->ctx->plan, err, "%zu snapshot%s of the volume at byte %" PRIu64 " show the same before and after, in all that"
-			    " they have in use: %zu blocks of 16 KiB that change are kept in their stores first, as Volsnap does; libvshadow's"
-			    " rules were followed, Windows itself was not asked", k->cat.list.n, k->cat.list.n == 1 ? "" : "s", k->v->start, kept);
+	return say_spared(k, kept, err);
 }
 
 /* Where the volume's catalog is, as far as the scan knows; 0: it has none. */
@@ -172,12 +216,14 @@ static bool is_inside(const struct im_shadow_keeper *k)
 	return false;
 }
 
-/* Spare the snapshots if that can be, or leave the map as it was. */
-static int try(struct im_shadow_keeper *k, uint64_t catalog, struct im_error *err)
+/* Spare the snapshots, or leave the map as it was: IM_EREFUSED. */
+static int attempt(struct im_shadow_keeper *k, uint64_t catalog, bool hides, struct im_error *err)
 {
 	struct im_map before = { 0 };
 	int rc;
 
+	start_again(k);
+	k->hides = hides;
 	if (im_map_copy(&before, k->ctx->map, err) < 0)
 		return -1;
 	rc = spare(k, catalog, err);
@@ -191,6 +237,18 @@ static int try(struct im_shadow_keeper *k, uint64_t catalog, struct im_error *er
 	}
 	im_map_free(k->ctx->map);
 	*k->ctx->map = before;
+	return -1;
+}
+
+/* Every byte that any snapshot shows, or else at least what they have in use. */
+static int try(struct im_shadow_keeper *k, uint64_t catalog, struct im_error *err)
+{
+	int rc = attempt(k, catalog, true, err);
+
+	if (rc < 0 && err->code == IM_EREFUSED && k->hides)
+		rc = attempt(k, catalog, false, err);
+	if (rc == 0 || err->code != IM_EREFUSED)
+		return rc;
 	if (is_inside(k))
 		return im_error_prefix(err, "the NTFS volume at byte %" PRIu64 " has shadow copies, and what changes inside it cannot be kept for"
 				       " them; delete them in Windows first (`vssadmin delete shadows`), or allow it with --allow=snapshots",

@@ -19,6 +19,8 @@ struct im_shadow_keeper {
 	im_shadow_blocks taken;		/* blocks of all stores and of the catalog, sorted */
 	im_shadow_blocks changed;	/* blocks of the volume that the plan changes */
 	im_shadow_blocks ours;		/* … and those that keeping them changes */
+	bool hides;			/* snapshots get to see nothing new at all (shadow_hide.c) */
+	uint64_t zeros, zeros_relative;	/* a block of zeros in the store that hides; 0: none was needed yet */
 	struct { uint64_t to, from, len; int who; } run;	/* copies that lie one behind the other, not yet laid */
 };
 
@@ -40,6 +42,17 @@ int im_shadow_find_changed(struct im_shadow_keeper *k, struct im_error *err);
 /* Read catalog, tables and stores, and fill k->taken. IM_EREFUSED, or IM_EFORMAT, where anything is not sound. */
 int im_shadow_load(struct im_shadow_keeper *k, uint64_t catalog, struct im_error *err);
 bool im_shadow_is_taken(const struct im_shadow_keeper *k, uint64_t off);
+
+/* ---- what is laid (shadow_keep.c, shadow_hide.c) ---- */
+
+/* The content of the block at off goes to `copy`, for snapshot who. */
+int im_shadow_lay_copy(struct im_shadow_keeper *k, int who, uint64_t off, uint64_t copy, struct im_error *err);
+/* Is there a store, from that of snapshot `from` on, that says what the block at off held? */
+bool im_shadow_is_kept(const struct im_shadow_keeper *k, int from, uint64_t off);
+/* The block at off changes, and the newest snapshot does not have it in use: no other shall see that. IM_EREFUSED where it cannot be. */
+int im_shadow_hide_block(struct im_shadow_keeper *k, uint64_t off, struct im_error *err);
+/* The same for all that keeping blocks changes. */
+int im_shadow_hide(struct im_shadow_keeper *k, struct im_error *err);
 
 /* ---- the proof (shadow_prove.c) ---- */
 

@@ -14,7 +14,7 @@ static int compare(const struct im_shadow_keeper *k, size_t i, struct im_dev *wa
 	for (size_t n = 0; rc == 0 && n < blocks->n; n++) {
 		uint64_t off = blocks->v[n];
 
-		if (off >= was->size || im_vss_table_is_unused(&k->tables[i], off))
+		if (off >= was->size || (!k->hides && im_vss_table_is_unused(&k->tables[i], off)))
 			continue;
 		rc = im_shadow_block_differs(was, is, off, two, err);
 		if (rc > 0)

@@ -169,7 +169,7 @@ void im_shadow_room_free(struct im_shadow_room *r)
 
 /* ---- a free block ---- */
 
-static int take_block(struct im_shadow_room *r, uint64_t *off, uint64_t *relative, struct im_error *err)
+int im_shadow_room_take(struct im_shadow_room *r, uint64_t *off, uint64_t *relative, struct im_error *err)
 {
 	uint64_t next = r->relative + IM_VSS_BLOCK;
 	const struct im_vss_range *range = range_of(r, next);
@@ -211,7 +211,7 @@ static struct im_list_block *add_list_block(struct im_shadow_room *r, struct im_
 	uint64_t off, relative, last = r->list.v[r->list.n - 1], *n = im_vec_push(&r->list, err);
 	struct im_list_block *block;
 
-	if (!n || take_block(r, &off, &relative, err) < 0)
+	if (!n || im_shadow_room_take(r, &off, &relative, err) < 0)
 		return NULL;
 	*n = off;
 	block = change(r, last, false, IM_VSS_BLOCK, err);
@@ -247,25 +247,36 @@ static struct im_list_block *next_place(struct im_shadow_room *r, size_t *at, st
 	return add_list_block(r, err);
 }
 
-int im_shadow_room_add(struct im_shadow_room *r, uint64_t original, uint64_t *copy, struct im_error *err)
+int im_shadow_room_name(struct im_shadow_room *r, uint64_t original, uint64_t copy, uint64_t relative, bool is_overlay,
+			struct im_error *err)
 {
 	struct im_list_block *block;
-	uint64_t relative;
 	uint8_t *p;
 	size_t at;
 
 	if (!r->list.n)
 		return im_error_set(err, IM_EREFUSED, "the store has no list of blocks");
 	block = next_place(r, &at, err);
-	if (!block || take_block(r, copy, &relative, err) < 0)
+	if (!block)
 		return -1;
 	p = block->bytes + at;
 	if (!im_is_zero(p, DESCRIPTOR))
 		return im_error_set(err, IM_EREFUSED, "the store's list of blocks does not end where it should");
 	im_put64(p, original);
 	im_put64(p + 8, relative);
-	im_put64(p + 16, *copy);
+	im_put64(p + 16, copy);
+	if (is_overlay) {
+		im_put32(p + 24, IM_VSS_OVERLAY);
+		im_put32(p + 28, UINT32_MAX);	/* every sector */
+	}
 	block->end = at + DESCRIPTOR;
 	r->last = block->off + at;
 	return 0;
+}
+
+int im_shadow_room_add(struct im_shadow_room *r, uint64_t original, uint64_t *copy, struct im_error *err)
+{
+	uint64_t relative;
+
+	return im_shadow_room_take(r, copy, &relative, err) < 0 ? -1 : im_shadow_room_name(r, original, *copy, relative, false, err);
 }

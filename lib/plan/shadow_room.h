@@ -42,4 +42,10 @@ void im_shadow_room_free(struct im_shadow_room *r);
 /* Add a descriptor for the block at `original`; *copy: where its content must be put. IM_EREFUSED: there is no room. */
 int im_shadow_room_add(struct im_shadow_room *r, uint64_t original, uint64_t *copy, struct im_error *err);
 
+/* The two halves of it. A free block, *off on the volume and *relative in the store; IM_EREFUSED: there is no room. */
+int im_shadow_room_take(struct im_shadow_room *r, uint64_t *off, uint64_t *relative, struct im_error *err);
+/* A descriptor that says of the block at `original` that its content is in that one; is_overlay: all of it, for this snapshot alone. */
+int im_shadow_room_name(struct im_shadow_room *r, uint64_t original, uint64_t copy, uint64_t relative, bool is_overlay,
+			struct im_error *err);
+
 #endif

@@ -43,10 +43,10 @@ static bool shift_for(const struct im_layout *l, const struct im_unit *u, uint64
 		*shift = d;
 		return true;
 	}
-	/* a multiple of both: align is a power of two, so at most align/512 steps tell */
+	/* a multiple of both, where there is one nearby: a disk must not grow by gigabytes for an alignment that it never knew */
 	if (!im_round_up(im_max(need, u->start) - u->start, l->cylinder, &d))
 		return false;
-	for (uint64_t k = 0; k <= align / 512; k++, d += l->cylinder)
+	for (uint64_t extra = 0; extra <= im_max(align, l->cylinder); extra += l->cylinder, d += l->cylinder)
 		if ((u->start + u->anchor + d) % align == 0) {
 			*shift = d;
 			return true;

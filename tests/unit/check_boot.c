@@ -100,6 +100,20 @@ START_TEST(both_grubs)
 }
 END_TEST
 
+START_TEST(reading_by_chs)
+{
+	fill("\xcd\x13", 2, 100);
+	ck_assert(im_boot_code_reads_chs(sector));
+	memcpy(sector + 90, "\xb4\x42", 2);
+	ck_assert(!im_boot_code_reads_chs(sector));
+	fill("\xcd\x13", 2, 100);
+	memcpy(sector + 90, "\xb8\x00\x42", 3);
+	ck_assert(!im_boot_code_reads_chs(sector));
+	fill("", 0, 0);
+	ck_assert(!im_boot_code_reads_chs(sector));
+}
+END_TEST
+
 START_TEST(extlinux_records)
 {
 	fill("EXTLINUX", 8, 3);
@@ -286,6 +300,7 @@ int main(void)
 	tcase_add_test(t, code_is_known);
 	tcase_add_test(t, no_code);
 	tcase_add_test(t, both_grubs);
+	tcase_add_test(t, reading_by_chs);
 	tcase_add_test(t, extlinux_records);
 	tcase_add_test(t, grub_lists);
 	tcase_add_test(t, base_blocks);
