@@ -39,7 +39,7 @@ static void help(FILE *out)
 		       "Repairs disk images whose data lies in the first 8 KiB, where the boot area belongs.\n\n"));
 	for (const struct verb *v = verbs; v->name; v++)
 		fprintf(out, "  %-9s  %s\n", v->name, _(v->summary));
-	fprintf(out, _("\nRun `imgmend VERB --help` for the options of a verb, or read imgmend(8).\n"
+	fprintf(out, _("\nRun `imgmend VERB --help` for the options of a verb, or read imgmend(8) and imgmend-VERB(8).\n"
 		       "Exit status: 0 nothing to do or all well, 1 corrected, 4 errors left or refused,\n"
 		       "8 operational error, 16 usage, 32 cancelled.\n"));
 }

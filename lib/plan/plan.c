@@ -26,7 +26,7 @@ static int check_only(const char *only, struct im_error *err)
 		for (int i = 0; im_finding_ids[i]; i++)
 			known |= strlen(im_finding_ids[i]) == n && strncmp(im_finding_ids[i], p, n) == 0;
 		if (!known)
-			return im_error_set(err, IM_EUSAGE, "there is no finding \"%.*s\"; imgmend(8) lists them", (int)n, p);
+			return im_error_set(err, IM_EUSAGE, "there is no finding \"%.*s\"; imgmend-scan(8) lists them", (int)n, p);
 	}
 	return 0;
 }

@@ -43,6 +43,6 @@ valid documents
 for name in scan plan status snapshots; do
 	grep -q "\"imgmend.$name/1\"" documents || fail "no document of $name was checked"
 done
-# every key that imgmend(8) names for a document is in its schema, and the other way round
-[ "$(ls "$schemas"/*.json | wc -l)" = "$(grep -c '^\.It Cm imgmend\.[a-z]*/1 ' "$HERE/../../man/imgmend.8")" ] ||
-	fail "imgmend(8) does not list the documents that have schemas"
+# the documents that the manual pages describe are those that have schemas
+diff <(cd "$schemas" && ls *.json | sed 's/-1\.schema\.json//') <(cat "$HERE"/../../man/imgmend*.8 | sed -n 's,^\.It Cm \(imgmend\.[a-z]*\)/1 .*,\1,p' | sort) ||
+	fail "the manual pages do not describe just the documents that have schemas (above)"
