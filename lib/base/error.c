@@ -12,7 +12,7 @@ static int set_va(struct im_error *err, enum im_code code, const char *fmt, va_l
 		return -1;
 	memset(err, 0, sizeof(*err));
 	err->code = code;
-	vsnprintf(err->message, sizeof(err->message), fmt, ap);
+	im_vsay(err->message, sizeof(err->message), fmt, ap);
 	return -1;
 }
 
@@ -68,7 +68,7 @@ int im_error_sys(struct im_error *err, int errnum, const char *fmt, ...)
 	if (err) {
 		err->sys_errno = errnum;
 		n = strlen(err->message);
-		snprintf(err->message + n, sizeof(err->message) - n, ": %s", strerror(errnum));
+		snprintf(err->message + n, sizeof(err->message) - n, ": %s", im_errno_text(errnum));
 	}
 	return -1;
 }
@@ -82,7 +82,7 @@ int im_error_prefix(struct im_error *err, const char *fmt, ...)
 		return -1;
 	memcpy(old, err->message, sizeof(old));
 	va_start(ap, fmt);
-	vsnprintf(front, sizeof(front), fmt, ap);
+	im_vsay(front, sizeof(front), fmt, ap);
 	va_end(ap);
 	snprintf(err->message, sizeof(err->message), "%.300s: %.460s", front, old);
 	return -1;
