@@ -12,7 +12,7 @@ set -u
 tools="autoconf automake libtool autopoint gettext pkg-config gcc make xz-utils"
 libs="libc6-dev libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-c-dev check
 	ntfs-3g-dev libext2fs-dev libhivex-dev libseccomp-dev libnbd-dev nbdkit-plugin-dev"
-test="fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
+test="gettext locales fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
 	fish jq libhivex-bin libvshadow-utils libwin-hivex-perl man-db mandoc openssl patch util-linux mount xfsprogs btrfs-progs attr
 	strace nbdkit libnbd-bin procps python3-jsonschema tidy zsh"
 long="qemu-system-x86 valgrind"

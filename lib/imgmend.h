@@ -12,7 +12,7 @@
  *
  * Functions return 0, or -1 with *err filled (err may be NULL). Pointers that accessors return belong to the
  * object and live as long as it does. All positions and sizes are in bytes. Nothing is printed; messages are
- * English UTF-8. Objects may be used from one thread at a time; different objects from different threads.
+ * UTF-8, and English unless imgmend_translate() was called. Objects may be used from one thread at a time; different objects from different threads.
  */
 #ifndef IMGMEND_H
 #define IMGMEND_H
@@ -143,6 +143,13 @@ typedef struct imgmend_plan imgmend_plan;
 typedef struct imgmend_view imgmend_view;
 
 const char *imgmend_version(void);
+
+/* 1: sentences that are made from now on (messages, findings, reasons, notes) are in the language of the process's locale, where
+ * there is a catalog of it; 0: in English, as at the start. It holds for the whole process; no other thread may be in the library
+ * meanwhile. The process has called setlocale(LC_MESSAGES, …), or everything stays English; the catalog's place is bound here, for the
+ * gettext domain "imgmend" alone, and the process's own domain is left alone. A sentence stays in the language in which it was made,
+ * also in JSON, saved plans and journals: leave it off where those are made for machines. Ids, names and keys are never translated. */
+void imgmend_translate(int on);
 
 /* ---- scan ---- */
 

@@ -47,6 +47,23 @@ static char letter_of(const struct imgmend_partition *p)
 	return p->extended ? 'x' : p->number ? (char)('0' + p->number % 10) : 'v';
 }
 
+static int row_width(void)
+{
+	static const char *const words[] = { N_("before"), N_("after"), N_("sector") };
+	int width = 7;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		width = max(width, text_width(_(words[i])));
+	return width > 20 ? 20 : width;
+}
+
+/* What stands in front of a row, all as wide as the widest. */
+static void put_row(FILE *out, const char *name)
+{
+	fputs("  ", out);
+	print_padded(out, name, -row_width());
+}
+
 static void put_bar(FILE *out, const imgmend_plan *plan, bool new, uint64_t size, uint64_t all, unsigned width)
 {
 	const struct imgmend_partition *p;
@@ -55,7 +72,8 @@ static void put_bar(FILE *out, const imgmend_plan *plan, bool new, uint64_t size
 
 	p = imgmend_plan_partitions(plan, &n);
 	cells = (unsigned)((double)size / (double)all * width + 0.5);
-	fprintf(out, "  %-7s [", new ? _("after") : _("before"));
+	put_row(out, new ? _("after") : _("before"));
+	fputs(" [", out);
 	for (unsigned i = 0; i < width; i++) {
 		uint64_t from = (uint64_t)((double)all / width * i), end = (uint64_t)((double)all / width * (i + 1));
 		int at = i < cells ? partition_at(p, n, new, from, end > from ? end - from : 1) : -1;
@@ -92,7 +110,7 @@ static void put_sectors(const struct settings *s, FILE *out, const imgmend_plan 
 	size_t n;
 
 	p = imgmend_plan_partitions(plan, &n);
-	fprintf(out, "  %-7s", new ? _("after") : _("before"));
+	put_row(out, new ? _("after") : _("before"));
 	for (unsigned i = 0; i < CELLS; i++) {
 		int at = partition_at(p, n, new, i * 512u, 512);
 
@@ -107,7 +125,7 @@ static void put_sectors(const struct settings *s, FILE *out, const imgmend_plan 
 /* The first sectors of a volume: its boot area, and whose data is in it. */
 static void put_volume(const struct settings *s, FILE *out, const imgmend_plan *plan, const struct imgmend_partition *p, bool new)
 {
-	fprintf(out, "  %-7s", new ? _("after") : _("before"));
+	put_row(out, new ? _("after") : _("before"));
 	for (unsigned i = 0; i < CELLS; i++) {
 		bool bad = !new && has_foreign_data(plan, p->number, p->old_start + i * 512u);
 
@@ -118,7 +136,7 @@ static void put_volume(const struct settings *s, FILE *out, const imgmend_plan *
 
 static void put_heads(FILE *out)
 {
-	fprintf(out, "  %-7s", _("sector"));
+	put_row(out, _("sector"));
 	for (unsigned i = 0; i < CELLS; i++)
 		fprintf(out, " %2u", i);
 	fputc('\n', out);
@@ -149,7 +167,7 @@ void print_disk_map(const struct settings *s, FILE *out, const imgmend_plan *pla
 {
 	struct imgmend_plan_figures f;
 	const struct imgmend_partition *p;
-	unsigned width = width_of(out) - 14;
+	unsigned width = width_of(out) - 7 - (unsigned)row_width();
 	char size[64];
 	uint64_t all;
 	size_t n;

@@ -71,6 +71,7 @@ void html_printf(FILE *out, const char *format, ...)
 void html_begin(FILE *out, const char *title)
 {
 	fputs("<!DOCTYPE html>\n<html lang=\"", out);
+	/* TRANSLATORS: the code of your language, as HTML has it: de, fr, zh-CN */
 	html_text(out, _("en"));
 	fputs("\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", out);
 	html_text(out, title);

@@ -22,7 +22,7 @@ static int push(struct images *list, char *path)
 			list->v = v, list->room = room;
 	}
 	if (!path) {
-		fprintf(stderr, "imgmend: out of memory\n");
+		fprintf(stderr, _("imgmend: out of memory\n"));
 		return -1;
 	}
 	list->v[list->n++] = path;

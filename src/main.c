@@ -51,10 +51,11 @@ static int unknown_verb(const char *word)
 	for (const struct verb *v = verbs; v->name; v++)
 		if (is_misspelt(word, v->name) && (!near || word_distance(word, v->name) < word_distance(word, near->name)))
 			near = v;
-	fprintf(stderr, _("imgmend: there is no verb \"%s\""), word);
 	if (near)
-		fprintf(stderr, _("; did you mean \"%s\"?"), near->name);
-	fprintf(stderr, _("\n`imgmend --help` lists the verbs\n"));
+		fprintf(stderr, _("imgmend: there is no verb \"%s\"; did you mean \"%s\"?\n"), word, near->name);
+	else
+		fprintf(stderr, _("imgmend: there is no verb \"%s\"\n"), word);
+	fprintf(stderr, _("`imgmend --help` lists the verbs\n"));
 	return EXIT_USAGE;
 }
 
@@ -70,6 +71,29 @@ static void open_standard_streams(void)
 		close(fd);
 }
 
+/* The language is the user's, and UTF-8 whatever the locale has. Numbers are read and written as in C, for the sake of JSON, SVG and
+ * files of the system; only sizes in text know the locale's decimal point. */
+static void choose_locale(void)
+{
+	setlocale(LC_ALL, "");
+	take_decimal_point();
+	setlocale(LC_NUMERIC, "C");
+	bindtextdomain(PACKAGE, LOCALEDIR);
+	bind_textdomain_codeset(PACKAGE, "UTF-8");
+	textdomain(PACKAGE);
+}
+
+/* A run that writes JSON speaks English throughout: the library's sentences are in the JSON, and those of other libraries with them. */
+static void choose_language(const struct verb *verb, const struct settings *s)
+{
+	bool is_plan_saved = verb->run == verb_plan && s->output;
+
+	if (s->json || s->manifest || s->extract || is_plan_saved)
+		setlocale(LC_MESSAGES, "C");
+	else
+		imgmend_translate(1);
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings = { .jobs = 1 };
@@ -78,9 +102,7 @@ int main(int argc, char **argv)
 
 	open_standard_streams();
 	signal(SIGUSR1, SIG_IGN);	/* until there is something to report */
-	setlocale(LC_ALL, "");
-	bindtextdomain(PACKAGE, LOCALEDIR);
-	textdomain(PACKAGE);
+	choose_locale();
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;
@@ -102,5 +124,6 @@ int main(int argc, char **argv)
 	status = options_parse(verb, argc - 1, argv + 1, &settings);
 	if (status >= 0)
 		return status;
+	choose_language(verb, &settings);
 	return verb->run(&settings);
 }

@@ -2,9 +2,11 @@
 #include <config.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "program.h"
 
@@ -36,25 +38,70 @@ int ask(const struct settings *s, const char *question)
 		fprintf(stderr, _("imgmend: there is no terminal to ask on; give --yes to go on without asking\n"));
 		return EXIT_USAGE;
 	}
-	fprintf(stderr, "%s [y/N] ", question);
+	/* TRANSLATORS: %s is a question; the letters are those of yes and no in your language, as the locale has them (YESEXPR). An
+	 * English y is always understood. */
+	fprintf(stderr, _("%s [y/N] "), question);
 	fflush(stderr);
-	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y') ? -1 : EXIT_CANCELLED;
+	if (!fgets(answer, sizeof(answer), stdin))
+		return EXIT_CANCELLED;
+	return answer[0] == 'y' || answer[0] == 'Y' || rpmatch(answer) == 1 ? -1 : EXIT_CANCELLED;
+}
+
+static char decimal_point[8] = ".";
+
+void take_decimal_point(void)
+{
+	const char *point = nl_langinfo(RADIXCHAR);
+
+	/* text is UTF-8 whatever the locale has */
+	if (*point && (!point[1] || strcmp(nl_langinfo(CODESET), "UTF-8") == 0) && strlen(point) < sizeof(decimal_point))
+		strcpy(decimal_point, point);
+}
+
+int text_width(const char *text)
+{
+	wchar_t wide[256];
+	size_t n = mbstowcs(wide, text, 256);
+	int width = n < 256 ? wcswidth(wide, n) : -1;
+
+	if (width >= 0)
+		return width;
+	width = 0;
+	for (const char *p = text; *p; p++)
+		width += (*p & 0xc0) != 0x80;
+	return width;
+}
+
+void print_padded(FILE *out, const char *text, int width)
+{
+	int spaces = abs(width) - text_width(text);
+
+	if (spaces < 0)
+		spaces = 0;
+	fprintf(out, "%*s%s%*s", width > 0 ? spaces : 0, "", text, width < 0 ? spaces : 0, "");
 }
 
 const char *size_text(uint64_t size, char buf[64])
 {
 	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
 	double v = (double)size;
+	char number[32], digit;
+	size_t n;
 	int u = -1;
 
 	while (v >= 1024 && u < 5) {
 		v /= 1024;
 		u++;
 	}
+	/* LC_NUMERIC is C */
+	n = (size_t)snprintf(number, sizeof(number), "%.1f", v) - 2;
+	digit = number[n + 1];
+	snprintf(number + n, sizeof(number) - n, "%s%c", decimal_point, digit);
 	if (u < 0)
 		snprintf(buf, 64, ngettext("%" PRIu64 " byte", "%" PRIu64 " bytes", (unsigned long)size), size);
 	else
-		snprintf(buf, 64, _("%" PRIu64 " bytes (%.1f %s)"), size, v, units[u]);
+		/* TRANSLATORS: the size in bytes, then in a larger unit: "1048576 bytes (1.0 MiB)". At most 63 bytes. */
+		snprintf(buf, 64, _("%" PRIu64 " bytes (%s %s)"), size, number, units[u]);
 	return buf;
 }
 
@@ -74,6 +121,7 @@ int save_text(const char *text, const char *file, const char *what)
 
 	if (f && fclose(f) != 0)
 		ok = false;
+	/* TRANSLATORS: the second %s is "the plan", "the manifest" or "the report", the third what the system says. */
 	if (!ok)
 		fprintf(stderr, _("imgmend: %s: cannot save %s: %s\n"), file, what, strerror(errno));
 	return ok ? 0 : -1;

@@ -198,12 +198,13 @@ static int unknown_option(const struct verb *verb, const char *word)
 	bare_name(word, name);
 	near = meant(verb, name, true);
 	other = meant(verb, name, false);
-	fprintf(stderr, _("imgmend %s: there is no option \"%s\""), verb->name, word);
 	if (other)
-		fprintf(stderr, _("; --%s goes with:%s"), other->name, other->verbs);
+		fprintf(stderr, _("imgmend %s: there is no option \"%s\"; --%s goes with:%s\n"), verb->name, word, other->name, other->verbs);
 	else if (near)
-		fprintf(stderr, _("; did you mean --%s?"), near->name);
-	fprintf(stderr, _("\n`imgmend %s --help` lists the options\n"), verb->name);
+		fprintf(stderr, _("imgmend %s: there is no option \"%s\"; did you mean --%s?\n"), verb->name, word, near->name);
+	else
+		fprintf(stderr, _("imgmend %s: there is no option \"%s\"\n"), verb->name, word);
+	fprintf(stderr, _("`imgmend %s --help` lists the options\n"), verb->name);
 	return EXIT_USAGE;
 }
 

@@ -87,7 +87,7 @@ static void put_verdict(FILE *out, const struct subject *t)
 
 	fprintf(out, "<p class=\"verdict %s\">", bad ? "bad" : "good");
 	if (t->kind == A_JOURNAL && !t->err.code)
-		html_printf(out, _("The journal of a repair of %s; its state: %s"), t->status.image, imgmend_state_name(t->status.state));
+		html_printf(out, _("The journal of a repair of %s; its state: %s"), t->status.image, _(imgmend_state_name(t->status.state)));
 	else if (t->err.code)
 		html_printf(out, t->scan ? _("No repair can be planned: %s") : _("It cannot be looked at: %s"), t->err.message);
 	else if (has_work && !t->n_findings)
@@ -289,7 +289,7 @@ int verb_report(const struct settings *s)
 
 	subjects = calloc(images.n + 1, sizeof(*subjects));
 	if (!subjects) {
-		fprintf(stderr, "imgmend: out of memory\n");
+		fprintf(stderr, _("imgmend: out of memory\n"));
 		return EXIT_FAILED;
 	}
 	for (size_t i = 0; i < images.n; i++) {

@@ -10,6 +10,11 @@
 #define _(s) gettext(s)
 #define N_(s) s
 
+static inline int max(int a, int b)
+{
+	return a > b ? a : b;
+}
+
 #define RESERVED 8192u		/* bytes of a boot area */
 #define CELLS 16u		/* its sectors of 512 bytes, where they are drawn */
 
@@ -95,6 +100,11 @@ int print_completion(const char *shell);
 /* messages.c */
 int report_error(const struct imgmend_error *err);	/* prints; returns the exit status */
 int ask(const struct settings *s, const char *question);	/* -1: go on; else the exit status */
+/* What size_text has between the digits; before LC_NUMERIC is set back. */
+void take_decimal_point(void);
+/* Columns that the text takes on a terminal; and the text with spaces to its left, to its right where width < 0, up to so many. */
+int text_width(const char *text);
+void print_padded(FILE *out, const char *text, int width);
 /* "1048576 bytes (1.0 MiB)" into buf. */
 const char *size_text(uint64_t size, char buf[64]);
 bool use_color(const struct settings *s, FILE *out);

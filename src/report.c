@@ -41,6 +41,7 @@ void print_findings(const struct settings *s, FILE *out, const char *path, const
 
 static void print_partitions(FILE *out, const imgmend_plan *plan)
 {
+	static const char *const heads[] = { N_("size"), N_("old start"), N_("new start"), N_("moves by") };
 	const struct imgmend_partition *p;
 	size_t n;
 
@@ -48,7 +49,10 @@ static void print_partitions(FILE *out, const imgmend_plan *plan)
 	if (!n)
 		return;
 	fprintf(out, _("\nPartitions (bytes):\n"));
-	fprintf(out, "  %6s %16s %16s %16s %16s\n", _("number"), _("size"), _("old start"), _("new start"), _("moves by"));
+	print_padded(out, _("number"), 8);
+	for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
+		print_padded(out, _(heads[i]), 17);
+	fputc('\n', out);
 	for (size_t i = 0; i < n; i++, p++) {
 		char shift[32] = "-";
 
@@ -57,7 +61,7 @@ static void print_partitions(FILE *out, const imgmend_plan *plan)
 		if (p->number)
 			fprintf(out, "  %6d", p->number);
 		else
-			fprintf(out, "  %6s", _("volume"));
+			print_padded(out, _("volume"), 8);
 		fprintf(out, " %16" PRIu64 " %16" PRIu64 " %16" PRIu64 " %16s%s\n", p->size, p->old_start,
 			p->new_start, shift, p->extended ? _("  extended") : "");
 	}
@@ -66,17 +70,25 @@ static void print_partitions(FILE *out, const imgmend_plan *plan)
 static void print_segments(const struct settings *s, FILE *out, const imgmend_plan *plan)
 {
 	const struct imgmend_segment *g;
+	int width = 6;
 	size_t n;
 
 	g = imgmend_plan_segments(plan, &n);
 	fprintf(out, _("\nExactly these bytes of the image change:\n"));
-	fprintf(out, "  %16s %16s  %-6s %s\n", _("at"), _("size"), "", _("why"));
+	for (int kind = IMGMEND_FROM; kind <= IMGMEND_FILL; kind++)
+		width = max(width, text_width(segment_word(kind)));
+	print_padded(out, _("at"), 18);
+	print_padded(out, _("size"), 17);
+	fprintf(out, "  %*s %s\n", width, "", _("why"));
 	for (size_t i = 0; i < n; i++, g++) {
 		if (i >= 200 && !s->verbose) {
-			fprintf(out, _("  … and %zu more (--verbose shows all)\n"), n - i);
+			fprintf(out, ngettext("  … and %zu more (--verbose shows all)\n", "  … and %zu more (--verbose shows all)\n",
+					      (unsigned long)(n - i)), n - i);
 			break;
 		}
-		fprintf(out, "  %16" PRIu64 " %16" PRIu64 "  %-6s %s", g->start, g->size, segment_word(g->kind), g->reason);
+		fprintf(out, "  %16" PRIu64 " %16" PRIu64 "  ", g->start, g->size);
+		print_padded(out, segment_word(g->kind), -width);
+		fprintf(out, " %s", g->reason);
 		if (g->kind == IMGMEND_FROM)
 			fprintf(out, _(" (from %" PRIu64 ")"), g->from);
 		fputc('\n', out);
@@ -93,12 +105,13 @@ static void print_ways(FILE *out, const imgmend_plan *plan)
 	if (n)
 		fprintf(out, _("\nWays that were considered:\n"));
 	for (size_t i = 0; i < n; i++, w++) {
-		fprintf(out, "  %c %-6s %s %-8" PRIu64, w->chosen ? '*' : ' ', w->name, _("alignment"), w->align);
+		fprintf(out, _("  %c %-6s alignment %-8" PRIu64), w->chosen ? '*' : ' ', w->name, w->align);
 		if (w->feasible)
 			fprintf(out, _(" moves %s, grows by %s, journal %s\n"), size_text(w->bytes_moved, a),
 				size_text(w->growth, b), size_text(w->journal_bytes, c));
 		else if (w->missing != UINT64_MAX)
-			fprintf(out, _(" does not fit: %" PRIu64 " bytes are missing\n"), w->missing);
+			fprintf(out, ngettext(" does not fit: %" PRIu64 " byte is missing\n", " does not fit: %" PRIu64 " bytes are missing\n",
+					      (unsigned long)w->missing), w->missing);
 		else
 			fprintf(out, _(" does not fit\n"));
 	}

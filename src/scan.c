@@ -14,11 +14,11 @@ static void print_region(FILE *out, const struct imgmend_region *r, uint32_t sec
 	char name[96];
 
 	if (r->number)
-		snprintf(name, sizeof(name), "%s %d", _("partition"), r->number);
+		snprintf(name, sizeof(name), _("partition %d"), r->number);
 	else
-		snprintf(name, sizeof(name), "%s", r->what[0] ? r->what : _(r->kind));
-	fprintf(out, "  %*s%14" PRIu64 " %12" PRIu64 " %16" PRIu64 "  %-*s", r->depth * 2, "", r->start,
-		r->start / sector_size, r->size, 20 - r->depth * 2, name);
+		snprintf(name, sizeof(name), "%s", r->what[0] ? _(r->what) : _(r->kind));
+	fprintf(out, "  %*s%14" PRIu64 " %12" PRIu64 " %16" PRIu64 "  ", r->depth * 2, "", r->start, r->start / sector_size, r->size);
+	print_padded(out, name, -(20 - r->depth * 2));
 	if (r->type[0])
 		fprintf(out, " %s", r->type);
 	if (r->fs[0])
@@ -43,7 +43,10 @@ static void print_scan(const struct settings *s, FILE *out, const imgmend_scan *
 		size_text(imgmend_scan_size(scan), size), imgmend_scan_sector_size(scan), imgmend_scan_table(scan),
 		imgmend_scan_table_id(scan));
 	fprintf(out, _("  boots: %s\n"), imgmend_scan_boot(scan)->text);
-	fprintf(out, "  %14s %12s %16s\n", _("start"), _("sector"), _("size"));
+	print_padded(out, _("start"), 16);
+	print_padded(out, _("sector"), 13);
+	print_padded(out, _("size"), 17);
+	fputc('\n', out);
 	r = imgmend_scan_regions(scan, &n);
 	for (size_t i = 0; i < n; i++)
 		print_region(out, &r[i], imgmend_scan_sector_size(scan));
@@ -179,7 +182,7 @@ static int scan_all(const struct settings *s, const struct images *images, struc
 
 	w.results = calloc(images->n + 1, sizeof(*w.results));
 	if (!threads || !w.results) {
-		fprintf(stderr, "imgmend: out of memory\n");
+		fprintf(stderr, _("imgmend: out of memory\n"));
 		return EXIT_FAILED;
 	}
 	while (n > 1 && started < n && pthread_create(&threads[started], NULL, worker, &w) == 0)
@@ -197,9 +200,9 @@ static void print_summary(const struct settings *s, const struct tally *t)
 {
 	if (s->quiet || t->images < 2)
 		return;
-	fprintf(stderr, ngettext("imgmend: %" PRIu64 " image: ", "imgmend: %" PRIu64 " images: ", (unsigned long)t->images), t->images);
-	fprintf(stderr, _("%" PRIu64 " with errors, %" PRIu64 " that could not be scanned, %" PRIu64 " fine\n"), t->with_errors, t->failed,
-		t->images - t->with_errors - t->failed);
+	fprintf(stderr, ngettext("imgmend: %" PRIu64 " image: %" PRIu64 " with errors, %" PRIu64 " that could not be scanned, %" PRIu64 " fine\n",
+				 "imgmend: %" PRIu64 " images: %" PRIu64 " with errors, %" PRIu64 " that could not be scanned, %" PRIu64 " fine\n",
+				 (unsigned long)t->images), t->images, t->with_errors, t->failed, t->images - t->with_errors - t->failed);
 }
 
 int verb_scan(const struct settings *s)

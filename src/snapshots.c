@@ -25,8 +25,9 @@ static void print_snapshot(FILE *out, size_t number, const struct imgmend_snapsh
 	char when[32], size[64];
 
 	fprintf(out, "  %4zu  %-19s  %s  %s\n", number, time_text(s->created, when), s->shadow_copy, s->fault ? _("damaged") : _("sound"));
-	fprintf(out, _("        store %s at byte %" PRIu64 ", %s, %" PRIu64 " blocks kept\n"), s->id, s->store, size_text(s->store_size, size),
-		s->copied);
+	fprintf(out, ngettext("        store %s at byte %" PRIu64 ", %s, %" PRIu64 " block kept\n",
+			      "        store %s at byte %" PRIu64 ", %s, %" PRIu64 " blocks kept\n", (unsigned long)s->copied), s->id, s->store,
+		size_text(s->store_size, size), s->copied);
 	if (s->fault)
 		fprintf(out, "        %s\n", s->fault);
 }
@@ -43,6 +44,7 @@ static void print_header(FILE *out, const struct imgmend_shadows *v)
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
 		if (strcmp(states[i][0], v->header) == 0)
 			fprintf(out, "  %s", _(states[i][1]));
+	/* TRANSLATORS: follows "the header is overwritten" and the like; %s is the name of a file. */
 	if (v->owner[0])
 		fprintf(out, _("; %s has its place"), v->owner);
 	fputc('\n', out);
@@ -56,13 +58,17 @@ static void print_volume(FILE *out, const struct imgmend_shadows *v)
 		fprintf(out, _("NTFS volume at byte %" PRIu64 ":\n"), v->start);
 	print_header(out, v);
 	if (v->catalog)
-		fprintf(out, _("  catalog at byte %" PRIu64 " of the volume, found by: %s\n"), v->catalog, v->found_by);
+		/* TRANSLATORS: %s is "header", "file" or "search". */
+		fprintf(out, _("  catalog at byte %" PRIu64 " of the volume, found by: %s\n"), v->catalog, _(v->found_by));
 	if (v->catalog_fault)
 		fprintf(out, _("  the catalog is damaged: %s\n"), v->catalog_fault);
-	if (!v->n_snapshots)
+	if (!v->n_snapshots) {
 		fprintf(out, _("  no snapshots\n"));
-	else
-		fprintf(out, "  %4s  %-19s  %s\n", "", _("created (UTC)"), _("shadow copy"));
+	} else {
+		fprintf(out, "  %4s  ", "");
+		print_padded(out, _("created (UTC)"), -19);
+		fprintf(out, "  %s\n", _("shadow copy"));
+	}
 	for (size_t i = 0; i < v->n_snapshots; i++)
 		print_snapshot(out, i + 1, &v->snapshots[i]);
 	if (v->lost_stores)
@@ -86,10 +92,11 @@ static void print_strays(FILE *out, const imgmend_scan *scan)
 	if (n)
 		fprintf(out, _("found outside of these volumes:\n"));
 	for (size_t i = 0; i < n; i++, stray++) {
-		fprintf(out, _("  a %s at byte %" PRIu64), stray->kind, stray->at);
+		/* TRANSLATORS: %s is "catalog", "store" or "header". */
 		if (stray->volume >= 0)
-			fprintf(out, _(", of a volume at byte %" PRId64), stray->volume);
-		fputc('\n', out);
+			fprintf(out, _("  a %s at byte %" PRIu64 ", of a volume at byte %" PRId64 "\n"), _(stray->kind), stray->at, stray->volume);
+		else
+			fprintf(out, _("  a %s at byte %" PRIu64 "\n"), _(stray->kind), stray->at);
 	}
 }
 

@@ -338,12 +338,15 @@ int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void 
 		free(buf);
 		return im_error_sys(err, errno, "cannot make a socket pair");
 	}
+	im_intl_hold();
 	pid = fork();
 	if (!pid) {
+		im_intl_use(false);
 		free(buf);
 		be_child(fn, needs, arg, fd, pair[1], self);
 	}
 	rc = pid < 0 ? errno : 0;
+	im_intl_release();
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);
@@ -361,16 +364,16 @@ int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void 
 	out->data = NULL;
 	out->len = 0;
 	if (rc < 0)
-		snprintf(out->why, sizeof(out->why), "it gave no answer within %d seconds", WALL_MS / 1000);
+		im_say(out->why, sizeof(out->why), "it gave no answer within %d seconds", WALL_MS / 1000);
 	else if (WIFSIGNALED(status))
-		snprintf(out->why, sizeof(out->why), "its process died of signal %d (%s)", WTERMSIG(status),
-			 strsignal(WTERMSIG(status)));
+		im_say(out->why, sizeof(out->why), "its process died of signal %d (%s)", WTERMSIG(status),
+		       im_signal_text(WTERMSIG(status)));
 	else if (WEXITSTATUS(status) == TOO_LONG)
-		snprintf(out->why, sizeof(out->why), "what it would answer is longer than %u bytes", MAX_ANSWER);
+		im_say(out->why, sizeof(out->why), "what it would answer is longer than %u bytes", MAX_ANSWER);
 	else if (WEXITSTATUS(status) == NO_SANDBOX)
-		snprintf(out->why, sizeof(out->why), "the system gives its process no sandbox (seccomp)");
+		im_say(out->why, sizeof(out->why), "the system gives its process no sandbox (seccomp)");
 	else
-		snprintf(out->why, sizeof(out->why), "its process ended without an answer (status %d)",
-			 WEXITSTATUS(status));
+		im_say(out->why, sizeof(out->why), "its process ended without an answer (status %d)",
+		       WEXITSTATUS(status));
 	return 0;
 }

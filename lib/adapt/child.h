@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "dev/dev.h"
 
-#define IM_WHY_MAX 160
+#define IM_WHY_MAX 320
 
 /* The child's side. */
 struct im_child {

@@ -13,6 +13,7 @@
 
 #include "adapt/child.h"
 #include "base/bytes.h"
+#include "base/intl.h"
 #include "fmt/fs_util.h"
 
 #define VALUES_MAX 4096u
@@ -83,7 +84,7 @@ static void read_bcd(struct reading *r)
 	hive_node_h *object = objects ? hivex_node_children(r->h, objects) : NULL;
 
 	r->head.is_done = object != NULL;
-	snprintf(r->head.why, sizeof(r->head.why), "it has no key \\Objects");
+	snprintf(r->head.why, sizeof(r->head.why), "%s", N_("it has no key \\Objects"));
 	for (size_t i = 0; object && object[i]; i++) {
 		hive_node_h elements = hivex_node_get_child(r->h, object[i], "Elements");
 		hive_node_h *element = elements ? hivex_node_children(r->h, elements) : NULL;
@@ -139,7 +140,7 @@ static const struct im_child_needs needs;
 
 static void read_in_child(const struct im_child *child, const void *arg)
 {
-	struct head head = { .why = "this build is without hivex" };
+	struct head head = { .why = N_("this build is without hivex") };
 
 	(void)arg;
 	im_child_answer(child, sizeof(head));
@@ -177,11 +178,12 @@ static int take(struct im_hive *hive, const struct im_file_map *map, const struc
 {
 	struct head head;
 
-	snprintf(why, 160, "%s", answer->why);
+	snprintf(why, 160, "%.159s", answer->why);
 	if (!answer->data || answer->len < sizeof(head))
 		return 1;
 	memcpy(&head, answer->data, sizeof(head));
 	im_fs_label(why, 160, (const uint8_t *)head.why, strnlen(head.why, sizeof(head.why)));
+	im_say_again(why, 160);
 	if (!head.is_done || head.n > VALUES_MAX || answer->len != sizeof(head) + head.n * sizeof(struct im_hive_value))
 		return 1;
 	for (uint32_t i = 0; i < head.n; i++) {
@@ -208,7 +210,7 @@ int im_hive_read(struct im_hive *hive, const struct im_file_map *map, struct im_
 
 	*hive = (struct im_hive){ 0 };
 	if (map->size > IM_HIVE_MAX) {
-		snprintf(why, 160, "it is larger than any hive");
+		im_say(why, 160, "it is larger than any hive");
 		return 1;
 	}
 	fd = copy_of(map, vol, err);

@@ -12,9 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OLD "on the disk as it is, "
-#define NEW "on the corrected disk, "
-
 static void rule(struct im_opinion *op, enum im_verdict verdict, const char *fmt, ...) IM_PRINTF(3, 4);
 
 static void rule(struct im_opinion *op, enum im_verdict verdict, const char *fmt, ...)
@@ -23,7 +20,7 @@ static void rule(struct im_opinion *op, enum im_verdict verdict, const char *fmt
 
 	op->verdict = verdict;
 	va_start(ap, fmt);
-	vsnprintf(op->why, sizeof(op->why), fmt, ap);
+	im_vsay(op->why, sizeof(op->why), fmt, ap);
 	va_end(ap);
 }
 
@@ -40,18 +37,18 @@ void im_judge_table(const struct im_side *before, const struct im_side *after, s
 
 	op->died = old->head.state == IM_READING_DIED || new->head.state == IM_READING_DIED;
 	if (!gains_table && old->head.state != IM_READING_OK)
-		rule(op, IM_ABSTAINS, OLD "%s", old->head.why);
+		rule(op, IM_ABSTAINS, "on the disk as it is, %s", old->head.why);
 	else if (!gains_table && !im_reading_matches(old, before->claim, why))
-		rule(op, IM_ABSTAINS, OLD "%s", why);
+		rule(op, IM_ABSTAINS, "on the disk as it is, %s", why);
 	else if (new->head.state >= IM_READING_NONE)
-		rule(op, IM_ABSTAINS, NEW "%s", new->head.why);
+		rule(op, IM_ABSTAINS, "on the corrected disk, %s", new->head.why);
 	else if (new->head.state == IM_READING_REFUSED)
-		rule(op, IM_DISAGREES, NEW "%s", new->head.why);
+		rule(op, IM_DISAGREES, "on the corrected disk, %s", new->head.why);
 	else if (!im_reading_matches(new, after->claim, why))
-		rule(op, IM_DISAGREES, NEW "%s", why);
+		rule(op, IM_DISAGREES, "on the corrected disk, %s", why);
 	else if (!is_bare(after->claim) && *new->head.whole && (gains_table || !*old->head.whole) &&
 		 strcmp(new->head.table, "loop") != 0)
-		rule(op, IM_DISAGREES, NEW "it sees %s over the whole disk", new->head.whole);
+		rule(op, IM_DISAGREES, "on the corrected disk, it sees %s over the whole disk", new->head.whole);
 	else
 		rule(op, IM_AGREES, "%s", "");
 }
@@ -139,11 +136,11 @@ void im_judge_name(const struct im_side *before, const struct im_side *after, co
 	if (before->reading.head.state != IM_READING_OK || after->reading.head.state != IM_READING_OK || !old || !new)
 		return;
 	if (!im_fs_is_same(pair->old_fs, old))
-		rule(op, IM_ABSTAINS, OLD "it takes what is in the partition for %s, not %s", *old ? old : "nothing known",
+		rule(op, IM_ABSTAINS, "on the disk as it is, it takes what is in the partition for %s, not %s", *old ? old : _("nothing known"),
 		     pair->old_fs);
 	else if (!im_fs_is_same(pair->fs, new))
-		rule(op, IM_DISAGREES, NEW "it takes what is in the partition for %s, not %s",
-		     *new ? new : "nothing known", pair->fs);
+		rule(op, IM_DISAGREES, "on the corrected disk, it takes what is in the partition for %s, not %s",
+		     *new ? new : _("nothing known"), pair->fs);
 }
 
 void im_judge_volume(const struct im_reading *before, const struct im_reading *after, struct im_opinion *op)
@@ -152,13 +149,13 @@ void im_judge_volume(const struct im_reading *before, const struct im_reading *a
 
 	op->died = old->state == IM_READING_DIED || new->state == IM_READING_DIED;
 	if (old->state != IM_READING_OK)
-		rule(op, IM_ABSTAINS, OLD "%s", old->why);
+		rule(op, IM_ABSTAINS, "on the disk as it is, %s", old->why);
 	else if (new->state >= IM_READING_NONE)
-		rule(op, IM_ABSTAINS, NEW "%s", new->why);
+		rule(op, IM_ABSTAINS, "on the corrected disk, %s", new->why);
 	else if (new->state != IM_READING_OK)
-		rule(op, IM_DISAGREES, NEW "%s", new->why);
+		rule(op, IM_DISAGREES, "on the corrected disk, %s", new->why);
 	else if (old->unit != new->unit || old->units != new->units || strcmp(old->id, new->id) != 0)
-		rule(op, IM_DISAGREES, NEW "it sees another volume: %llu blocks of %llu bytes, not %llu of %llu",
+		rule(op, IM_DISAGREES, "on the corrected disk, it sees another volume: %llu blocks of %llu bytes, not %llu of %llu",
 		     (unsigned long long)new->units, (unsigned long long)new->unit, (unsigned long long)old->units,
 		     (unsigned long long)old->unit);
 	else

@@ -42,7 +42,7 @@ void im_ntfs3g_read(const struct im_child *child, const void *arg)
 	ntfs_volume *vol = source.dev ? im_ntfs3g_mount(&source) : NULL;
 
 	if (!vol) {
-		im_reading_fail(&r, IM_READING_REFUSED, "it cannot mount the volume: %s", strerror(errno));
+		im_reading_fail(&r, IM_READING_REFUSED, "it cannot mount the volume: %s", im_errno_text(errno));
 	} else {
 		r.head.unit = vol->cluster_size;
 		r.head.units = (uint64_t)vol->nr_clusters;

@@ -20,7 +20,7 @@ static int set_sizes(struct im_ntfs_work *w, ntfs_inode *ni, ntfs_attr *na)
 	ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(ni, NULL);
 
 	if (!ctx || ntfs_attr_lookup(AT_DATA, AT_UNNAMED, 0, CASE_SENSITIVE, 0, NULL, 0, ctx))
-		return im_ntfs_work_fail(w, "libntfs-3g cannot find the attribute of $Boot: %s", strerror(errno));
+		return im_ntfs_work_fail(w, "libntfs-3g cannot find the attribute of $Boot: %s", im_errno_text(errno));
 	if (na->data_size < BOOT_AREA)
 		na->data_size = BOOT_AREA;
 	if (na->initialized_size < BOOT_AREA)
@@ -48,7 +48,7 @@ static int extend(struct im_ntfs_work *w, ntfs_inode *ni, ntfs_attr *na)
 		rl[1].vcn = area;
 		na->allocated_size = area * cluster;
 		if (ntfs_attr_update_mapping_pairs(na, 0))
-			return im_ntfs_work_fail(w, "libntfs-3g cannot extend $Boot: %s", strerror(errno));
+			return im_ntfs_work_fail(w, "libntfs-3g cannot extend $Boot: %s", im_errno_text(errno));
 	}
 	if (na->allocated_size < area * cluster)
 		na->allocated_size = area * cluster;
@@ -61,11 +61,11 @@ int im_ntfs3g_extend_boot(struct im_ntfs_work *w)
 	ntfs_attr *na = ni ? ntfs_attr_open(ni, AT_DATA, AT_UNNAMED, 0) : NULL;
 
 	if (!na || !NAttrNonResident(na) || ntfs_attr_map_whole_runlist(na) || !na->rl || !na->rl[0].length)
-		return im_ntfs_work_fail(w, "libntfs-3g cannot open $Boot: %s", strerror(errno));
+		return im_ntfs_work_fail(w, "libntfs-3g cannot open $Boot: %s", im_errno_text(errno));
 	if (extend(w, ni, na) < 0)
 		return -1;
 	ntfs_attr_close(na);
-	return ntfs_inode_close(ni) ? im_ntfs_work_fail(w, "libntfs-3g cannot write $Boot's record: %s", strerror(errno)) : 0;
+	return ntfs_inode_close(ni) ? im_ntfs_work_fail(w, "libntfs-3g cannot write $Boot's record: %s", im_errno_text(errno)) : 0;
 }
 
 int im_ntfs3g_update_boot_sectors(struct im_ntfs_work *w, int64_t old_mft, int64_t old_mirror)

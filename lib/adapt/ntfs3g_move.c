@@ -80,7 +80,7 @@ static int open_stream(struct im_ntfs_work *w, size_t i, struct stream *st)
 	}
 	if (!st->na || !NAttrNonResident(st->na) || ntfs_attr_map_whole_runlist(st->na))
 		return im_ntfs_work_fail(w, "libntfs-3g cannot open attribute 0x%x of MFT record %llu: %s", s->type,
-					 (unsigned long long)s->record, strerror(errno));
+					 (unsigned long long)s->record, im_errno_text(errno));
 	return 0;
 }
 
@@ -94,7 +94,7 @@ static int close_stream(struct im_ntfs_work *w, size_t i, struct stream *st)
 	if (!st->ni || (st->is_ours_ni ? ntfs_inode_close(st->ni) : ntfs_inode_sync(st->ni)) == 0)
 		return 0;
 	return im_ntfs_work_fail(w, "libntfs-3g cannot write MFT record %llu: %s",
-				 (unsigned long long)w->wish->streams[i].record, strerror(errno));
+				 (unsigned long long)w->wish->streams[i].record, im_errno_text(errno));
 }
 
 /* The part of one run that lies in the boot area, and for $MFT all of the first records with it. */
@@ -187,7 +187,7 @@ static int copy_piece(struct im_ntfs_work *w, const ntfs_attr *na, const runlist
 			rc = copy_cluster(w, old, new, vcn, stream, buf);
 		/* what moves along from outside of the boot area is free afterwards */
 		if (rc == 0 && old >= (LCN)w->wish->area && ntfs_bitmap_clear_run(w->vol->lcnbmp_na, old, 1))
-			rc = im_ntfs_work_fail(w, "cluster %lld cannot be freed: %s", (long long)old, strerror(errno));
+			rc = im_ntfs_work_fail(w, "cluster %lld cannot be freed: %s", (long long)old, im_errno_text(errno));
 	}
 	free(buf);
 	return rc;
@@ -250,7 +250,7 @@ static int pretend_compressed(struct im_ntfs_work *w, ntfs_attr *na, bool on)
 	ntfs_attr_search_ctx *ctx = ntfs_attr_get_search_ctx(na->ni, NULL);
 
 	if (!ctx || ntfs_attr_lookup(na->type, na->name, na->name_len, CASE_SENSITIVE, 0, NULL, 0, ctx))
-		return im_ntfs_work_fail(w, "libntfs-3g cannot find an attribute that it just had: %s", strerror(errno));
+		return im_ntfs_work_fail(w, "libntfs-3g cannot find an attribute that it just had: %s", im_errno_text(errno));
 	if (on)
 		ctx->attr->flags |= ATTR_IS_COMPRESSED;
 	else
@@ -270,7 +270,7 @@ static int record_runs(struct im_ntfs_work *w, ntfs_attr *na, size_t stream)
 	if (ntfs_attr_update_mapping_pairs(na, 0))
 		return im_ntfs_work_fail(w, "libntfs-3g cannot record the new place of attribute 0x%x of MFT record %llu: %s",
 					 w->wish->streams[stream].type,
-					 (unsigned long long)w->wish->streams[stream].record, strerror(errno));
+					 (unsigned long long)w->wish->streams[stream].record, im_errno_text(errno));
 	return is_sparse ? pretend_compressed(w, na, false) : 0;
 }
 
@@ -282,7 +282,7 @@ static int move_piece(struct im_ntfs_work *w, ntfs_attr *na, const struct piece 
 	if (!to && errno == ENOSPC)
 		to = ntfs_cluster_alloc(w->vol, p->vcn, p->len, -1, MFT_ZONE);
 	if (!to)
-		return im_ntfs_work_fail(w, "the NTFS volume has no %lld free clusters: %s", (long long)p->len, strerror(errno));
+		return im_ntfs_work_fail(w, "the NTFS volume has no %lld free clusters: %s", (long long)p->len, im_errno_text(errno));
 	if (p->in_one && to->length != p->len)
 		return im_ntfs_work_fail(w, "the NTFS volume has no %lld free clusters in a row for the first records of $MFT",
 					 (long long)p->len);

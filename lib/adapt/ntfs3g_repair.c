@@ -32,7 +32,7 @@ int im_ntfs_work_fail(struct im_ntfs_work *w, const char *fmt, ...)
 	if (w->why[0])
 		return -1;
 	va_start(ap, fmt);
-	vsnprintf(w->why, sizeof(w->why), fmt, ap);
+	im_vsay(w->why, sizeof(w->why), fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -59,7 +59,7 @@ static int mount_it(struct im_ntfs_work *w, struct im_ntfs3g_source *source)
 	if (!w->vol && errno == ENOENT)
 		return im_ntfs_work_fail(w, "libntfs-3g cannot mount the NTFS volume: its root directory cannot be read; run chkdsk");
 	if (!w->vol)
-		return im_ntfs_work_fail(w, "libntfs-3g cannot mount the NTFS volume (%s); run chkdsk", strerror(errno));
+		return im_ntfs_work_fail(w, "libntfs-3g cannot mount the NTFS volume (%s); run chkdsk", im_errno_text(errno));
 	if (count_blocks(source->dev))
 		return im_ntfs_work_fail(w, "libntfs-3g changes the NTFS volume by merely mounting it ($TXF_DATA of its root"
 					 " directory): start Windows once, or run chkdsk");
@@ -98,11 +98,11 @@ static int count_stores(struct im_ntfs_work *w, unsigned *n)
 	*n = 0;
 	if (!ni)
 		return errno == ENOENT ? 0 : im_ntfs_work_fail(w, "the folder \\System Volume Information cannot be read: %s",
-							       strerror(errno));
+							       im_errno_text(errno));
 	rc = ntfs_readdir(ni, &pos, n, is_store);
 	ntfs_inode_close(ni);
 	if (rc)
-		return im_ntfs_work_fail(w, "the folder \\System Volume Information cannot be read: %s", strerror(errno));
+		return im_ntfs_work_fail(w, "the folder \\System Volume Information cannot be read: %s", im_errno_text(errno));
 	if (*n && !w->wish->allow_snapshots)
 		return im_ntfs_work_fail(w, "the NTFS volume has shadow copies (%u stores) whose catalog its header does not lead to, so that"
 					 " what moves inside the volume cannot be kept for them; bring them back first (`imgmend rescue`), delete"
@@ -115,7 +115,7 @@ static int check_room(struct im_ntfs_work *w)
 	int64_t need = 0, has = ntfs_attr_get_free_bits(w->vol->lcnbmp_na);
 
 	if (has < 0)
-		return im_ntfs_work_fail(w, "$Bitmap cannot be read: %s", strerror(errno));
+		return im_ntfs_work_fail(w, "$Bitmap cannot be read: %s", im_errno_text(errno));
 	for (size_t i = 0; i < w->wish->n_streams; i++) {
 		int64_t n = im_ntfs3g_need(w, i);
 
@@ -140,7 +140,7 @@ static int repair(struct im_ntfs_work *w, struct im_ntfs3g_source *source, unsig
 	mft = w->vol->mft_lcn;
 	mirror = w->vol->mftmirr_lcn;
 	if (ntfs_bitmap_set_run(w->vol->lcnbmp_na, 0, (s64)w->wish->area))
-		return im_ntfs_work_fail(w, "libntfs-3g cannot reserve the boot area: %s", strerror(errno));
+		return im_ntfs_work_fail(w, "libntfs-3g cannot reserve the boot area: %s", im_errno_text(errno));
 	if (check_room(w) < 0)
 		return -1;
 	for (size_t i = 0; i < w->wish->n_streams; i++)
@@ -149,9 +149,9 @@ static int repair(struct im_ntfs_work *w, struct im_ntfs3g_source *source, unsig
 	if (im_ntfs3g_extend_boot(w) < 0 || im_ntfs3g_update_boot_sectors(w, mft, mirror) < 0)
 		return -1;
 	if (ntfs_volume_write_flags(w->vol, w->vol->flags | VOLUME_IS_DIRTY))
-		return im_ntfs_work_fail(w, "libntfs-3g cannot mark the volume as dirty: %s", strerror(errno));
+		return im_ntfs_work_fail(w, "libntfs-3g cannot mark the volume as dirty: %s", im_errno_text(errno));
 	if (ntfs_umount(w->vol, FALSE))
-		return im_ntfs_work_fail(w, "libntfs-3g cannot unmount the volume: %s", strerror(errno));
+		return im_ntfs_work_fail(w, "libntfs-3g cannot unmount the volume: %s", im_errno_text(errno));
 	return 0;
 }
 
@@ -202,7 +202,7 @@ void im_ntfs3g_repair(const struct im_child *child, const void *arg)
 
 void im_ntfs3g_repair(const struct im_child *child, const void *arg)
 {
-	struct im_ntfs_answer head = { .why = "this build is without libntfs-3g, which moves clusters inside NTFS volumes" };
+	struct im_ntfs_answer head = { .why = N_("this build is without libntfs-3g, which moves clusters inside NTFS volumes") };
 
 	(void)arg;
 	im_child_answer(child, sizeof(head));

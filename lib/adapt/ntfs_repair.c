@@ -63,6 +63,7 @@ static int take(struct im_dev *vol, const struct im_ntfs_wish *wish, const struc
 		return malformed(err);
 	memcpy(&head, p, sizeof(head));
 	head.why[sizeof(head.why) - 1] = 0;
+	im_say_again(head.why, sizeof(head.why));
 	if (!head.is_done && !head.why[0])
 		return malformed(err);
 	if (!head.is_done)

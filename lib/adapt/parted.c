@@ -51,7 +51,7 @@ static void load(void)
 static PedExceptionOption on_exception(PedException *ex)
 {
 	if (!*complaint && ex->type >= PED_EXCEPTION_ERROR)
-		snprintf(complaint, sizeof(complaint), "it says: %.100s", ex->message);
+		im_say(complaint, sizeof(complaint), "it says: %.100s", ex->message);
 	return PED_EXCEPTION_UNHANDLED;
 }
 
@@ -111,7 +111,7 @@ static void open_disk(const struct im_child *child, const struct im_question *q,
 	if (!type)
 		snprintf(r->head.table, sizeof(r->head.table), "none");
 	else if (!(disk = ped.disk_new(dev)))
-		im_reading_fail(r, IM_READING_REFUSED, "%s", *complaint ? complaint : "it cannot read the table");
+		im_reading_fail(r, IM_READING_REFUSED, "%s", *complaint ? complaint : _("it cannot read the table"));
 	else
 		take_disk(disk, r);
 }

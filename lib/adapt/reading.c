@@ -23,7 +23,7 @@ void im_reading_fail(struct im_reading *r, enum im_reading_state state, const ch
 
 	r->head.state = state;
 	va_start(ap, fmt);
-	vsnprintf(r->head.why, sizeof(r->head.why), fmt, ap);
+	im_vsay(r->head.why, sizeof(r->head.why), fmt, ap);
 	va_end(ap);
 }
 
@@ -64,6 +64,7 @@ static int decode(const struct im_answer *a, struct im_reading *r, struct im_err
 	}
 	h->table[sizeof(h->table) - 1] = h->whole[sizeof(h->whole) - 1] = '\0';
 	h->id[sizeof(h->id) - 1] = h->why[sizeof(h->why) - 1] = '\0';
+	im_say_again(h->why, sizeof(h->why));
 	for (uint32_t i = 0; i < h->n; i++) {
 		struct im_reading_partition *p = im_vec_push(&r->partitions, err);
 
@@ -102,7 +103,7 @@ static bool differs(char why[IM_WHY_MAX], const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(why, IM_WHY_MAX, fmt, ap);
+	im_vsay(why, IM_WHY_MAX, fmt, ap);
 	va_end(ap);
 	return false;
 }
@@ -118,8 +119,8 @@ static bool partition_matches(const struct im_reading *r, const struct im_claim_
 			return differs(why, "it reads partition %d at byte %" PRIu64 ", not at %" PRIu64, c->number,
 				       p->start, c->start);
 		if (!!p->is_extended != c->is_extended)
-			return differs(why, "it reads partition %d as %sextended", c->number,
-				       p->is_extended ? "" : "not ");
+			return differs(why, p->is_extended ? N_("it reads partition %d as extended") :
+				       N_("it reads partition %d as not extended"), c->number);
 		/* what the size of an extended partition is, the libraries do not agree upon */
 		if (!c->is_extended && p->size != c->size)
 			return differs(why, "it reads partition %d as %" PRIu64 " bytes large, not %" PRIu64, c->number,
@@ -137,7 +138,8 @@ static bool table_matches(const struct im_reading *r, const struct im_claim *cla
 		if (!partition_matches(r, &claim->partitions.v[i], why))
 			return false;
 	if (r->partitions.n != claim->partitions.n)
-		return differs(why, "it sees %zu partitions, not %zu", r->partitions.n, claim->partitions.n);
+		return differs(why, im_plural(r->partitions.n, "it sees %zu partition, not %zu", "it sees %zu partitions, not %zu"),
+			       r->partitions.n, claim->partitions.n);
 	return true;
 }
 
@@ -150,7 +152,7 @@ bool im_reading_matches(const struct im_reading *r, const struct im_claim *claim
 	if (!fs || !*fs)
 		return differs(why, "no volume is claimed that it could look for");
 	if (!im_fs_is_same(fs, r->head.whole))
-		return differs(why, "it reads %s at byte %" PRIu64 ", not %s", *r->head.whole ? r->head.whole : "nothing",
+		return differs(why, "it reads %s at byte %" PRIu64 ", not %s", *r->head.whole ? r->head.whole : _("nothing"),
 			       claim->volume_start, fs);
 	return true;
 }

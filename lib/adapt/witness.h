@@ -39,7 +39,7 @@ struct im_opinion {
 	int partition;		/* which partition a file-system witness read, 0: the whole disk */
 	enum im_verdict verdict;
 	bool died;		/* its process gave no answer about one of the two */
-	char why[200];		/* one sentence: what it read that differs, or why it abstains; "" when it agrees */
+	char why[480];		/* one sentence: what it read that differs, or why it abstains; "" when it agrees */
 };
 
 struct im_opinions {

@@ -13,6 +13,11 @@ const char *imgmend_version(void)
 	return PACKAGE_VERSION;
 }
 
+void imgmend_translate(int on)
+{
+	im_intl_use(on != 0);
+}
+
 int im_api_fail(struct imgmend_error *out, const struct im_error *err)
 {
 	_Static_assert(sizeof(out->message) == sizeof(err->message), "the same text");

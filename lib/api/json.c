@@ -156,7 +156,7 @@ char *imgmend_plan_json(const imgmend_plan *p)
 const char *imgmend_state_name(enum imgmend_state state)
 {
 	static const char *const names[] = {
-		"none", "not-started", "repairing", "repaired", "undoing", "undone", "foreign",
+		N_("none"), N_("not-started"), N_("repairing"), N_("repaired"), N_("undoing"), N_("undone"), N_("foreign"),
 	};
 
 	return names[state];

@@ -49,8 +49,8 @@ static int find_format(struct im_dev *file, const struct imgmend_options *option
 			*format = "vpc";
 	}
 	if (options->format && (!*format || strcmp(options->format, *format) != 0))
-		return im_error_set(err, IM_EREFUSED, "it is no %s: %s%s", options->format, *format ? "its mark is that of a " : "no mark of one"
-				    " is in it", *format ? im_container_title(*format) : "");
+		return im_error_set(err, IM_EREFUSED, *format ? N_("it is no %s: its mark is that of a %s") : N_("it is no %s: no mark of one is in it"),
+				    options->format, *format ? im_container_title(*format) : "");
 	return 0;
 }
 

@@ -61,9 +61,11 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 		return -1;
 	}
 	if (state == IM_STATE_REPAIRING || state == IM_STATE_UNDOING)
-		rc = im_error_set(err, IM_EREFUSED, "%s: an earlier %s was interrupted (journal %s); finish it with `imgmend"
-				  " resume` or take it back with `imgmend undo`", s->path,
-				  state == IM_STATE_REPAIRING ? "repair" : "undo", path);
+		rc = im_error_set(err, IM_EREFUSED, state == IM_STATE_REPAIRING ?
+				  N_("%s: an earlier repair was interrupted (journal %s); finish it with `imgmend resume` or take it back"
+				     " with `imgmend undo`") :
+				  N_("%s: an earlier undo was interrupted (journal %s); finish it with `imgmend resume` or take it back"
+				     " with `imgmend undo`"), s->path, path);
 	else if (state != IM_STATE_REPAIRED)
 		rc = remove_leftover(s, path, err);
 	free(path);
@@ -143,11 +145,14 @@ static int verify(struct im_session *s, struct im_error *err)
 /* The work is done, on the files that were opened. Are they still the ones of these names? */
 static int check_names(const struct im_session *s, struct im_error *err)
 {
-	const char *done = s->exec.state == IM_STATE_UNDONE ? "taken back" : "repaired";
+	bool undone = s->exec.state == IM_STATE_UNDONE;
 
 	if (s->file && !s->file->is_block && !im_dev_file_is(s->file, s->path))
-		return im_error_set(err, IM_ECHANGED, "%s: somebody renamed or replaced this file meanwhile; the one that was here"
-				    " is %s, wherever it is now, and its journal is kept: %s", s->path, done, s->journal_path);
+		return im_error_set(err, IM_ECHANGED, undone ?
+				    N_("%s: somebody renamed or replaced this file meanwhile; the one that was here is taken back, wherever"
+				       " it is now, and its journal is kept: %s") :
+				    N_("%s: somebody renamed or replaced this file meanwhile; the one that was here is repaired, wherever it"
+				       " is now, and its journal is kept: %s"), s->path, s->journal_path);
 	if (s->exec.state == IM_STATE_REPAIRED && !im_dev_file_is(s->journal, s->journal_path))
 		return im_error_set(err, IM_ECHANGED, "%s: it is repaired, but somebody removed or replaced its journal %s"
 				    " meanwhile; without that the repair cannot be taken back", s->path, s->journal_path);

@@ -60,7 +60,7 @@ static bool is_known(const struct im_scan *scan, const struct im_vss_found *f)
 
 static int add_strays(imgmend_scan *s, struct im_error *err)
 {
-	static const char *const kinds[] = { [IM_VSS_VOLUME] = "header", [IM_VSS_CATALOG] = "catalog", [IM_VSS_STORE] = "store" };
+	static const char *const kinds[] = { [IM_VSS_VOLUME] = N_("header"), [IM_VSS_CATALOG] = N_("catalog"), [IM_VSS_STORE] = N_("store") };
 
 	for (size_t i = 0; s->scan.carving && i < s->scan.carving->list.n; i++) {
 		const struct im_vss_found *f = &s->scan.carving->list.v[i];

@@ -75,8 +75,8 @@ static int status_of_fence(struct im_session *s, struct imgmend_status *st, stru
 		return 0;
 	st->state = IMGMEND_STATE_REPAIRING;
 	im_uuid_text(uuid, text);
-	snprintf(st->message, sizeof(st->message), "its journal, with the UUID %s, was not found (looked for %s/%s); name it"
-		 " with --journal", text, s->place.dir, s->place.base);
+	im_say(st->message, sizeof(st->message), "its journal, with the UUID %s, was not found (looked for %s/%s); name it"
+	       " with --journal", text, s->place.dir, s->place.base);
 	return 0;
 }
 

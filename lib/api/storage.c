@@ -16,6 +16,7 @@ static int failed(int code, const char *what, uint64_t off, struct im_error *err
 {
 	if (!code)
 		return 0;
+	/* TRANSLATORS: %s is a verb, such as "read" or "write zeros". */
 	im_error_sys(err, code, "byte %" PRIu64 ": the storage cannot %s", off, what);
 	return -1;
 }
@@ -24,35 +25,35 @@ static int storage_read(struct im_dev *dev, uint64_t off, void *buf, size_t len,
 {
 	const struct imgmend_storage *s = &((struct storage *)dev)->s;
 
-	return failed(s->read(s->arg, off, buf, len), "read", off, err);
+	return failed(s->read(s->arg, off, buf, len), _("read"), off, err);
 }
 
 static int storage_write(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err)
 {
 	const struct imgmend_storage *s = &((struct storage *)dev)->s;
 
-	return failed(s->write(s->arg, off, buf, len), "write", off, err);
+	return failed(s->write(s->arg, off, buf, len), _("write"), off, err);
 }
 
 static int storage_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
 {
 	const struct imgmend_storage *s = &((struct storage *)dev)->s;
 
-	return failed(s->zero(s->arg, off, len), "write zeros", off, err);
+	return failed(s->zero(s->arg, off, len), _("write zeros"), off, err);
 }
 
 static int storage_flush(struct im_dev *dev, struct im_error *err)
 {
 	const struct imgmend_storage *s = &((struct storage *)dev)->s;
 
-	return failed(s->flush(s->arg), "flush", 0, err);
+	return failed(s->flush(s->arg), _("flush"), 0, err);
 }
 
 static int storage_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 {
 	struct imgmend_storage *s = &((struct storage *)dev)->s;
 
-	if (failed(s->resize(s->arg, size), "change its size", size, err) < 0)
+	if (failed(s->resize(s->arg, size), _("change its size"), size, err) < 0)
 		return -1;
 	s->size = dev->size = size;
 	return 0;

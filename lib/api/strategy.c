@@ -117,26 +117,26 @@ static void name(struct im_strategy *s, const struct im_program *prog)
 static void say_why(struct im_strategy *s, const struct im_program *prog, const char *wanted)
 {
 	if (wanted && !im_strategy_is(wanted, "auto"))
-		snprintf(s->why, sizeof(s->why), "because --strategy asks for it");
+		im_say(s->why, sizeof(s->why), "because --strategy asks for it");
 	else if (s->by_clone)
-		snprintf(s->why, sizeof(s->why), "because all moves are of whole blocks, which the image can take from a clone of itself:"
-			 " no data is written");
+		im_say(s->why, sizeof(s->why), "because all moves are of whole blocks, which the image can take from a clone of itself:"
+		       " no data is written");
 	else if (s->params.fill_part)
-		snprintf(s->why, sizeof(s->why), "because blocks can be inserted into this file and taken out, so that nothing is written twice");
+		im_say(s->why, sizeof(s->why), "because blocks can be inserted into this file and taken out, so that nothing is written twice");
 	else if (s->by_steps)
-		snprintf(s->why, sizeof(s->why), "because all moves are of whole blocks, and blocks can be inserted into this file and taken out:"
-			 " no data is written");
+		im_say(s->why, sizeof(s->why), "because all moves are of whole blocks, and blocks can be inserted into this file and taken out:"
+		       " no data is written");
 	else if (!prog->has_direct && !prog->has_journalled)
-		snprintf(s->why, sizeof(s->why), "because nothing moves");
+		im_say(s->why, sizeof(s->why), "because nothing moves");
 	else if (s->host.can_share)
-		snprintf(s->why, sizeof(s->why), "because the image can share the journal's blocks, so that nothing is written twice");
+		im_say(s->why, sizeof(s->why), "because the image can share the journal's blocks, so that nothing is written twice");
 	else if (s->host.is_probed)
-		snprintf(s->why, sizeof(s->why), "because the flushes of a batch take %" PRIu64 " us here and 1 MiB is written in %" PRIu64 " us: shifts"
-			 " of at least %" PRIu64 " bytes cost less without the journal", s->host.flush_ns / 1000,
-			 (uint64_t)(1.048576e12 / (double)s->host.write_rate), s->params.direct_min);
+		im_say(s->why, sizeof(s->why), "because the flushes of a batch take %" PRIu64 " us here and 1 MiB is written in %" PRIu64 " us: shifts"
+		       " of at least %" PRIu64 " bytes cost less without the journal", s->host.flush_ns / 1000,
+		       (uint64_t)(1.048576e12 / (double)s->host.write_rate), s->params.direct_min);
 	else
-		snprintf(s->why, sizeof(s->why), "because shifts of at least %" PRIu64 " bytes cost less without the journal; the disk was"
-			 " not measured", s->params.direct_min);
+		im_say(s->why, sizeof(s->why), "because shifts of at least %" PRIu64 " bytes cost less without the journal; the disk was"
+		       " not measured", s->params.direct_min);
 }
 
 int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,

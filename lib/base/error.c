@@ -6,13 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FRONT_MIN 300	/* bytes that the context in front of a message has at least */
+
 static int set_va(struct im_error *err, enum im_code code, const char *fmt, va_list ap)
 {
 	if (!err)
 		return -1;
 	memset(err, 0, sizeof(*err));
 	err->code = code;
-	vsnprintf(err->message, sizeof(err->message), fmt, ap);
+	im_vsay(err->message, sizeof(err->message), fmt, ap);
 	return -1;
 }
 
@@ -68,7 +70,7 @@ int im_error_sys(struct im_error *err, int errnum, const char *fmt, ...)
 	if (err) {
 		err->sys_errno = errnum;
 		n = strlen(err->message);
-		snprintf(err->message + n, sizeof(err->message) - n, ": %s", strerror(errnum));
+		snprintf(err->message + n, sizeof(err->message) - n, ": %s", im_errno_text(errnum));
 	}
 	return -1;
 }
@@ -76,15 +78,18 @@ int im_error_sys(struct im_error *err, int errnum, const char *fmt, ...)
 int im_error_prefix(struct im_error *err, const char *fmt, ...)
 {
 	char old[sizeof(err->message)], front[sizeof(err->message)];
+	size_t room = FRONT_MIN;
 	va_list ap;
 
 	if (!err)
 		return -1;
 	memcpy(old, err->message, sizeof(old));
+	if (strlen(old) + FRONT_MIN + 2 < sizeof(old))
+		room = sizeof(old) - 2 - strlen(old);
 	va_start(ap, fmt);
-	vsnprintf(front, sizeof(front), fmt, ap);
+	im_vsay(front, room, fmt, ap);
 	va_end(ap);
-	snprintf(err->message, sizeof(err->message), "%.300s: %.460s", front, old);
+	im_say(err->message, sizeof(err->message), "%s: %s", front, old);
 	return -1;
 }
 

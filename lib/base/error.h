@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/intl.h"
+
 enum im_code {
 	IM_OK = 0,
 	IM_EIO,		/* a read, write, flush or resize failed */
@@ -28,7 +30,7 @@ struct im_error {
 	int sys_errno;		/* errno of the failed call, 0 if none */
 	bool has_off;
 	uint64_t off;		/* byte offset of the fault where has_off */
-	char message[768];	/* one sentence, UTF-8, never translated */
+	char message[768];	/* one sentence, UTF-8, in the language of intl.h */
 };
 
 #define IM_PRINTF(f, a) __attribute__((format(printf, f, a)))

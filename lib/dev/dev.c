@@ -12,8 +12,9 @@ static int check_range(struct im_dev *dev, uint64_t off, uint64_t len, const cha
 
 	if (im_add(off, len, &end) && end <= dev->size)
 		return 0;
+	/* TRANSLATORS: %s is "read", "write" or "zeroing". */
 	return im_error_at(err, IM_EIO, off, "%s of %" PRIu64 " bytes at byte %" PRIu64 " passes the end of the image"
-			   " (%" PRIu64 " bytes)", what, len, off, dev->size);
+			   " (%" PRIu64 " bytes)", _(what), len, off, dev->size);
 }
 
 static int check_writable(struct im_dev *dev, struct im_error *err)
@@ -25,14 +26,14 @@ static int check_writable(struct im_dev *dev, struct im_error *err)
 
 int im_dev_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err)
 {
-	if (check_range(dev, off, len, "read", err) < 0)
+	if (check_range(dev, off, len, N_("read"), err) < 0)
 		return -1;
 	return len ? dev->ops->read(dev, off, buf, len, err) : 0;
 }
 
 int im_dev_write(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err)
 {
-	if (check_range(dev, off, len, "write", err) < 0 || check_writable(dev, err) < 0)
+	if (check_range(dev, off, len, N_("write"), err) < 0 || check_writable(dev, err) < 0)
 		return -1;
 	return len ? dev->ops->write(dev, off, buf, len, err) : 0;
 }
@@ -58,7 +59,7 @@ static int write_zeros(struct im_dev *dev, uint64_t off, uint64_t len, struct im
 
 int im_dev_zero(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
 {
-	if (check_range(dev, off, len, "zeroing", err) < 0 || check_writable(dev, err) < 0)
+	if (check_range(dev, off, len, N_("zeroing"), err) < 0 || check_writable(dev, err) < 0)
 		return -1;
 	if (!len)
 		return 0;
@@ -92,7 +93,7 @@ void im_dev_forget(struct im_dev *dev)
 
 int im_dev_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t from_off, uint64_t len, struct im_error *err)
 {
-	if (check_range(dev, off, len, "write", err) < 0 || check_range(from, from_off, len, "read", err) < 0 ||
+	if (check_range(dev, off, len, N_("write"), err) < 0 || check_range(from, from_off, len, N_("read"), err) < 0 ||
 	    check_writable(dev, err) < 0)
 		return -1;
 	if (!dev->ops->share || !dev->share_unit || off % dev->share_unit || from_off % dev->share_unit || len % dev->share_unit)
@@ -110,7 +111,7 @@ int im_dev_insert(struct im_dev *dev, uint64_t off, uint64_t len, struct im_erro
 {
 	uint64_t end;
 
-	if (check_range(dev, off, 1, "write", err) < 0 || check_writable(dev, err) < 0)
+	if (check_range(dev, off, 1, N_("write"), err) < 0 || check_writable(dev, err) < 0)
 		return -1;
 	if (!im_add(dev->size, len, &end))
 		return im_error_set(err, IM_EREFUSED, "a file cannot be that large");
@@ -119,7 +120,7 @@ int im_dev_insert(struct im_dev *dev, uint64_t off, uint64_t len, struct im_erro
 
 int im_dev_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
 {
-	if (check_range(dev, off, len, "write", err) < 0 || check_writable(dev, err) < 0)
+	if (check_range(dev, off, len, N_("write"), err) < 0 || check_writable(dev, err) < 0)
 		return -1;
 	return can_shift(dev, off, len) ? dev->ops->collapse(dev, off, len, err) : 1;
 }

@@ -267,7 +267,7 @@ static int file_insert(struct im_dev *dev, uint64_t off, uint64_t len, struct im
 
 	if (check_size(f, err) < 0)
 		return -1;
-	return shifted(f, im_shift_insert(f->fd, off, len), "insert", off, len, err);
+	return shifted(f, im_shift_insert(f->fd, off, len), _("insert"), off, len, err);
 }
 
 static int file_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct im_error *err)
@@ -276,7 +276,7 @@ static int file_collapse(struct im_dev *dev, uint64_t off, uint64_t len, struct 
 
 	if (check_size(f, err) < 0)
 		return -1;
-	return shifted(f, im_shift_collapse(f->fd, off, len), "take out", off, len, err);
+	return shifted(f, im_shift_collapse(f->fd, off, len), _("take out"), off, len, err);
 }
 
 static int file_physical(struct im_dev *dev, struct im_physicals *out, struct im_error *err)
@@ -379,7 +379,7 @@ struct im_dev *im_dev_file(const char *path, bool write, uint32_t sector_size, s
 			im_error_set(err, IM_EBUSY, "%s: the device is in use (mounted, or held by another driver);"
 				     " unmount it and try again", path);
 		else
-			im_error_sys(err, errno, "%s: cannot open it%s", path, write ? " for writing" : "");
+			im_error_sys(err, errno, write ? N_("%s: cannot open it for writing") : N_("%s: cannot open it"), path);
 		return NULL;
 	}
 	if (write && ioctl(fd, BLKROGET, &read_only) == 0 && read_only) {

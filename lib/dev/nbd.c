@@ -94,7 +94,7 @@ static int ask_status(struct nbd *n, uint64_t off, struct im_error *err)
 	if (im_nbd_check(&n->io, err) < 0)
 		return -1;
 	n->known_end = 0;
-	if (im_nbd_finish(&n->io, &p, nbd_aio_block_status(n->io.h, span, start, status, answer, 0), "ask for holes", off, &why) == 0)
+	if (im_nbd_finish(&n->io, &p, nbd_aio_block_status(n->io.h, span, start, status, answer, 0), _("ask for holes"), off, &why) == 0)
 		return 0;
 	n->known_end = 0;
 	/* refused is no answer, gone is an error */
@@ -144,7 +144,7 @@ static int zero_all(struct nbd *n, uint64_t off, uint64_t len, struct im_error *
 		nbd_completion_callback answer = { .callback = im_nbd_on_answer, .user_data = &p };
 
 		now = im_min(len - tail, 1u << 30);
-		if (im_nbd_finish(&n->io, &p, nbd_aio_zero(n->io.h, now, off, answer, 0), "write zeros", off, err) < 0)
+		if (im_nbd_finish(&n->io, &p, nbd_aio_zero(n->io.h, now, off, answer, 0), _("write zeros"), off, err) < 0)
 			return -1;
 	}
 	return write_zeros(n, off, tail, err);

@@ -15,6 +15,7 @@ int im_nbd_failed(const struct im_nbd_io *io, const char *what, uint64_t off, st
 {
 	int number = nbd_get_errno();
 
+	/* TRANSLATORS: %s: the server's name, then a verb such as "read" or "ask for holes". */
 	if (number == ENOSPC)
 		return im_error_sys(err, ENOSPC, "%s: cannot %s at byte %" PRIu64, io->name, what, off);
 	return im_error_at(err, IM_EIO, off, "%s: cannot %s at byte %" PRIu64 ": %s; if the server is gone, start it again and run"
@@ -69,8 +70,8 @@ static void drain(struct im_nbd_io *io, struct im_nbd_request *pieces)
 static int transfer_error(struct im_nbd_io *io, bool write, uint64_t off, int number, struct im_error *err)
 {
 	if (!number)
-		return im_nbd_failed(io, write ? "write" : "read", off, err);
-	return im_error_sys(err, number, "%s: the server could not %s at byte %" PRIu64, io->name, write ? "write" : "read", off);
+		return im_nbd_failed(io, write ? _("write") : _("read"), off, err);
+	return im_error_sys(err, number, "%s: the server could not %s at byte %" PRIu64, io->name, write ? _("write") : _("read"), off);
 }
 
 /* One more answer. */
@@ -79,7 +80,7 @@ static int wait_for_answer(struct im_nbd_io *io, bool write, uint64_t off, struc
 	int rc = nbd_poll(io->h, IM_NBD_PATIENCE);
 
 	if (rc < 0)
-		return im_nbd_failed(io, write ? "write" : "read", off, err);
+		return im_nbd_failed(io, write ? _("write") : _("read"), off, err);
 	if (rc == 0)
 		return im_error_at(err, IM_EIO, off, "%s: the server has not answered for %d seconds", io->name, IM_NBD_PATIENCE / 1000);
 	return 0;
@@ -203,5 +204,5 @@ int im_nbd_flush(struct im_nbd_io *io, struct im_error *err)
 
 	if (im_nbd_check(io, err) < 0)
 		return -1;
-	return im_nbd_finish(io, &p, nbd_aio_flush(io->h, answer, 0), "make durable what was written", 0, err);
+	return im_nbd_finish(io, &p, nbd_aio_flush(io->h, answer, 0), _("make durable what was written"), 0, err);
 }

@@ -37,7 +37,7 @@ static int check_segment(const struct im_exec *x, const struct im_segment *s, ui
 			continue;
 		return im_error_at(err, IM_ECHANGED, s->start + done, "the image has been used since the repair: bytes"
 				   " from %" PRIu64 " (%s) are not what the repair left", s->start + done,
-				   s->reason ? s->reason : "planned");
+				   s->reason ? s->reason : _("planned"));
 	}
 	return 0;
 }
@@ -92,7 +92,7 @@ static int compare_sample(const struct im_exec *x, enum im_direction dir, struct
 		return 0;
 	return im_error_set(err, IM_ECHANGED, dir == IM_FORWARD ?
 			    "the image has been used since the repair, or is not the repaired one: what was moved is not what it was" :
-			    "the image is not as the undo left it: what was moved back is not what it was");
+			    _("the image is not as the undo left it: what was moved back is not what it was"));
 }
 
 int im_check_content(struct im_exec *x, enum im_direction dir, struct im_error *err)

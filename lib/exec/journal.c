@@ -258,7 +258,7 @@ static int check_saved(struct im_dev *dev, const struct section *s, struct im_er
 	int rc = 0;
 
 	if (!im_add(off, len, &end) || end > dev->size)
-		return broken(err, "the saved bytes are cut off");
+		return broken(err, _("the saved bytes are cut off"));
 	buf = malloc(1 << 20);
 	if (!buf)
 		return im_error_nomem(err);
@@ -273,7 +273,7 @@ static int check_saved(struct im_dev *dev, const struct section *s, struct im_er
 	}
 	free(buf);
 	if (rc == 0 && crc != im_le32(s->crc))
-		return broken(err, "the saved bytes fail their checksum");
+		return broken(err, _("the saved bytes fail their checksum"));
 	return rc;
 }
 
@@ -291,7 +291,7 @@ static int get_map(struct im_journal *j, const struct head *h, struct im_error *
 	if ((ss != 512 && ss != 4096) || params.buffer < 512 || params.buffer > 64 << 20 ||
 	    (params.shift_unit & (params.shift_unit - 1)) || (params.shift_unit && params.shift_unit < ss) ||
 	    (params.fill_part && !params.shift_unit))
-		return broken(err, "its parameters");
+		return broken(err, _("its parameters"));
 	if (get_section(j->dev, &h->plan, &p, &len, "the plan", err) < 0)
 		return -1;
 	rc = im_map_decode(&j->map, p, len, err);
@@ -299,7 +299,7 @@ static int get_map(struct im_journal *j, const struct head *h, struct im_error *
 	if (rc < 0)
 		return -1;
 	if (j->map.old_size != im_le64(h->old_size) || j->map.new_size != im_le64(h->new_size))
-		return broken(err, "head and plan disagree about the sizes");
+		return broken(err, _("head and plan disagree about the sizes"));
 	return im_program_build(&j->prog, &j->map, ss, &params, err);
 }
 
@@ -309,14 +309,14 @@ static int get_sectors(struct im_journal *j, const struct head *h, struct im_err
 	uint8_t *p;
 	size_t len;
 
-	if (get_section(j->dev, &h->sectors, &p, &len, "the sectors", err) < 0)
+	if (get_section(j->dev, &h->sectors, &p, &len, _("the sectors"), err) < 0)
 		return -1;
 	if (len == 2 * ss) {
 		memcpy(j->old0, p, ss);
 		memcpy(j->new0, p + ss, ss);
 	}
 	free(p);
-	return len == 2 * ss ? 0 : broken(err, "the sectors");
+	return len == 2 * ss ? 0 : broken(err, _("the sectors"));
 }
 
 static int get_index(struct im_journal *j, const struct head *h, struct im_error *err)
@@ -326,7 +326,7 @@ static int get_index(struct im_journal *j, const struct head *h, struct im_error
 	int rc;
 
 	if (check_saved(j->dev, &h->saved, err) < 0 ||
-	    get_section(j->dev, &h->index, &p, &len, "the index", err) < 0)
+	    get_section(j->dev, &h->index, &p, &len, _("the index"), err) < 0)
 		return -1;
 	rc = im_saved_decode(j, p, len, im_le64(h->saved.off), im_le64(h->saved.len), err);
 	free(p);
@@ -385,12 +385,12 @@ static int get_head(struct im_journal *j, struct head *h, struct im_error *err)
 	if (memcmp(h->magic, magic, sizeof(magic)) != 0)
 		return im_error_set(err, IM_EFORMAT, "not a journal of imgmend, or one that was never finished");
 	if (!is_sound_head(h))
-		return broken(err, "the head fails its checksum");
+		return broken(err, _("the head fails its checksum"));
 	if (im_le32(h->version) != VERSION)
 		return im_error_set(err, IM_EFORMAT, "the journal has format version %u; this imgmend reads version %u; use the"
 				    " imgmend that wrote it", im_le32(h->version), VERSION);
 	if (im_le64(h->total) > j->dev->size)
-		return broken(err, "the file is cut off");
+		return broken(err, _("the file is cut off"));
 	j->slots_off = im_le64(h->slots_off);
 	j->slot_size = im_le64(h->slot_size);
 	j->log_off = im_le64(h->log_off);
@@ -416,7 +416,7 @@ int im_journal_load(struct im_journal *j, struct im_dev *dev, struct im_error *e
 	    get_index(j, &h, err) == 0 && get_manifest(j, &h, err) == 0 && im_log_load(j, err) == 0) {
 		if (j->slot_size == slot_size_of(&j->prog))
 			return 0;
-		broken(err, "the slots");
+		broken(err, _("the slots"));
 	}
 	im_journal_free(j);
 	return -1;

@@ -138,7 +138,7 @@ int im_manifest_check(const struct im_manifest *m, const struct im_map *map, str
 		if (map->segs.v[i].kind == IM_KEEP)
 			continue;
 		if (memcmp(now->ranges.v[k].new, m->ranges.v[k].new, 32) != 0) {
-			differs(map->segs.v[i].start, map->segs.v[i].reason ? map->segs.v[i].reason : "a range", err);
+			differs(map->segs.v[i].start, map->segs.v[i].reason ? map->segs.v[i].reason : _("a range"), err);
 			goto out;
 		}
 		k++;

@@ -57,7 +57,7 @@ static int judge_prepared(struct im_exec *x, const struct im_phase_record *rec, 
 	if (start_sector(x, rec, start, err) < 0)
 		return -1;
 	if (!is_mixture(now, start, fence, ss))
-		return im_not_ours(err, "sector 0 is neither what it was before nor our marker");
+		return im_not_ours(err, _("sector 0 is neither what it was before nor our marker"));
 	x->state = running(rec);
 	if (!rec->was_fenced && memcmp(now, start, ss) == 0)
 		x->state = rec->dir == IM_FORWARD ? IM_STATE_NOT_STARTED : IM_STATE_REPAIRED;
@@ -78,10 +78,10 @@ static int judge_sector0(struct im_exec *x, const struct im_phase_record *rec, c
 	case IM_FENCED:
 	case IM_GROWN:
 	case IM_FLUSHED:
-		return memcmp(now, fence, ss) == 0 ? 0 : im_not_ours(err, "sector 0 does not hold this journal's marker");
+		return memcmp(now, fence, ss) == 0 ? 0 : im_not_ours(err, _("sector 0 does not hold this journal's marker"));
 	case IM_UNFENCING:
 		if (!is_mixture(now, target, fence, ss))
-			return im_not_ours(err, "sector 0 is neither this journal's marker nor the final sector");
+			return im_not_ours(err, _("sector 0 is neither this journal's marker nor the final sector"));
 		if (memcmp(now, target, ss) != 0)
 			return 0;
 		/* the run is complete but for its record: as good as committed */
@@ -110,7 +110,7 @@ static int check_size(const struct im_exec *x, const struct im_phase_record *rec
 	bool between = size >= im_min(a, b) && size <= im_max(a, b);
 
 	if (x->image->sector_size != x->journal.prog.sector_size)
-		return im_not_ours(err, "its sector size is another one");
+		return im_not_ours(err, _("its sector size is another one"));
 	if (rec->base == IM_BASE_SHIFT && rec->phase <= IM_GROWN)
 		between = fits_steps(x, rec);
 	else if (rec->phase >= IM_GROWN && rec->phase < IM_UNFENCING)
@@ -119,7 +119,7 @@ static int check_size(const struct im_exec *x, const struct im_phase_record *rec
 		between = between && size >= (rec->dir == IM_FORWARD ? b : a);
 	if (rec->phase == IM_SHRUNK)
 		between = size == (rec->dir == IM_FORWARD ? b : a);
-	return between ? 0 : im_not_ours(err, "its size is another one");
+	return between ? 0 : im_not_ours(err, _("its size is another one"));
 }
 
 /* No phase record: PREPARED never became durable and the image was not touched; or the log is lost. */
@@ -144,7 +144,7 @@ int im_judge_state(struct im_exec *x, struct im_error *err)
 	uint8_t now[4096];
 
 	if (x->image->size < x->journal.prog.sector_size)
-		return im_not_ours(err, "it is shorter than a sector");
+		return im_not_ours(err, _("it is shorter than a sector"));
 	if (im_dev_read(x->image, 0, now, x->journal.prog.sector_size, err) < 0)
 		return -1;
 	if (!rec)
@@ -194,7 +194,7 @@ static int check_next(struct settling *s, struct im_error *err)
 	if (intact(s, s->slots[0].next, s->slots[0].crc_next, &source, err) < 0 ||
 	    in_place(s, s->slots[0].next, s->slots[0].crc_under, &destination, err) < 0)
 		return -1;
-	return source && destination ? 0 : im_not_ours(err, "it has been written to since, or the journal is an older copy");
+	return source && destination ? 0 : im_not_ours(err, _("it has been written to since, or the journal is an older copy"));
 }
 
 static int check_last(struct settling *s, struct im_error *err)
@@ -212,7 +212,7 @@ static int check_last(struct settling *s, struct im_error *err)
 	s->redo_last = false;
 	if (in_place(s, slot->batch, slot->crc, &yes, err) < 0)
 		return -1;
-	return yes ? 0 : im_not_ours(err, "the last batch is neither at its old nor at its new place");
+	return yes ? 0 : im_not_ours(err, _("the last batch is neither at its old nor at its new place"));
 }
 
 static int check_prev(struct settling *s, struct im_error *err)
@@ -235,7 +235,7 @@ static int check_prev(struct settling *s, struct im_error *err)
 		if (yes)
 			return 0;
 	}
-	return im_not_ours(err, "the batch before the last is not where the journal says it is");
+	return im_not_ours(err, _("the batch before the last is not where the journal says it is"));
 }
 
 /* Write the batch of a slot once more. */

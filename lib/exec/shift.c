@@ -135,7 +135,7 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 	bool found, at_min = size == im_min(before, after);
 
 	if (size != before && size != after)
-		return im_not_ours(err, "its size is another one");
+		return im_not_ours(err, _("its size is another one"));
 	if (look(x, &p, err) < 0)
 		return -1;
 	if (at_min)
@@ -144,7 +144,7 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 		found = im_gap_find(&p, step, unit, size, run->closed, &gap);
 	im_vec_free(&p.list);
 	if (!found)
-		return im_not_ours(err, "its blocks lie elsewhere (was it copied, or its file system reorganised?)");
+		return im_not_ours(err, _("its blocks lie elsewhere (was it copied, or its file system reorganised?)"));
 	/* a gap further on: what lies between is where it was before an insertion, or is behind a removal; of a removal that has
 	 * just begun, nothing may be left of what it takes out */
 	*done = !step->inserts || (!at_min && gap == step->off) ? behind(run->dir, run->batch) : run->batch;
@@ -162,14 +162,14 @@ static int check_start(struct im_exec *x, const struct im_phase_record *run, str
 		if (im_shift_announce(x, &now, err) < 0)
 			return -1;
 		if (now.closed != run->closed)
-			return im_not_ours(err, "its blocks lie elsewhere (was it copied, or its file system reorganised?)");
+			return im_not_ours(err, _("its blocks lie elsewhere (was it copied, or its file system reorganised?)"));
 	}
 	/* what a change of the size cuts off is in the journal */
 	if (run->was_fenced || x->image->size != (run->dir == IM_FORWARD ? map->old_size : map->new_size))
 		return 0;
 	if (im_check_sample(x, run->dir == IM_FORWARD ? IM_BACKWARD : IM_FORWARD, &sample, err) < 0)
 		return -1;
-	return sample == run->base_crc ? 0 : im_not_ours(err, "what is to move is not what it was");
+	return sample == run->base_crc ? 0 : im_not_ours(err, _("what is to move is not what it was"));
 }
 
 int im_shift_settle(struct im_exec *x, const struct im_phase_record *run, uint64_t *done, struct im_error *err)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/intl.h"
 #include "fmt/fat.h"
 
 #define CODE_END 440	/* of sector 0: the disk identifier follows */
@@ -37,23 +38,23 @@ static const struct row {
 	{ { "windows", "Windows", "bootsect", IM_BOOT_TABLE, false }, VOLUME, ANYWHERE, "Press any key to restart" },
 	{ { "windows", "Windows", "bootsect", IM_BOOT_TABLE, false }, VOLUME, ANYWHERE, "A disk read error" },
 	/* written by mkfs and mkntfs */
-	{ { "message", "a message", NULL, IM_BOOT_NOTHING, false }, VOLUME, ANYWHERE, "This is not a bootable disk" },
+	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, false }, VOLUME, ANYWHERE, "This is not a bootable disk" },
 	/* a kernel's own first sector, from when it could be started from a floppy disk */
-	{ { "message", "a message", NULL, IM_BOOT_NOTHING, false }, VOLUME, ANYWHERE, "Direct booting from floppy is no" },
-	{ { "message", "a message", NULL, IM_BOOT_NOTHING, false }, VOLUME, ANYWHERE, "Direct floppy boot is not supp" },
+	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, false }, VOLUME, ANYWHERE, "Direct booting from floppy is no" },
+	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, false }, VOLUME, ANYWHERE, "Direct floppy boot is not supp" },
 };
 
 static const struct im_boot_code
-	none = { "none", "no boot code", NULL, IM_BOOT_NOTHING, false },
-	message = { "message", "a message", NULL, IM_BOOT_NOTHING, false },
+	none = { "none", N_("no boot code"), NULL, IM_BOOT_NOTHING, false },
+	message = { "message", N_("a message"), NULL, IM_BOOT_NOTHING, false },
 	grub2 = { "grub2", "GRUB 2", "grub-install", IM_BOOT_GRUB, false },
 	grub = { "grub", "GRUB Legacy", "grub-install", IM_BOOT_SECTORS, false },
 	syslinux = { "syslinux", "SYSLINUX", "syslinux --install", IM_BOOT_TABLE, false },
 	syslinux_disk = { "syslinux", "SYSLINUX", NULL, IM_BOOT_TABLE, false },
 	windows = { "windows", "Windows", "bootrec /fixmbr", IM_BOOT_TABLE, false },
-	table = { "table", "generic code", NULL, IM_BOOT_TABLE, false },
+	table = { "table", N_("generic code"), NULL, IM_BOOT_TABLE, false },
 	bpb = { "dos", "DOS", NULL, IM_BOOT_TABLE, false },
-	unknown = { "unknown", "unknown code", NULL, IM_BOOT_UNKNOWN, false };
+	unknown = { "unknown", N_("unknown code"), NULL, IM_BOOT_UNKNOWN, false };
 
 static bool has(const uint8_t *sector, size_t len, const char *text)
 {

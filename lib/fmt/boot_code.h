@@ -21,7 +21,7 @@ enum im_boot_way {
 
 struct im_boot_code {
 	const char *name;	/* stable, for scripts: "grub2" */
-	const char *title;	/* for sentences: "GRUB 2" */
+	const char *title;	/* for sentences: "GRUB 2"; to be translated there */
 	const char *installer;	/* what installs it anew; NULL: not known */
 	enum im_boot_way way;
 	bool is_menu;		/* a person chooses the partition: none need be active */

@@ -82,10 +82,10 @@ static int add_hidden(struct im_fs_edits *edits, uint64_t off, const uint8_t *ol
 	if (!memcmp(old, sector, size))
 		return 0;
 	if (is_rebuilt)
-		snprintf(reason, sizeof(reason), "%s: rewritten from the primary, hidden sectors %" PRIu32 " → %" PRIu32,
-			 what, before, hidden);
+		im_say(reason, sizeof(reason), "%s: rewritten from the primary, hidden sectors %" PRIu32 " → %" PRIu32,
+		       what, before, hidden);
 	else
-		snprintf(reason, sizeof(reason), "%s: hidden sectors %" PRIu32 " → %" PRIu32, what, before, hidden);
+		im_say(reason, sizeof(reason), "%s: hidden sectors %" PRIu32 " → %" PRIu32, what, before, hidden);
 	return im_fs_edits_add(edits, off, sector, size, reason, err);
 }
 
@@ -93,7 +93,7 @@ int im_bpb_relocate(struct im_dev *vol, const struct im_fs_info *info, const cha
 		    struct im_fs_edits *edits, struct im_error *err)
 {
 	uint8_t primary[IM_BPB_MAX_SECTOR], old[IM_BPB_MAX_SECTOR], sector[IM_BPB_MAX_SECTOR];
-	char name[64];
+	char name[120];
 
 	if (!info->has_hidden)
 		return 0;
@@ -106,13 +106,13 @@ int im_bpb_relocate(struct im_dev *vol, const struct im_fs_info *info, const cha
 		if (read_sector(vol, info, info->backup_off, old, err) < 0)
 			return -1;
 		memcpy(sector, info->backup_stale ? primary : old, info->sector_size);
-		snprintf(name, sizeof(name), "%s backup boot sector", what);
+		im_say(name, sizeof(name), "%s backup boot sector", what);
 		if (add_hidden(edits, info->backup_off, old, sector, info->sector_size, (uint32_t)hidden, name,
 			       info->backup_stale, err) < 0)
 			return -1;
 	}
 	memcpy(sector, primary, info->sector_size);
-	snprintf(name, sizeof(name), "%s boot sector", what);
+	im_say(name, sizeof(name), "%s boot sector", what);
 	return add_hidden(edits, 0, primary, sector, info->sector_size, (uint32_t)hidden, name, false, err);
 }
 
@@ -128,6 +128,6 @@ int im_bpb_refresh_backup(struct im_dev *vol, const struct im_fs_info *info, con
 		return -1;
 	if (!memcmp(primary, old, info->sector_size))
 		return 0;
-	snprintf(reason, sizeof(reason), "%s backup boot sector: rewritten from the primary", what);
+	im_say(reason, sizeof(reason), "%s backup boot sector: rewritten from the primary", what);
 	return im_fs_edits_add(edits, info->backup_off, primary, info->sector_size, reason, err);
 }

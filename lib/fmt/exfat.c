@@ -249,12 +249,12 @@ static int add_changes(struct im_fs_edits *edits, const struct regions *old, con
 		if (!memcmp(old->data + off, now + off, old->sector))
 			continue;
 		if (sector % REGION_SECTORS == CHECKED_SECTORS)
-			snprintf(reason, sizeof(reason), "exFAT %sboot checksum (sector %u)",
-				 sector < REGION_SECTORS ? "" : "backup ", sector);
+			im_say(reason, sizeof(reason), sector < REGION_SECTORS ? N_("exFAT boot checksum (sector %u)") :
+			       N_("exFAT backup boot checksum (sector %u)"), sector);
 		else
-			snprintf(reason, sizeof(reason), "exFAT %sboot region (sector %u)%s",
-				 sector < REGION_SECTORS ? "" : "backup ", sector,
-				 sector % REGION_SECTORS ? ": rewritten from the primary" : what);
+			im_say(reason, sizeof(reason), sector < REGION_SECTORS ? N_("exFAT boot region (sector %u): %s") :
+			       N_("exFAT backup boot region (sector %u): %s"), sector,
+			       sector % REGION_SECTORS ? _("rewritten from the primary") : what);
 		if (im_fs_edits_add(edits, off, now + off, old->sector, reason, err) < 0)
 			return -1;
 	}
@@ -293,7 +293,7 @@ static int relocate(struct im_dev *vol, const struct im_fs_info *info, uint64_t 
 	struct regions old = { 0 };
 	size_t len = (size_t)REGION_SECTORS * info->sector_size;
 	uint8_t *now = NULL;
-	char what[80];
+	char what[120];
 	int rc = 0;
 
 	if (!info->has_hidden)
@@ -308,7 +308,7 @@ static int relocate(struct im_dev *vol, const struct im_fs_info *info, uint64_t 
 		im_put64(now + i * len + offsetof(struct exfat_boot, partition_offset), hidden);
 		put_checksum(now + i * len, old.sector);
 	}
-	snprintf(what, sizeof(what), ": partition offset %" PRIu64 " → %" PRIu64, info->hidden, hidden);
+	im_say(what, sizeof(what), "partition offset %" PRIu64 " → %" PRIu64, info->hidden, hidden);
 	rc = add_changes(edits, &old, now, what, err);
 out:
 	free(old.data);
@@ -331,7 +331,7 @@ static int refresh_backup(struct im_dev *vol, const struct im_fs_info *info, str
 		goto out;
 	}
 	memcpy(now + len, now, len);
-	rc = add_changes(edits, &old, now, ": rewritten from the primary", err);
+	rc = add_changes(edits, &old, now, _("rewritten from the primary"), err);
 out:
 	free(old.data);
 	free(now);

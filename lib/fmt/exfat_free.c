@@ -26,15 +26,15 @@ static int open_exfat(struct exfat *x, struct im_dev *vol, struct im_free *f, st
 	int got = im_bpb_read(vol, &bpb, err);
 
 	if (got <= 0 || im_bpb_owner(&bpb) != IM_BPB_EXFAT || b[0x6c] < 9 || b[0x6c] > 12 || b[0x6d] > 25 - b[0x6c])
-		return got < 0 ? -1 : im_free_unknown(f, "its boot sector makes no sense");
+		return got < 0 ? -1 : im_free_unknown(f, _("its boot sector makes no sense"));
 	*x = (struct exfat){
 		.vol = vol, .fat = (uint64_t)im_get32(b + 0x50) << b[0x6c], .heap = (uint64_t)im_get32(b + 0x58) << b[0x6c],
 		.cluster = 1ull << (b[0x6c] + b[0x6d]), .clusters = im_get32(b + 0x5c), .root = im_get32(b + 0x60),
 	};
 	if (b[0x6e] != 1)
-		return im_free_unknown(f, "it has two FATs and two bitmaps");
+		return im_free_unknown(f, _("it has two FATs and two bitmaps"));
 	if (im_get16(b + 0x6a) & VOLUME_DIRTY)
-		return im_free_unknown(f, "it was not left cleanly");
+		return im_free_unknown(f, _("it was not left cleanly"));
 	return IM_FOUND;
 }
 
@@ -91,7 +91,7 @@ static int look(const struct exfat *x, uint64_t cluster, uint8_t *buf, struct im
 		if (got > 0)
 			got = im_fs_peek(x->vol, x->heap + (cluster - 2) * x->cluster, buf, len, err);
 		if (got <= 0)
-			return got < 0 ? -1 : im_free_unknown(f, "its allocation bitmap cannot be read");
+			return got < 0 ? -1 : im_free_unknown(f, _("its allocation bitmap cannot be read"));
 		if (im_free_add_bits(f, buf, n, count, x->heap, x->cluster, err) < 0)
 			return -1;
 	}
@@ -109,7 +109,7 @@ int im_free_exfat(struct im_dev *vol, struct im_free *f, struct im_error *err)
 		return rc;
 	rc = find_bitmap(&x, &first, &len, err);
 	if (rc <= 0)
-		return rc < 0 ? -1 : im_free_unknown(f, "its allocation bitmap was not found");
+		return rc < 0 ? -1 : im_free_unknown(f, _("its allocation bitmap was not found"));
 	buf = malloc(x.cluster);
 	if (!buf)
 		return im_error_nomem(err);

@@ -40,16 +40,16 @@ static int open_ext(struct ext *x, struct im_dev *vol, struct im_free *f, struct
 	int got = im_fs_peek(vol, 1024, s, sizeof(s), err);
 
 	if (got <= 0)
-		return got < 0 ? -1 : im_free_unknown(f, "it has no super block");
+		return got < 0 ? -1 : im_free_unknown(f, _("it has no super block"));
 	incompat = im_get32(s + 0x60);
 	ro = im_get32(s + 0x64);
 	log = im_get32(s + 0x18);
 	inodes = im_get32(s + 0x28);
 	inode = im_get32(s + 0x4c) ? im_get16(s + 0x58) : 128;
 	if (!(im_get16(s + 0x3a) & STATE_VALID) || im_get16(s + 0x3a) & STATE_ERRORS || incompat & INCOMPAT_RECOVER)
-		return im_free_unknown(f, "it was not left cleanly");
+		return im_free_unknown(f, _("it was not left cleanly"));
 	if (incompat & INCOMPAT_META_BG || ro & RO_BIGALLOC || im_get32(s + 0x5c) & COMPAT_SPARSE2 || log > 6)
-		return im_free_unknown(f, "it has features (meta_bg, bigalloc, sparse_super2) with which this is not known");
+		return im_free_unknown(f, _("it has features (meta_bg, bigalloc, sparse_super2) with which this is not known"));
 	*x = (struct ext){
 		.vol = vol, .block = 1024ull << log, .first = im_get32(s + 0x14), .per_group = im_get32(s + 0x20),
 		.is_wide = incompat & INCOMPAT_64BIT, .is_sparse = ro & RO_SPARSE, .reserved = im_get16(s + 0xce),
@@ -58,13 +58,13 @@ static int open_ext(struct ext *x, struct im_dev *vol, struct im_free *f, struct
 	x->descriptor = x->is_wide ? im_get16(s + 0xfe) : 32;
 	if (!x->per_group || x->per_group > 8 * x->block || x->first > 1 || x->blocks <= x->first || !inode || x->blocks > vol->size / x->block ||
 	    x->descriptor < (x->is_wide ? 64 : 32) || x->descriptor > x->block)
-		return im_free_unknown(f, "its super block makes no sense");
+		return im_free_unknown(f, _("its super block makes no sense"));
 	x->groups = (x->blocks - x->first + x->per_group - 1) / x->per_group;
 	x->inode_blocks = (uint32_t)(((uint64_t)inodes * inode + x->block - 1) / x->block);
 	if (x->inode_blocks > x->per_group)
-		return im_free_unknown(f, "its super block makes no sense");
+		return im_free_unknown(f, _("its super block makes no sense"));
 	if (x->groups > DESCRIPTORS_MAX / x->descriptor)
-		return im_free_unknown(f, "its group descriptors are more than are read here");
+		return im_free_unknown(f, _("its group descriptors are more than are read here"));
 	return IM_FOUND;
 }
 
@@ -77,7 +77,7 @@ static int read_descriptors(struct ext *x, struct im_free *f, struct im_error *e
 	if (!x->descriptors)
 		return im_error_nomem(err);
 	got = im_fs_peek(x->vol, (x->first + 1) * x->block, x->descriptors, len, err);
-	return got > 0 ? IM_FOUND : got < 0 ? -1 : im_free_unknown(f, "its group descriptors cannot be read");
+	return got > 0 ? IM_FOUND : got < 0 ? -1 : im_free_unknown(f, _("its group descriptors cannot be read"));
 }
 
 /* The block number at off of a descriptor, its upper half at high. */
@@ -141,13 +141,13 @@ static int look(const struct ext *x, uint8_t *map, struct im_free *f, struct im_
 			if (made++ > (64ull << 20) / x->groups)
 				continue;
 			if (!make_bitmap(x, g, count, map))
-				return im_free_unknown(f, "its group descriptors make no sense");
+				return im_free_unknown(f, _("its group descriptors make no sense"));
 		} else {
 			uint64_t at = number_at(x, g, 0, 0x20);
 			int got = at < x->blocks ? im_fs_peek(x->vol, at * x->block, map, (size_t)x->block, err) : 0;
 
 			if (got <= 0)
-				return got < 0 ? -1 : im_free_unknown(f, "a bitmap of it cannot be read");
+				return got < 0 ? -1 : im_free_unknown(f, _("a bitmap of it cannot be read"));
 		}
 		if (im_free_add_bits(f, map, start, count, 0, x->block, err) < 0)
 			return -1;

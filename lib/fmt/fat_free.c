@@ -39,9 +39,9 @@ static int look(struct im_dev *vol, const struct im_fat_geometry *g, uint8_t *bu
 		int got = off + len > g->fat_size ? 0 : im_fs_peek(vol, g->fat + off, buf, len, err);
 
 		if (got <= 0)
-			return got < 0 ? -1 : im_free_unknown(f, "its FAT is shorter than its clusters need");
+			return got < 0 ? -1 : im_free_unknown(f, _("its FAT is shorter than its clusters need"));
 		if (first == 0 && !is_clean(buf, g->kind))
-			return im_free_unknown(f, "it was not left cleanly");
+			return im_free_unknown(f, _("it was not left cleanly"));
 		for (uint64_t i = first ? 0 : 2; i < count; i++)
 			if (entry(buf, g->kind, i) == 0 &&
 			    im_free_add(f, g->data + (first + i - 2) * g->cluster, g->cluster, err) < 0)
@@ -58,7 +58,7 @@ int im_free_fat(struct im_dev *vol, struct im_free *f, struct im_error *err)
 	int rc = im_bpb_read(vol, &bpb, err);
 
 	if (rc <= 0 || !im_fat_decode(&bpb, &g))
-		return rc < 0 ? -1 : im_free_unknown(f, "its boot sector makes no sense");
+		return rc < 0 ? -1 : im_free_unknown(f, _("its boot sector makes no sense"));
 	buf = malloc(CHUNK + 8);
 	if (!buf)
 		return im_error_nomem(err);

@@ -74,12 +74,11 @@ static int add_edit(struct im_fs_edits *edits, uint64_t off, const uint8_t *sect
 		    const struct counts *c, uint32_t old_hidden, const char *what, struct im_error *err)
 {
 	char reason[sizeof(((struct im_fs_edit *)NULL)->reason)];
-	int n = snprintf(reason, sizeof(reason), "%s: reserved sectors %" PRIu32 " → %" PRIu32 ", all sectors %" PRIu64
-			 " → %" PRIu64, what, g->reserved / g->sector, c->reserved, g->size / g->sector, c->total);
+	size_t n = im_say(reason, sizeof(reason), "%s: reserved sectors %" PRIu32 " → %" PRIu32 ", all sectors %" PRIu64
+			  " → %" PRIu64, what, g->reserved / g->sector, c->reserved, g->size / g->sector, c->total);
 
 	if (c->has_hidden && c->hidden != old_hidden)
-		snprintf(reason + n, sizeof(reason) - (size_t)n, ", hidden sectors %" PRIu32 " → %" PRIu32, old_hidden,
-			 c->hidden);
+		im_say(reason + n, sizeof(reason) - n, ", hidden sectors %" PRIu32 " → %" PRIu32, old_hidden, c->hidden);
 	return im_fs_edits_add(edits, off, sector, g->sector, reason, err);
 }
 
@@ -118,7 +117,7 @@ static int add_backup(struct im_dev *vol, const struct im_fs_info *info, const u
 	if (put_counts(sector, g, c, err) < 0)
 		return -1;
 	return add_edit(edits, off, sector, g, c, im_get32(primary + 0x1c),
-			is_copy ? "FAT32 backup boot sector" : "FAT32 backup boot sector, from the primary", err);
+			is_copy ? _("FAT32 backup boot sector") : _("FAT32 backup boot sector, from the primary"), err);
 }
 
 int im_fat_reserve(struct im_dev *vol, const struct im_fs_info *info, uint32_t sectors, uint64_t hidden,
@@ -151,5 +150,5 @@ int im_fat_reserve(struct im_dev *vol, const struct im_fs_info *info, uint32_t s
 	if (add_backup(vol, info, primary, &g, &c, edits, err) < 0)
 		return -1;
 	return add_edit(edits, 0, sector, &g, &c, im_get32(primary + 0x1c),
-			g.kind == IM_FAT32 ? "FAT32 boot sector" : "FAT boot sector", err);
+			g.kind == IM_FAT32 ? _("FAT32 boot sector") : _("FAT boot sector"), err);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/intl.h"
 #include "fmt/fat.h"
 #include "fmt/fs_util.h"
 
@@ -253,7 +254,7 @@ int im_fat_file(struct im_dev *vol, const char *path, struct im_file_map *map, c
 	uint64_t held = 0;
 	int got = open_volume(&v, vol, err);
 
-	*why = "its chain of clusters ends before its size";
+	*why = N_("its chain of clusters ends before its size");
 	if (got > 0)
 		got = find(&v, path, &f, err);
 	if (got != IM_FAT_FILE)

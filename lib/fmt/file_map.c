@@ -2,6 +2,7 @@
 #include "fmt/file_map.h"
 
 #include "base/bytes.h"
+#include "base/intl.h"
 #include "fmt/ntfs.h"
 
 void im_file_map_free(struct im_file_map *map)
@@ -63,7 +64,7 @@ static int take_stream(struct im_file_map *map, const struct im_ntfs *fs, const 
 {
 	uint64_t held = 0;
 
-	*why = "it is compressed, sparse, encrypted, or so small that it lies in its file record";
+	*why = N_("it is compressed, sparse, encrypted, or so small that it lies in its file record");
 	if (s->is_resident || s->flags || s->compression_unit || s->initialized < s->size)
 		return IM_DAMAGED;
 	for (size_t i = 0; i < s->runs.n; i++) {
@@ -76,7 +77,7 @@ static int take_stream(struct im_file_map *map, const struct im_ntfs *fs, const 
 		held += r->len * fs->g.cluster;
 	}
 	map->size = s->size;
-	*why = "its runs end before its size";
+	*why = N_("its runs end before its size");
 	return held < s->size ? IM_DAMAGED : IM_FOUND;
 }
 
@@ -87,7 +88,7 @@ int im_file_map_ntfs(struct im_file_map *map, struct im_dev *vol, uint64_t recor
 	int rc = im_ntfs_open(&fs, vol, why, err);
 
 	if (rc == IM_FOUND) {
-		*why = "its file record is damaged";
+		*why = N_("its file record is damaged");
 		rc = im_ntfs_stream_of(&fs, record, IM_NTFS_DATA, &stream, err);
 		if (rc == IM_FOUND)
 			rc = take_stream(map, &fs, &stream, why, err);

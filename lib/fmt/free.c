@@ -94,7 +94,7 @@ int im_free_find(struct im_dev *vol, const struct im_fs_info *info, struct im_fr
 	};
 	int rc = IM_ABSENT;
 
-	*f = (struct im_free){ .limit = vol->size, .why = "what is free is not known of this file system" };
+	*f = (struct im_free){ .limit = vol->size, .why = _("what is free is not known of this file system") };
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
 		if (strcmp(info->name, readers[i].name) == 0)
 			rc = readers[i].find(vol, f, err);

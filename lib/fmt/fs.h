@@ -41,7 +41,7 @@ struct im_fs_edit {
 	uint64_t off;		/* byte offset in the volume */
 	uint32_t len;
 	uint8_t *data;
-	char reason[160];
+	char reason[240];
 };
 
 struct im_fs_edits {

@@ -71,16 +71,16 @@ static int read_array(struct im_dev *dev, uint32_t ss, struct im_gpt_copy *c, st
 
 	if (c->entry_size < sizeof(struct entry) || c->entry_size % 8 || c->entry_size > 4096 || !c->n_entries ||
 	    len > IM_GPT_ARRAY_MAX)
-		return damaged(c, "its entry count or entry size makes no sense");
+		return damaged(c, _("its entry count or entry size makes no sense"));
 	if (!im_mul(c->array_lba, ss, &off) || !im_add(off, len, &end) || end > dev->size)
-		return damaged(c, "its entry array lies outside the image");
+		return damaged(c, _("its entry array lies outside the image"));
 	c->array = malloc(len);
 	if (!c->array)
 		return im_error_nomem(err);
 	if (im_dev_read(dev, off, c->array, len, err) < 0)
 		return -1;
 	if (im_crc32(0, c->array, len) != im_le32(h->array_crc))
-		return damaged(c, "its entry array fails its checksum");
+		return damaged(c, _("its entry array fails its checksum"));
 	c->state = IM_FOUND;
 	return 0;
 }
@@ -96,20 +96,20 @@ static int read_copy(struct im_dev *dev, uint32_t ss, uint64_t lba, struct im_gp
 	*c = (struct im_gpt_copy){ .state = IM_ABSENT };
 	*is_whole = false;
 	if (!im_mul(lba, ss, &c->off) || c->off > dev->size || dev->size - c->off < sizeof(c->header))
-		return damaged(c, "it is expected outside the image");
+		return damaged(c, _("it is expected outside the image"));
 	if (im_dev_read(dev, c->off, c->header, sizeof(c->header), err) < 0)
 		return -1;
 	if (memcmp(h->signature, "EFI PART", 8) != 0) {
-		snprintf(c->why, sizeof(c->why), "no GPT header is there");
+		im_say(c->why, sizeof(c->why), "no GPT header is there");
 		return 0;
 	}
 	decode_header(c);
 	if (c->header_size < sizeof(*h) || c->header_size > sizeof(c->header))
-		return damaged(c, "its header size makes no sense");
+		return damaged(c, _("its header size makes no sense"));
 	if (header_crc(c) != im_le32(h->header_crc))
-		return damaged(c, "its header fails its checksum");
+		return damaged(c, _("its header fails its checksum"));
 	if (c->my_lba != lba)
-		return damaged(c, "its header says that it belongs elsewhere");
+		return damaged(c, _("its header says that it belongs elsewhere"));
 	*is_whole = true;
 	return read_array(dev, ss, c, err);
 }

@@ -25,7 +25,7 @@ struct im_gpt_part {
 /* One copy of the table. */
 struct im_gpt_copy {
 	enum im_probe state;
-	char why[160];		/* DAMAGED: one sentence */
+	char why[320];		/* DAMAGED: one sentence */
 	uint64_t off;		/* byte offset of the header */
 	uint8_t header[512];	/* as read; header_size bytes count */
 	uint32_t header_size, entry_size, n_entries;

@@ -75,9 +75,10 @@ static int add_part(struct im_mbr *mbr, const struct entry *e, int number, int s
 	return 0;
 }
 
-static void damage(struct im_mbr *mbr, const char *what, uint64_t off)
+/* format: with the one number off. */
+static void damage(struct im_mbr *mbr, const char *format, uint64_t off)
 {
-	snprintf(mbr->damage, sizeof(mbr->damage), "%s at byte %" PRIu64, what, off);
+	im_say(mbr->damage, sizeof(mbr->damage), format, off);
 }
 
 static bool seen(const struct im_mbr *mbr, uint64_t off)
@@ -123,17 +124,17 @@ static int read_chain(struct im_dev *dev, struct im_mbr *mbr, struct im_mbr_part
 
 	while (off) {
 		if (mbr->ebrs.n >= EBR_MAX || seen(mbr, off)) {
-			damage(mbr, "the chain of extended boot records loops", off);
+			damage(mbr, N_("the chain of extended boot records loops at byte %" PRIu64), off);
 			return 0;
 		}
 		if (off < ext.start || off >= end || off > dev->size || dev->size - off < sizeof(sector)) {
-			damage(mbr, "an extended boot record is expected outside its partition or the image,", off);
+			damage(mbr, N_("an extended boot record is expected outside its partition or the image, at byte %" PRIu64), off);
 			return 0;
 		}
 		if (im_dev_read(dev, off, sector, sizeof(sector), err) < 0)
 			return -1;
 		if (!has_signature(sector)) {
-			damage(mbr, "an extended boot record has no 0x55AA", off);
+			damage(mbr, N_("an extended boot record has no 0x55AA at byte %" PRIu64), off);
 			return 0;
 		}
 		if (read_ebr(mbr, &ext, sector, off, number, &off, err) < 0)

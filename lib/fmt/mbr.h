@@ -49,7 +49,7 @@ struct im_mbr {
 	uint32_t sector_size;
 	IM_VEC(struct im_mbr_part) parts;
 	IM_VEC(struct im_ebr) ebrs;
-	char damage[160];	/* what is wrong with the EBR chain, "" if nothing */
+	char damage[320];	/* what is wrong with the EBR chain, "" if nothing */
 	bool is_protective;	/* holds an entry of type 0xEE */
 	bool is_hybrid;		/* … and others beside it */
 	bool entries_are_zero;	/* all 64 bytes of the four entries */

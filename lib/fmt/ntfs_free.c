@@ -72,7 +72,7 @@ static int look(struct im_ntfs *fs, const struct im_ntfs_stream *map, struct im_
 	int rc = IM_FOUND;
 
 	if (map->is_resident || map->size < (fs->g.clusters + 7) / 8)
-		return im_free_unknown(f, "its $Bitmap is shorter than its clusters need");
+		return im_free_unknown(f, _("its $Bitmap is shorter than its clusters need"));
 	buf = malloc(CHUNK);
 	if (!buf)
 		return im_error_nomem(err);
@@ -83,7 +83,7 @@ static int look(struct im_ntfs *fs, const struct im_ntfs_stream *map, struct im_
 			rc = -1;
 	}
 	free(buf);
-	return rc == IM_DAMAGED ? im_free_unknown(f, "its $Bitmap cannot be read") : rc;
+	return rc == IM_DAMAGED ? im_free_unknown(f, _("its $Bitmap cannot be read")) : rc;
 }
 
 int im_free_ntfs(struct im_dev *vol, struct im_free *f, struct im_error *err)
@@ -96,16 +96,16 @@ int im_free_ntfs(struct im_dev *vol, struct im_free *f, struct im_error *err)
 
 	if (rc != IM_FOUND) {
 		im_ntfs_close(&fs);
-		return rc < 0 ? -1 : im_free_unknown(f, "its $MFT cannot be read");
+		return rc < 0 ? -1 : im_free_unknown(f, _("its $MFT cannot be read"));
 	}
 	rc = is_clean(&fs, &clean, err);
 	if (rc == 0 && !clean)
-		rc = im_free_unknown(f, "it was not left cleanly");
+		rc = im_free_unknown(f, _("it was not left cleanly"));
 	else if (rc == 0 && (rc = im_ntfs_stream_of(&fs, IM_NTFS_BITMAP, IM_NTFS_DATA, &map, err)) == IM_FOUND) {
 		rc = look(&fs, &map, f, err);
 		im_ntfs_stream_close(&map);
 	} else if (rc >= 0) {
-		rc = im_free_unknown(f, "its $Bitmap cannot be read");
+		rc = im_free_unknown(f, _("its $Bitmap cannot be read"));
 	}
 	im_ntfs_close(&fs);
 	return rc;

@@ -96,15 +96,15 @@ int im_ntfs_open(struct im_ntfs *fs, struct im_dev *vol, const char **why, struc
 	int got;
 
 	*fs = (struct im_ntfs){ .vol = vol };
-	*why = "its boot sector makes no sense";
+	*why = _("its boot sector makes no sense");
 	got = im_bpb_read(vol, &bpb, err);
 	if (got <= 0 || im_bpb_owner(&bpb) != IM_BPB_NTFS || !im_ntfs_decode(&bpb, &fs->g))
 		return got < 0 ? -1 : IM_DAMAGED;
-	*why = "the first record of $MFT is damaged";
+	*why = _("the first record of $MFT is damaged");
 	got = read_base(fs, record, err);
 	if (got != IM_FOUND)
 		return got;
-	*why = "the runlist of $MFT is damaged";
+	*why = _("the runlist of $MFT is damaged");
 	got = add_extents(fs, record, &n, err);
 	if (got == IM_FOUND && n)
 		got = add_listed(fs, record, err);

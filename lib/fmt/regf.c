@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/bytes.h"
+#include "base/intl.h"
 #include "fmt/fs.h"
 
 #define BINS_AT 4096u		/* where the bins begin, by which all offsets count */
@@ -35,17 +36,17 @@ int im_regf_check(const uint8_t block[IM_REGF_BLOCK], uint64_t file_size, const 
 {
 	const struct base *b = (const void *)block;
 
-	*why = "it is no registry hive";
+	*why = N_("it is no registry hive");
 	if (memcmp(b->mark, "regf", 4) != 0)
 		return IM_ABSENT;
 	if (checksum_of(block) != im_get32(block + CHECKSUM))
-		*why = "the checksum of its first block is wrong";
+		*why = N_("the checksum of its first block is wrong");
 	else if (im_le32(b->first) != im_le32(b->second))
-		*why = "it is dirty: changes to it stand in its logs only";
+		*why = N_("it is dirty: changes to it stand in its logs only");
 	else if (im_le32(b->major) != 1 || im_le32(b->format) != 1 || im_le32(b->type) != 0)
-		*why = "its version is not known";
+		*why = N_("its version is not known");
 	else if (!im_le32(b->bins) || im_le32(b->bins) % BINS_AT || im_le32(b->bins) + (uint64_t)BINS_AT > file_size)
-		*why = "it is cut off";
+		*why = N_("it is cut off");
 	else
 		return IM_FOUND;
 	return IM_DAMAGED;

@@ -43,23 +43,23 @@ static int check_qcow2(struct im_dev *file, const struct im_vdisk_allowed *allow
 		return senseless(err, "qcow2");
 	features = im_get32be(h + 4) == 3 ? im_get64be(h + 72) : 0;
 	if (im_get64be(h + 8) && !allowed->backing_file)
-		return refuse(err, "this qcow2 has a backing file, which holds what it does not; merge them (`qemu-img convert`), or give"
-			      " --allow=backing-file where both are yours: the backing file is only read");
+		return refuse(err, _("this qcow2 has a backing file, which holds what it does not; merge them (`qemu-img convert`), or give"
+			      " --allow=backing-file where both are yours: the backing file is only read"));
 	if (features & QCOW2_DATA_FILE && !allowed->data_file)
-		return refuse(err, "this qcow2 keeps its data in another file; give --allow=data-file where both are yours");
+		return refuse(err, _("this qcow2 keeps its data in another file; give --allow=data-file where both are yours"));
 	if (im_get32be(h + 32))
-		return refuse(err, "this qcow2 is encrypted; decrypt it first (`qemu-img convert`)");
+		return refuse(err, _("this qcow2 is encrypted; decrypt it first (`qemu-img convert`)"));
 	if (features & QCOW2_CORRUPT)
-		return refuse(err, "this qcow2 is marked as corrupt; mend it first (`qemu-img check -r all`)");
+		return refuse(err, _("this qcow2 is marked as corrupt; mend it first (`qemu-img check -r all`)"));
 	if (im_get32be(h + 60) && allowed->write)
-		return refuse(err, "this qcow2 has internal snapshots, which would keep the old layout and hinder every change of size; delete"
-			      " them (`qemu-img snapshot -d`) or convert the image first");
+		return refuse(err, _("this qcow2 has internal snapshots, which would keep the old layout and hinder every change of size; delete"
+			      " them (`qemu-img snapshot -d`) or convert the image first"));
 	return 0;
 }
 
 /* ---- VMDK ---- */
 
-static const char a_child[] = "this VMDK is the child of another disk (a snapshot or linked clone); consolidate them first";
+static const char a_child[] = N_("this VMDK is the child of another disk (a snapshot or linked clone); consolidate them first");
 
 static int count_extents(const char *text)
 {
@@ -81,12 +81,12 @@ static int check_descriptor(const char *text, const struct im_vdisk_allowed *all
 	const char *parent = strstr(text, "parentCID=");
 
 	if ((parent && strncmp(parent + 10, "ffffffff", 8) != 0) || strstr(text, "parentFileNameHint"))
-		return refuse(err, a_child);
+		return refuse(err, _(a_child));
 	if (count_extents(text) > 1)
-		return refuse(err, "this VMDK consists of several extents; make one file of them (`qemu-img convert`)");
+		return refuse(err, _("this VMDK consists of several extents; make one file of them (`qemu-img convert`)"));
 	if (allowed->write && strstr(text, "createType=\"streamOptimized\""))
-		return refuse(err, "this VMDK is stream-optimized: it can be read once, but not written in place; convert it first (`qemu-img"
-			      " convert -O vmdk`)");
+		return refuse(err, _("this VMDK is stream-optimized: it can be read once, but not written in place; convert it first (`qemu-img"
+			      " convert -O vmdk`)"));
 	return 0;
 }
 
@@ -130,14 +130,14 @@ static int check_text_vmdk(struct im_dev *file, const struct im_vdisk_allowed *a
 	if (rc == 0)
 		rc = has_hint(file, &hinted, err);
 	if (rc == 0 && hinted)
-		return refuse(err, a_child);
+		return refuse(err, _(a_child));
 	if (rc == 0 && !allowed->data_file)
-		return refuse(err, "this VMDK is a descriptor, whose data lies in another file; give --allow=data-file where both are yours");
+		return refuse(err, _("this VMDK is a descriptor, whose data lies in another file; give --allow=data-file where both are yours"));
 	return rc;
 }
 
-static const char one_extent[] = "this is one extent of a VMDK of several files, or a descriptor that names others; make one file"
-				 " of them (`qemu-img convert`)";
+static const char one_extent[] = N_("this is one extent of a VMDK of several files, or a descriptor that names others; make one file"
+				 " of them (`qemu-img convert`)");
 
 static int check_vmdk(struct im_dev *file, const struct im_vdisk_allowed *allowed, struct im_error *err)
 {
@@ -151,25 +151,25 @@ static int check_vmdk(struct im_dev *file, const struct im_vdisk_allowed *allowe
 	if (h[0] == '#')
 		return check_text_vmdk(file, allowed, err);
 	if (memcmp(h, "KDMV", 4) != 0)
-		return refuse(err, "this VMDK is of the old COWD kind of ESX servers; convert it first (`qemu-img convert`)");
+		return refuse(err, _("this VMDK is of the old COWD kind of ESX servers; convert it first (`qemu-img convert`)"));
 	/* grain directory at the end; compressed grains */
 	if (allowed->write && (im_get64(h + 56) == UINT64_MAX || im_get16(h + 77)))
-		return refuse(err, "this VMDK is stream-optimized: it can be read once, but not written in place; convert it first (`qemu-img"
-			      " convert -O vmdk`)");
+		return refuse(err, _("this VMDK is stream-optimized: it can be read once, but not written in place; convert it first (`qemu-img"
+			      " convert -O vmdk`)"));
 	/* without a capacity of its own qemu takes the descriptor at its word, and opens the files in it */
 	if (!im_get64(h + 12) || !im_get64(h + 28) || !im_get64(h + 36))
-		return refuse(err, one_extent);
+		return refuse(err, _(one_extent));
 	/* qemu looks for a descriptor's parent in the second sector, wherever the header says that the descriptor is */
 	if (im_get64(h + 28) != 1)
-		return refuse(err, "the descriptor in this VMDK is not where it always is, in its second sector");
+		return refuse(err, _("the descriptor in this VMDK is not where it always is, in its second sector"));
 	if (has_hint(file, &hinted, err) < 0)
 		return -1;
 	if (hinted)
-		return refuse(err, a_child);
+		return refuse(err, _(a_child));
 	text = read_text(file, im_get64(h + 28) * 512, im_min(im_get64(h + 36), TEXT_MAX / 512) * 512, err);
 	if (!text)
 		return -1;
-	rc = strstr(text, "createType=") ? check_descriptor(text, allowed, err) : refuse(err, one_extent);
+	rc = strstr(text, "createType=") ? check_descriptor(text, allowed, err) : refuse(err, _(one_extent));
 	free(text);
 	return rc;
 }
@@ -193,8 +193,8 @@ static int check_vpc(struct im_dev *file, struct im_error *err)
 	case 3:
 		return 0;
 	case 4:
-		return refuse(err, "this VHD is a differencing disk: its parent holds what it does not; merge them first (in Windows:"
-			      " `diskpart`, merge vdisk)");
+		return refuse(err, _("this VHD is a differencing disk: its parent holds what it does not; merge them first (in Windows:"
+			      " `diskpart`, merge vdisk)"));
 	default:
 		return senseless(err, "VHD");
 	}
@@ -263,11 +263,11 @@ static int check_vhdx(struct im_dev *file, struct im_error *err)
 	if (!now)
 		return senseless(err, "VHDX");
 	if (memcmp(now + 48, zero, 16) != 0)
-		return refuse(err, "this VHDX was not closed properly: its log must be replayed first (attach and detach it in Windows, or"
-			      " `qemu-img check -r all`)");
+		return refuse(err, _("this VHDX was not closed properly: its log must be replayed first (attach and detach it in Windows, or"
+			      " `qemu-img check -r all`)"));
 	if (has_parent(file, &child, err) < 0)
 		return -1;
-	return child ? refuse(err, "this VHDX is a differencing disk: its parent holds what it does not; merge them first (`Merge-VHD`)") : 0;
+	return child ? refuse(err, _("this VHDX is a differencing disk: its parent holds what it does not; merge them first (`Merge-VHD`)")) : 0;
 }
 
 /* ---- VDI ---- */
@@ -284,8 +284,8 @@ static int check_vdi(struct im_dev *file, struct im_error *err)
 		return 0;
 	case 3:
 	case 4:
-		return refuse(err, "this VDI is a differencing image: its parent holds what it does not; merge them first (`VBoxManage"
-			      " clonemedium`)");
+		return refuse(err, _("this VDI is a differencing image: its parent holds what it does not; merge them first (`VBoxManage"
+			      " clonemedium`)"));
 	default:
 		return senseless(err, "VDI");
 	}

@@ -105,14 +105,14 @@ static int load(struct im_dev *vol, uint64_t off, enum im_vss_type type, uint8_t
 	struct im_vss_record r;
 	int there;
 
-	*why = "it leads to where no block of it can be";
+	*why = _("it leads to where no block of it can be");
 	there = off % IM_VSS_BLOCK ? 0 : im_fs_peek(vol, off, block, IM_VSS_BLOCK, err);
 	if (there <= 0)
 		return there < 0 ? -1 : IM_DAMAGED;
-	*why = "what it leads to is no block of it";
+	*why = _("what it leads to is no block of it");
 	if (!im_vss_record_decode(block, &r) || r.type != type)
 		return IM_DAMAGED;
-	*why = "a block of it says that it lies elsewhere";
+	*why = _("a block of it says that it lies elsewhere");
 	*next = r.next;
 	return r.own == off ? IM_FOUND : IM_DAMAGED;
 }
@@ -128,7 +128,7 @@ int im_vss_walk(struct im_dev *vol, uint64_t off, enum im_vss_type type, im_vss_
 		return im_error_nomem(err);
 	for (uint64_t next = 0; off && got == IM_FOUND; off = next) {
 		if (comes_again(&rounds, off)) {
-			*why = "it runs in a circle";
+			*why = _("it runs in a circle");
 			got = IM_DAMAGED;
 			break;
 		}

@@ -91,10 +91,10 @@ static int take_block(void *arg, const uint8_t *block, uint64_t off, const char 
 
 		if (type == EMPTY || type == FREED)
 			continue;
-		*why = "an entry of it is of an unknown kind, or there are too many";
+		*why = _("an entry of it is of an unknown kind, or there are too many");
 		if ((type != LISTED && type != STORED) || cat->list.n == SNAPSHOTS_MAX)
 			return IM_DAMAGED;
-		*why = "two entries of it are for the same snapshot";
+		*why = _("two entries of it are for the same snapshot");
 		got = type == LISTED ? take_listed(cat, e, err) : take_stored(cat, e, err);
 		if (got != IM_FOUND)
 			return got;
@@ -126,12 +126,12 @@ int im_vss_catalog_read(struct im_dev *vol, uint64_t off, struct im_vss_catalog 
 	int got;
 
 	*cat = (struct im_vss_catalog){ .off = off };
-	*why = "there is none";
+	*why = _("there is none");
 	got = off ? im_vss_walk(vol, off, IM_VSS_CATALOG, take_block, cat, why, err) : IM_DAMAGED;
 	if (cat->list.n)
 		qsort(cat->list.v, cat->list.n, sizeof(*cat->list.v), by_time);
 	if (got == IM_FOUND && shares_lists(cat)) {
-		*why = "two snapshots of it have the same list of blocks";
+		*why = _("two snapshots of it have the same list of blocks");
 		got = IM_DAMAGED;
 	}
 	return got;

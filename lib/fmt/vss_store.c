@@ -78,7 +78,7 @@ static int take_ranges(void *arg, const uint8_t *block, uint64_t off, const char
 
 		if (!found.len)
 			continue;
-		*why = "a range of the store leaves the volume, or is no range of whole blocks";
+		*why = _("a range of the store leaves the volume, or is no range of whole blocks");
 		if (found.start > r->vol->size || found.len > r->vol->size - found.start || found.start % IM_VSS_BLOCK ||
 		    found.len % IM_VSS_BLOCK || r->out->n == RANGES_MAX)
 			return IM_DAMAGED;
@@ -111,7 +111,7 @@ static int take_bits(void *arg, const uint8_t *block, uint64_t off, const char *
 
 	(void)off;
 	(void)err;
-	*why = "its bitmap is longer than the volume";
+	*why = _("its bitmap is longer than the volume");
 	if (!n)
 		return IM_DAMAGED;
 	memcpy(b->bits + b->used, block + HEAD, n);
@@ -127,7 +127,7 @@ int im_vss_store_bitmap(struct im_dev *vol, uint64_t list, uint8_t **bits, uint6
 
 	*n = blocks;
 	*bits = NULL;
-	*why = "the volume is too large";
+	*why = _("the volume is too large");
 	if (b.bytes > BITMAP_MAX)
 		return IM_DAMAGED;
 	b.bits = calloc(1, b.bytes);
@@ -170,7 +170,7 @@ static int check_descriptor(void *arg, const struct im_vss_block *b, uint64_t at
 	(void)at;
 	(void)err;
 	l->s->used++;
-	*why = "a descriptor in its list of blocks points outside of the volume";
+	*why = _("a descriptor in its list of blocks points outside of the volume");
 	if (b->flags & IM_VSS_UNUSED)
 		return IM_FOUND;
 	if (b->original % IM_VSS_BLOCK || b->original > end)
@@ -188,9 +188,9 @@ static int look(struct im_dev *vol, struct im_vss_snapshot *s, const char **why,
 	uint64_t n;
 	int got = IM_DAMAGED;
 
-	*why = "its store is on another volume";
+	*why = _("its store is on another volume");
 	if (s->is_stored) {
-		*why = "its catalog entry leaves out where its lists are";
+		*why = _("its catalog entry leaves out where its lists are");
 		if (s->store && s->blocks && s->ranges && s->bitmap)
 			got = im_vss_walk(vol, s->store, IM_VSS_STORE, take_info, s, why, err);
 	}
@@ -216,6 +216,6 @@ int im_vss_snapshot_look(struct im_dev *vol, struct im_vss_snapshot *s, struct i
 
 	s->used = s->store_size = 0;
 	got = look(vol, s, &why, err);
-	s->fault = got == IM_FOUND ? s->is_listed ? NULL : "the catalog does not list it" : why;
+	s->fault = got == IM_FOUND ? s->is_listed ? NULL : _("the catalog does not list it") : why;
 	return got < 0 ? -1 : 0;
 }

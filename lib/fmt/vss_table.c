@@ -104,7 +104,7 @@ static int take(void *arg, const struct im_vss_block *b, uint64_t at, const char
 
 int im_vss_table_load(struct im_vss_table *s, struct im_dev *vol, const struct im_vss_snapshot *snapshot, struct im_error *err)
 {
-	const char *why = "its store is on another volume";
+	const char *why = _("its store is on another volume");
 	int got = IM_DAMAGED;
 
 	*s = (struct im_vss_table){ 0 };

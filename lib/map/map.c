@@ -101,7 +101,7 @@ int im_map_init(struct im_map *map, uint64_t old_size, uint64_t new_size, struct
 		if (!s)
 			return -1;
 		*s = (struct im_segment){ .start = old_size, .len = new_size - old_size, .kind = IM_ZERO };
-		s->reason = strdup("the image grows");
+		s->reason = strdup(_("the image grows"));
 		if (!s->reason)
 			return im_error_nomem(err);
 	}

@@ -2,9 +2,9 @@
 #include "plan/boot.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/bytes.h"
+#include "base/intl.h"
 #include "plan/inside.h"
 #include "scan/boot.h"
 
@@ -21,14 +21,17 @@ bool im_boot_is_concerned(const struct im_plan_context *ctx)
 int im_boot_doubt(struct im_plan_context *ctx, const struct im_boot_code *code, const char *where, uint64_t off, const char *why,
 		  struct im_error *err)
 {
-	char again[160] = "see afterwards whether the disk boots";
+	const char *title = _(code->title);
+	char again[200];
 
 	if (code->installer)
-		snprintf(again, sizeof(again), "install it anew afterwards (`%s`)", code->installer);
+		im_say(again, sizeof(again), "install it anew afterwards (`%s`)", code->installer);
+	else
+		im_say(again, sizeof(again), "see afterwards whether the disk boots");
 	if (ctx->options->allow_boot_code)
-		return im_plan_note(ctx->plan, err, "%s in %s: %s; %s", code->title, where, why, again);
+		return im_plan_note(ctx->plan, err, "%s in %s: %s; %s", title, where, _(why), again);
 	return im_error_at(err, IM_EREFUSED, off, "the disk may not boot after this correction: %s in %s, and %s; allow it with"
-			   " --allow=unknown-boot-code and %s", code->title, where, why, again);
+			   " --allow=unknown-boot-code and %s", title, where, _(why), again);
 }
 
 /* extlinux' first sector records the volume's position where no file system would keep it true. */
@@ -46,7 +49,7 @@ static int relocate_extlinux(struct im_plan_context *ctx, const struct im_volume
 		return im_error_at(err, IM_EREFUSED, v->start, "EXTLINUX in partition %d cannot record that it begins at byte %" PRIu64,
 				   v->number, new_start);
 	im_put32(sector + HIDDEN, (uint32_t)(new_start / ss));
-	snprintf(reason, sizeof(reason), "EXTLINUX: hidden sectors %" PRIu64 " → %" PRIu64, v->start / ss, new_start / ss);
+	im_say(reason, sizeof(reason), "EXTLINUX: hidden sectors %" PRIu64 " → %" PRIu64, v->start / ss, new_start / ss);
 	return im_map_literal(ctx, new_start, sector, sizeof(sector), reason, err);
 }
 
@@ -57,12 +60,14 @@ static int volume_code(struct im_plan_context *ctx, const struct im_volume *v, s
 	uint64_t new_start = im_layout_start(ctx->layout, v->start);
 	bool counts = ctx->scan->boot.by_bios && (!v->number || v->number == ctx->scan->boot.active);
 	const struct im_boot_code *code;
-	char where[40] = "the volume";
+	char where[80];
 
 	if (v->is_extended || im_boot_of_volume(ctx->dev, v, &code, err) < 0)
 		return v->is_extended ? 0 : -1;
 	if (v->number)
-		snprintf(where, sizeof(where), "partition %d", v->number);
+		im_say(where, sizeof(where), "partition %d", v->number);
+	else
+		im_say(where, sizeof(where), "the volume");
 	if (code->way == IM_BOOT_GRUB)
 		return im_boot_grub(ctx, code, where, v->start, new_start, err);
 	if (new_start == v->start)
@@ -71,11 +76,11 @@ static int volume_code(struct im_plan_context *ctx, const struct im_volume *v, s
 		return -1;
 	if (code->way == IM_BOOT_SECTORS && !counts)
 		return im_plan_note(ctx->plan, err, "%s in %s knows sectors of the disk by number; if another boot loader starts it,"
-				    " install it anew (`%s`)", code->title, where, code->installer);
+				    " install it anew (`%s`)", _(code->title), where, code->installer);
 	if (code->way == IM_BOOT_SECTORS)
-		return im_boot_doubt(ctx, code, where, v->start, "it knows sectors of the disk by number", err);
+		return im_boot_doubt(ctx, code, where, v->start, N_("it knows sectors of the disk by number"), err);
 	if (code->way == IM_BOOT_UNKNOWN && counts)
-		return im_boot_doubt(ctx, code, where, v->start, "it may know sectors of the disk by number", err);
+		return im_boot_doubt(ctx, code, where, v->start, N_("it may know sectors of the disk by number"), err);
 	return 0;
 }
 
@@ -97,8 +102,8 @@ static int chs_code(struct im_plan_context *ctx, struct im_error *err)
 	for (size_t i = 0; i < mbr->parts.n; i++)
 		if (mbr->parts.v[i].number == ctx->scan->boot.active && !im_chs_is_saturated(mbr->parts.v[i].chs_start) &&
 		    im_layout_start(ctx->layout, mbr->parts.v[i].start) != mbr->parts.v[i].start)
-			return im_boot_doubt(ctx, ctx->scan->boot.disk, "sector 0", 0, "it reads by cylinder, head and sector, and the table"
-					     " implies no geometry by which the new place could be written down", err);
+			return im_boot_doubt(ctx, ctx->scan->boot.disk, _("sector 0"), 0, N_("it reads by cylinder, head and sector, and the table"
+					     " implies no geometry by which the new place could be written down"), err);
 	return 0;
 }
 
@@ -108,14 +113,14 @@ static int disk_code(struct im_plan_context *ctx, struct im_error *err)
 
 	switch (code ? code->way : IM_BOOT_NOTHING) {
 	case IM_BOOT_GRUB:
-		return im_boot_grub(ctx, code, "sector 0", 0, 0, err);
+		return im_boot_grub(ctx, code, _("sector 0"), 0, 0, err);
 	case IM_BOOT_SECTORS:
-		return im_boot_doubt(ctx, code, "sector 0", 0, "it knows sectors of the disk by number", err);
+		return im_boot_doubt(ctx, code, _("sector 0"), 0, N_("it knows sectors of the disk by number"), err);
 	case IM_BOOT_UNKNOWN:
-		return im_boot_doubt(ctx, code, "sector 0", 0, "it may know sectors of the disk by number", err);
+		return im_boot_doubt(ctx, code, _("sector 0"), 0, N_("it may know sectors of the disk by number"), err);
 	case IM_BOOT_TABLE:
 		return im_plan_note(ctx->plan, err, "the boot code in sector 0 (%s) stays as it is: it finds its partition through the"
-				    " table", code->title) < 0 ? -1 : chs_code(ctx, err);
+				    " table", _(code->title)) < 0 ? -1 : chs_code(ctx, err);
 	case IM_BOOT_NOTHING:
 		break;
 	}

@@ -4,11 +4,11 @@
  * the layout but read through the corrected view.
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/intl.h"
 #include "fmt/grub.h"
 #include "plan/boot.h"
 
@@ -67,7 +67,7 @@ static int find(struct im_plan_context *ctx, struct im_dev *view, uint64_t at, s
 
 	if (im_dev_read(ctx->dev, at, boot, sizeof(boot), err) < 0)
 		return -1;
-	*why = "the sectors that it names as its next stage are none, or beyond the end of the disk";
+	*why = N_("the sectors that it names as its next stage are none, or beyond the end of the disk");
 	if (!im_mul(im_get64(boot + IM_GRUB_NEXT), IM_GRUB_SECTOR, &c->at) || c->at >= ctx->dev->size ||
 	    ctx->dev->size - c->at < sizeof(c->first))
 		return 0;
@@ -75,7 +75,7 @@ static int find(struct im_plan_context *ctx, struct im_dev *view, uint64_t at, s
 		return -1;
 	if (!im_grub_lists(c->first, c->lists, &c->n))
 		return 0;
-	*why = "the correction would overwrite its next stage (core.img), or tear it apart";
+	*why = N_("the correction would overwrite its next stage (core.img), or tear it apart");
 	kept = follow(ctx, view, c->at, sizeof(c->first), &c->new_at, err);
 	for (size_t i = 0; kept == 1 && i < c->n; i++) {
 		uint64_t len = (uint64_t)c->lists[i].n * IM_GRUB_SECTOR;
@@ -108,15 +108,15 @@ static int put(struct im_plan_context *ctx, struct im_dev *view, uint64_t at, un
 
 static int rewrite(struct im_plan_context *ctx, struct im_dev *view, const struct core *c, uint64_t boot_at, struct im_error *err)
 {
-	char reason[160];
+	char reason[200];
 
-	snprintf(reason, sizeof(reason), "GRUB 2: its next stage is in sector %" PRIu64 " → %" PRIu64, c->at / IM_GRUB_SECTOR,
+	im_say(reason, sizeof(reason), "GRUB 2: its next stage is in sector %" PRIu64 " → %" PRIu64, c->at / IM_GRUB_SECTOR,
 		 c->new_at / IM_GRUB_SECTOR);
 	if (c->new_at != c->at && put(ctx, view, boot_at, IM_GRUB_NEXT, c->new_at / IM_GRUB_SECTOR, reason, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->n; i++)
 		if (put(ctx, view, c->new_at, c->lists[i].at, c->new_lists[i] / IM_GRUB_SECTOR,
-			"GRUB 2: where the rest of core.img comes to lie", err) < 0)
+			_("GRUB 2: where the rest of core.img comes to lie"), err) < 0)
 			return -1;
 	return 0;
 }
@@ -130,7 +130,7 @@ int im_boot_grub(struct im_plan_context *ctx, const struct im_boot_code *code, c
 	int kept, rc;
 
 	if (ctx->scan->sector_size != IM_GRUB_SECTOR)
-		return im_boot_doubt(ctx, code, where, at, "what it counts on a disk with sectors of 4096 bytes is not known", err);
+		return im_boot_doubt(ctx, code, where, at, N_("what it counts on a disk with sectors of 4096 bytes is not known"), err);
 	view = im_map_view(ctx->map, ctx->dev, err);
 	if (!view)
 		return -1;

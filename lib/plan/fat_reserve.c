@@ -207,14 +207,14 @@ static int choose(const struct im_plan_context *ctx, const struct job *job, stru
 
 static int nothing_fits(const struct job *job, const struct im_layout *l, struct im_error *err)
 {
-	char before[64] = "it has nowhere to begin sooner";
+	char before[160];
 
-	if (job->way_back.missing != UINT64_MAX)
-		snprintf(before, sizeof(before), "%" PRIu64 " bytes are missing before it", job->way_back.missing);
+	im_say(before, sizeof(before), job->way_back.missing == UINT64_MAX ? N_("it has nowhere to begin sooner") :
+	       N_("%" PRIu64 " bytes are missing before it"), job->way_back.missing);
 	return im_error_at(err, IM_EREFUSED, job->v->start, "there is no room for %" PRIu64 " more bytes of reserved sectors in"
 			   " the FAT volume at byte %" PRIu64 ": %s, and %" PRIu64 " bytes are missing behind it%s; make room next to"
 			   " it, or leave it as it is: it is only a warning", job->back.add, job->start, before,
-			   job->way_insert.missing, l->may_grow ? "" : ", as the image may not grow");
+			   job->way_insert.missing, l->may_grow ? "" : _(", as the image may not grow"));
 }
 
 /* Code in the boot sector that knows sectors by number would find other ones there. */
@@ -235,12 +235,12 @@ static int check_code(struct im_plan *plan, const struct im_plan_context *ctx, c
 		return im_error_at(err, IM_EREFUSED, v->start, "the boot sector of the FAT volume at byte %" PRIu64 " holds %s; with"
 				   " more reserved sectors it would not boot any more; allow it with"
 				   " --allow=unknown-boot-code and %s afterwards", v->start, is_syslinux ?
-				   "SYSLINUX, which knows its next stage by sector number" :
-				   "boot code that imgmend does not know and that may address fixed sectors of the volume",
-				   is_syslinux ? "install syslinux again" : "install the boot loader again");
+				   _("SYSLINUX, which knows its next stage by sector number") :
+				   _("boot code that imgmend does not know and that may address fixed sectors of the volume"),
+				   is_syslinux ? _("install syslinux again") : _("install the boot loader again"));
 	return im_plan_note(plan, err, "the boot sector of the FAT volume at byte %" PRIu64 " holds %s: %s must be installed"
-			    " again", v->start, is_syslinux ? "SYSLINUX, which knows its next stage by sector number" :
-			    "boot code that imgmend does not know", is_syslinux ? "syslinux" : "the boot loader");
+			    " again", v->start, is_syslinux ? _("SYSLINUX, which knows its next stage by sector number") :
+			    _("boot code that imgmend does not know"), is_syslinux ? "syslinux" : _("the boot loader"));
 }
 
 /* The partition's new size, which the list of partitions gives without the old one. */

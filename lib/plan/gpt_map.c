@@ -123,7 +123,7 @@ int im_gpt_places(struct im_plan_context *ctx, struct im_gpt_places *p, struct i
 
 int im_map_vacate_gpt(struct im_plan_context *ctx, struct im_error *err)
 {
-	static const char reason[] = "the backup GPT has left this place";
+	const char *reason = _("the backup GPT has left this place");
 	struct gpt_job job = job_of(ctx);
 	const struct im_gpt_copy *b = &job.gpt->backup;
 
@@ -159,7 +159,7 @@ static int put_mbr(struct gpt_job *job, struct im_error *err)
 			return -1;
 		}
 	}
-	return im_map_literal(job->ctx, 0, sector, sizeof(sector), "MBR beside the GPT: new positions", err);
+	return im_map_literal(job->ctx, 0, sector, sizeof(sector), _("MBR beside the GPT: new positions"), err);
 }
 
 int im_map_gpt(struct im_plan_context *ctx, struct im_error *err)
@@ -174,10 +174,10 @@ int im_map_gpt(struct im_plan_context *ctx, struct im_error *err)
 	int rc = -1;
 
 	if (new_array(&job, err) == 0 &&
-	    put_array(&job, job.backup_array_lba, "backup GPT: entries", err) == 0 &&
-	    put_header(&job, &g->backup, &backup, "backup GPT: header", err) == 0 &&
-	    put_array(&job, primary.array_lba, "GPT: entries", err) == 0 &&
-	    put_header(&job, &g->primary, &primary, "GPT: header", err) == 0 &&
+	    put_array(&job, job.backup_array_lba, _("backup GPT: entries"), err) == 0 &&
+	    put_header(&job, &g->backup, &backup, _("backup GPT: header"), err) == 0 &&
+	    put_array(&job, primary.array_lba, _("GPT: entries"), err) == 0 &&
+	    put_header(&job, &g->primary, &primary, _("GPT: header"), err) == 0 &&
 	    put_mbr(&job, err) == 0)
 		rc = 0;
 	free(job.array);

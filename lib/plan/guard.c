@@ -14,7 +14,7 @@
 /* Something that has its bytes for itself. */
 struct thing {
 	uint64_t start, len;
-	char name[64];
+	char name[120];
 };
 
 struct things {
@@ -37,7 +37,7 @@ static int add_named(struct things *t, uint64_t start, uint64_t len, const char 
 	struct thing *n = add(t, start, len, err);
 
 	if (n)
-		snprintf(n->name, sizeof(n->name), "%s", name);
+		snprintf(n->name, sizeof(n->name), "%s", _(name));
 	return n ? 0 : -1;
 }
 
@@ -69,11 +69,12 @@ static int add_volume(struct things *t, const struct im_volume *v, struct im_err
 	if (v->is_extended)
 		return 0;
 	if (v->is_logical && !is_in_extended(t, start, size))
-		return im_error_at(err, IM_EREFUSED, start, "logical partition %d %s wholly inside an extended partition; repair"
-				   " the table first", v->number, t->is_after ? "would not lie" : "does not lie");
+		return im_error_at(err, IM_EREFUSED, start, t->is_after ?
+				   N_("logical partition %d would not lie wholly inside an extended partition; repair the table first") :
+				   N_("logical partition %d does not lie wholly inside an extended partition; repair the table first"), v->number);
 	n = add(t, start, size, err);
 	if (n)
-		snprintf(n->name, sizeof(n->name), "partition %d", v->number ? v->number : l->units.v[0].number);
+		im_say(n->name, sizeof(n->name), "partition %d", v->number ? v->number : l->units.v[0].number);
 	return n ? 0 : -1;
 }
 
@@ -86,7 +87,7 @@ static int add_ebrs(struct things *t, struct im_error *err)
 
 		if (!n)
 			return -1;
-		snprintf(n->name, sizeof(n->name), "the extended boot record at byte %" PRIu64, n->start);
+		im_say(n->name, sizeof(n->name), "the extended boot record at byte %" PRIu64, n->start);
 	}
 	return 0;
 }
@@ -113,7 +114,7 @@ static int add_mbr_only(struct things *t, struct im_error *err)
 		n = add(t, p->start, p->size, err);
 		if (!n)
 			return -1;
-		snprintf(n->name, sizeof(n->name), "entry %d of the MBR, which the GPT does not have", p->number);
+		im_say(n->name, sizeof(n->name), "entry %d of the MBR, which the GPT does not have", p->number);
 	}
 	return 0;
 }
@@ -127,8 +128,8 @@ static int add_copy(struct things *t, uint64_t header, uint64_t array, uint64_t 
 
 static int add_gpt(struct things *t, struct im_error *err)
 {
-	static const char *primary[] = { "the header of the GPT", "the entries of the GPT" };
-	static const char *backup[] = { "the header of the backup GPT", "the entries of the backup GPT" };
+	static const char *primary[] = { N_("the header of the GPT"), N_("the entries of the GPT") };
+	static const char *backup[] = { N_("the header of the backup GPT"), N_("the entries of the backup GPT") };
 	const struct im_gpt *g = &t->ctx->scan->gpt;
 	uint32_t ss = t->ctx->scan->sector_size;
 	struct im_gpt_places p;
@@ -166,10 +167,10 @@ static int check_apart(struct things *t, struct im_error *err)
 		const struct thing *n = &t->list.v[i];
 
 		if (n->start < last->start + last->len)
-			return im_error_at(err, IM_EREFUSED, n->start, "%s and %s %s over each other at byte %" PRIu64 "; %s",
-					   last->name, n->name, t->is_after ? "would come to lie" : "lie", n->start,
-					   t->is_after ? "there is no room for this correction" :
-					   "which of them counts is not for imgmend to guess: repair the table first");
+			return im_error_at(err, IM_EREFUSED, n->start, t->is_after ? N_("%s and %s would come to lie over each other at byte %" PRIu64
+					   "; there is no room for this correction") : N_("%s and %s lie over each other at byte %" PRIu64
+					   "; which of them counts is not for imgmend to guess: repair the table first"), last->name, n->name,
+					   n->start);
 		if (n->start + n->len > last->start + last->len)
 			last = n;
 	}
@@ -181,7 +182,7 @@ static int check_side(struct im_plan_context *ctx, bool is_after, struct im_erro
 	struct things t = { .ctx = ctx, .is_after = is_after };
 	const struct im_scan *scan = ctx->scan;
 	bool has_table = is_after ? scan->table != IM_TABLE_NONE || ctx->layout->add_table : scan->table != IM_TABLE_NONE;
-	int rc = has_table ? add_named(&t, 0, scan->sector_size, "sector 0", err) : 0;
+	int rc = has_table ? add_named(&t, 0, scan->sector_size, N_("sector 0"), err) : 0;
 
 	for (size_t i = 0; rc == 0 && i < scan->volumes.n; i++)
 		rc = add_volume(&t, &scan->volumes.v[i], err);

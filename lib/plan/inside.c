@@ -142,10 +142,9 @@ int im_inside_notes(struct im_plan_context *ctx, struct im_error *err)
 	for (size_t k = 0; ctx->insides && k < ctx->insides->list.n; k++) {
 		const struct im_inside *inside = &ctx->insides->list.v[k];
 		int number = ctx->scan->volumes.v[inside->volume].number;
-		char name[32] = "the volume";
+		char name[80];
 
-		if (number)
-			snprintf(name, sizeof(name), "partition %d", number);
+		im_say(name, sizeof(name), number ? N_("partition %d") : N_("the volume"), number);
 		for (size_t i = 0; i < inside->notes.n; i++)
 			if (im_plan_note(ctx->plan, err, "%s: %s", name, inside->notes.v[i]) < 0)
 				return -1;

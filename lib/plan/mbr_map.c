@@ -33,7 +33,7 @@ static int primaries(struct im_plan_context *ctx, const struct im_geometry *geo,
 		if (im_mbr_put_entry(sector, p->slot, start, size, 0, mbr->sector_size, geo, err) < 0)
 			return -1;
 	}
-	return im_map_literal(ctx, 0, sector, sizeof(sector), "partition table: new positions", err);
+	return im_map_literal(ctx, 0, sector, sizeof(sector), _("partition table: new positions"), err);
 }
 
 /* Did this entry's CHS fields tell the truth in the table's geometry? Then they must go on doing so. */
@@ -95,8 +95,8 @@ static int one_ebr(struct im_plan_context *ctx, const struct im_ebr *ebr, const 
 			return -1;
 	}
 	put_link(ctx, sector, ebr);
-	return im_map_literal(ctx, moved, sector, sizeof(sector), moved == ebr->off ? "extended boot record: new position" :
-			      "extended boot record: CHS fields", err);
+	return im_map_literal(ctx, moved, sector, sizeof(sector), moved == ebr->off ? _("extended boot record: new position") :
+			      _("extended boot record: CHS fields"), err);
 }
 
 int im_map_mbr(struct im_plan_context *ctx, struct im_error *err)

@@ -9,18 +9,15 @@
 
 #define UNIT 512	/* grain of literals */
 
-static void name_of(const struct im_unit *u, char out[40])
+static void name_of(const struct im_unit *u, char out[80])
 {
-	if (u->number)
-		snprintf(out, 40, "%spartition %d", u->is_extended ? "extended " : "", u->number);
-	else
-		snprintf(out, 40, "the volume");
+	im_say(out, 80, !u->number ? N_("the volume") : u->is_extended ? N_("extended partition %d") : N_("partition %d"), u->number);
 }
 
 int im_map_moves(struct im_plan_context *ctx, struct im_error *err)
 {
 	const struct im_layout *l = ctx->layout;
-	char name[40], reason[160];
+	char name[80], reason[240];
 
 	/* what is left behind reads as zeros, so that no stale file system stays in a gap … */
 	for (size_t i = 0; i < l->units.n; i++) {
@@ -29,7 +26,7 @@ int im_map_moves(struct im_plan_context *ctx, struct im_error *err)
 		if (u->new_start == u->start)
 			continue;
 		name_of(u, name);
-		snprintf(reason, sizeof(reason), "%s has left this place", name);
+		im_say(reason, sizeof(reason), "%s has left this place", name);
 		if (im_map_zero(ctx->map, u->start, u->size, reason, err) < 0)
 			return -1;
 	}
@@ -41,8 +38,9 @@ int im_map_moves(struct im_plan_context *ctx, struct im_error *err)
 		if (u->new_start == u->start)
 			continue;
 		name_of(u, name);
-		snprintf(reason, sizeof(reason), "%s moves %s by %" PRIu64 " bytes", name, right ? "right" : "left",
-			 right ? u->new_start - u->start : u->start - u->new_start);
+		im_say(reason, sizeof(reason), right ? N_("%s moves right by %" PRIu64 " bytes") :
+		       N_("%s moves left by %" PRIu64 " bytes"), name,
+		       right ? u->new_start - u->start : u->start - u->new_start);
 		if (im_map_from(ctx->map, u->new_start, u->size, u->start, reason, err) < 0)
 			return -1;
 	}

@@ -90,11 +90,11 @@ static int put_gpt(struct im_plan_context *ctx, const struct im_unit *u, const u
 			  .last_usable = last - sectors - 1 }, gpt.array);
 	im_gpt_put_header(backup, &gpt, &(struct im_gpt_place){ .my_lba = last, .other_lba = 1, .array_lba = last - sectors,
 			  .last_usable = last - sectors - 1 }, gpt.array);
-	if (im_map_literal(ctx, last * ss, backup, ss, "new backup GPT: header", err) == 0 &&
-	    im_map_literal(ctx, (last - sectors) * ss, gpt.array, 128 * 128, "new backup GPT: entries", err) == 0 &&
-	    im_map_literal(ctx, 2 * ss, gpt.array, 128 * 128, "new GPT: entries", err) == 0 &&
-	    im_map_literal(ctx, ss, sector, ss, "new GPT: header", err) == 0)
-		rc = put_mbr(ctx, IM_MBR_TYPE_GPT, ss, size - ss, 0, "new protective MBR", err);
+	if (im_map_literal(ctx, last * ss, backup, ss, _("new backup GPT: header"), err) == 0 &&
+	    im_map_literal(ctx, (last - sectors) * ss, gpt.array, 128 * 128, _("new backup GPT: entries"), err) == 0 &&
+	    im_map_literal(ctx, 2 * ss, gpt.array, 128 * 128, _("new GPT: entries"), err) == 0 &&
+	    im_map_literal(ctx, ss, sector, ss, _("new GPT: header"), err) == 0)
+		rc = put_mbr(ctx, IM_MBR_TYPE_GPT, ss, size - ss, 0, _("new protective MBR"), err);
 	free(gpt.array);
 	return rc;
 }
@@ -109,5 +109,5 @@ int im_map_new_table(struct im_plan_context *ctx, struct im_error *err)
 	if (ctx->options->add_table == IM_ADD_GPT)
 		return put_gpt(ctx, u, seed, err);
 	return put_mbr(ctx, type_of(&ctx->scan->volumes.v[0]), im_layout_start(ctx->layout, u->start),
-		       im_layout_size(ctx->layout, u->start, u->size), im_get32(seed), "new partition table", err);
+		       im_layout_size(ctx->layout, u->start, u->size), im_get32(seed), _("new partition table"), err);
 }

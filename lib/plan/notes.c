@@ -19,7 +19,7 @@ int im_notes_add(im_notes *notes, struct im_error *err, const char *fmt, ...)
 	if (!n)
 		return -1;
 	va_start(ap, fmt);
-	rc = vasprintf(n, fmt, ap);
+	rc = vasprintf(n, im_text(fmt), ap);
 	va_end(ap);
 	if (rc < 0) {
 		notes->n--;
@@ -59,20 +59,20 @@ static const char *looks_like(const uint8_t *p, size_t n)
 	size_t text = 0;
 
 	if (memmem(p, n, "loading", 7) && memmem(p, n, "Geom", 4))
-		return "GRUB's second stage";
+		return _("GRUB's second stage");
 	if (memmem(p, n, "PTRN", 4))
-		return "a repeated test pattern";
+		return _("a repeated test pattern");
 	for (size_t i = 1; i < n && p[i] == p[0]; i++)
 		if (i + 1 == n)
-			return "one byte repeated";
+			return _("one byte repeated");
 	for (size_t i = 0; i < n; i++)
 		text += (p[i] >= 32 && p[i] < 127) || p[i] == '\n' || p[i] == '\r' || p[i] == '\t';
-	return text > n - n / 16 ? "text" : "code or other data";
+	return text > n - n / 16 ? _("text") : _("code or other data");
 }
 
-/* Say what lies in [start, start+size) of the old disk, which belongs to no `owner`, where the plan writes over
+/* Say what lies in [start, start+size) of the old disk, which belongs to no partition, or in one to no file system, where the plan writes over
  * it: of the first LOOK_MAX bytes from the first such place on. */
-static int look_at(struct im_plan_context *ctx, uint64_t start, uint64_t size, const char *owner, struct im_error *err)
+static int look_at(struct im_plan_context *ctx, uint64_t start, uint64_t size, bool is_volume, struct im_error *err)
 {
 	uint64_t change = first_change(ctx->map, start, size), len, first = 0, last = 0, n = 0;
 	uint8_t *buf;
@@ -95,9 +95,12 @@ static int look_at(struct im_plan_context *ctx, uint64_t start, uint64_t size, c
 		n += piece;
 	}
 	if (n)
-		rc = im_plan_note(ctx->plan, err, "%" PRIu64 " bytes between %" PRIu64 " and %" PRIu64 " belong to no %s,"
-				  " are not zero (%s) and will be overwritten; undo brings them back", n,
-				  change + first, change + last, owner, looks_like(buf + first, last - first));
+		rc = im_plan_note(ctx->plan, err, is_volume ?
+				  N_("%" PRIu64 " bytes between %" PRIu64 " and %" PRIu64 " belong to no file system,"
+				     " are not zero (%s) and will be overwritten; undo brings them back") :
+				  N_("%" PRIu64 " bytes between %" PRIu64 " and %" PRIu64 " belong to no partition,"
+				     " are not zero (%s) and will be overwritten; undo brings them back"), n,
+				  change + first, change + last, looks_like(buf + first, last - first));
 	free(buf);
 	return rc;
 }
@@ -110,12 +113,12 @@ static int look_around(struct im_plan_context *ctx, const struct im_reserve *r, 
 	uint64_t size = im_layout_old_size(ctx->layout, v), end = r->start + size;
 
 	if (!r->is_back && size > r->length &&
-	    look_at(ctx, r->start + r->length, im_min(size - r->length, r->add), "file system", err) < 0)
+	    look_at(ctx, r->start + r->length, im_min(size - r->length, r->add), true, err) < 0)
 		return -1;
 	if (!v->is_logical || im_layout_moved(ctx->layout, r->start) != r->start)
 		return 0;
-	return r->is_back ? look_at(ctx, r->start - r->add, r->add, "partition", err) :
-		r->grow ? look_at(ctx, end, r->grow, "partition", err) : 0;
+	return r->is_back ? look_at(ctx, r->start - r->add, r->add, false, err) :
+		r->grow ? look_at(ctx, end, r->grow, false, err) : 0;
 }
 
 static int tables(struct im_plan_context *ctx, struct im_error *err)
@@ -132,7 +135,7 @@ static int tables(struct im_plan_context *ctx, struct im_error *err)
 				    " geometry");
 	return im_plan_note(ctx->plan, err, "the CHS fields of changed entries follow the table's geometry of %u heads and %u"
 			    " sectors%s", geo.heads, geo.sectors,
-			    moves && geo.ends_on_cylinder ? "; partitions move by whole cylinders, as their ends lie on cylinder borders" :
+			    moves && geo.ends_on_cylinder ? _("; partitions move by whole cylinders, as their ends lie on cylinder borders") :
 			    "");
 }
 
@@ -141,7 +144,7 @@ int im_plan_notes(struct im_plan_context *ctx, struct im_error *err)
 	for (size_t i = 0; i < ctx->scan->regions.n; i++) {
 		const struct im_region *r = &ctx->scan->regions.v[i];
 
-		if (r->kind == IM_REGION_GAP && r->depth == 0 && look_at(ctx, r->start, r->size, "partition", err) < 0)
+		if (r->kind == IM_REGION_GAP && r->depth == 0 && look_at(ctx, r->start, r->size, false, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < ctx->layout->reserves.n; i++)

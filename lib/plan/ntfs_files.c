@@ -99,14 +99,14 @@ static int check_cluster(const struct pair *p, const struct im_ntfs_attr *a, uin
 
 	if (from == IM_NTFS_HOLE || to == IM_NTFS_HOLE || !im_ntfs_ranges_have(&p->c->gained, to) ||
 	    (from >= p->c->area->clusters && !im_ntfs_ranges_have(&p->c->lost, from)))
-		return differs(p, a, "a place", err);
+		return differs(p, a, _("a place"), err);
 	if (is_edited(p, a))
 		return 0;
 	if (im_dev_read(p->c->old.vol, at, x, cluster, err) < 0 || im_dev_read(p->c->new.vol, to * cluster, y, cluster, err) < 0)
 		return -1;
 	if (p->c->area->has_vss && at <= IM_VSS_HEADER && IM_VSS_HEADER < at + cluster)
 		memset(x + (IM_VSS_HEADER - at), 0, IM_VSS_HEADER_SIZE);
-	return memcmp(x, y, cluster) == 0 ? 0 : differs(p, a, "the content", err);
+	return memcmp(x, y, cluster) == 0 ? 0 : differs(p, a, _("the content"), err);
 }
 
 static int check_runs(const struct pair *p, const struct im_ntfs_attr *a, const struct im_ntfs_stream *old,
@@ -121,7 +121,7 @@ static int check_runs(const struct pair *p, const struct im_ntfs_attr *a, const 
 		uint64_t from = im_ntfs_runs_lcn(&old->runs, vcn), to = im_ntfs_runs_lcn(&new->runs, vcn);
 
 		if (!s) {
-			rc = differs(p, a, "the length", err);
+			rc = differs(p, a, _("the length"), err);
 			break;
 		}
 		n = im_min(r->vcn + r->len, s->vcn + s->len) - vcn;
@@ -140,10 +140,10 @@ static int check_boot(const struct pair *p, const struct im_ntfs_attr *a, const 
 	uint64_t area = p->c->area->clusters * p->c->old.g.cluster;
 
 	if (new->runs.n != 1 || new->runs.v[0].lcn || new->runs.v[0].len != im_max(p->c->area->clusters, im_ntfs_runs_end(&old->runs)))
-		return differs(p, a, "the runlist", err);
+		return differs(p, a, _("the runlist"), err);
 	if (new->size != im_max(old->size, IM_RESERVED) || new->initialized != im_max(old->initialized, IM_RESERVED) ||
 	    new->allocated != im_max(old->allocated, area))
-		return differs(p, a, "the size", err);
+		return differs(p, a, _("the size"), err);
 	return 0;
 }
 
@@ -158,9 +158,9 @@ static int check_stream(const struct pair *p, const struct im_ntfs_attr *a, cons
 	if (may_grow ? new->size < old->size || new->allocated < old->allocated || new->initialized < old->initialized :
 		       new->size != old->size || new->allocated != old->allocated || new->initialized != old->initialized ||
 		       im_ntfs_runs_end(&new->runs) != im_ntfs_runs_end(&old->runs))
-		return differs(p, a, "a size", err);
+		return differs(p, a, _("a size"), err);
 	if (new->compressed != old->compressed)
-		return differs(p, a, "the compressed size", err);
+		return differs(p, a, _("the compressed size"), err);
 	if (check_runs(p, a, old, new, err) < 0)
 		return -1;
 	return p->number == IM_NTFS_ROOT && a->type == IM_NTFS_INDEX_ALLOCATION ? im_ntfs_check_index(p->c, old, new, err) : 0;
@@ -173,7 +173,7 @@ static int check_mapped(const struct pair *p, const struct im_ntfs_attr *a, stru
 
 	if (got == IM_FOUND)
 		got = im_ntfs_stream(&p->c->new, &p->new, a->type, a->name, a->name_len, &new, err);
-	rc = got < 0 ? -1 : got != IM_FOUND ? differs(p, a, "the runlist", err) : check_stream(p, a, &old, &new, err);
+	rc = got < 0 ? -1 : got != IM_FOUND ? differs(p, a, _("the runlist"), err) : check_stream(p, a, &old, &new, err);
 	im_ntfs_stream_close(&old);
 	im_ntfs_stream_close(&new);
 	return rc;
@@ -194,7 +194,7 @@ static int check_attributes(const struct pair *p, struct im_error *err)
 			if (!counts(&a))
 				continue;
 			if (count_alike(p, &p->old, &a, &was, &n_old) < 0 || count_alike(p, &p->new, &a, &is, &n_new) < 0 || was != is)
-				return differs(p, &a, "something", err);
+				return differs(p, &a, _("something"), err);
 			if (!a.is_resident && check_mapped(p, &a, err) < 0)
 				return -1;
 		}

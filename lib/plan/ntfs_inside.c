@@ -76,7 +76,7 @@ static int lay_moves(struct im_inside *inside, const struct im_ntfs_repair *r, c
 		const struct im_ntfs_move *m = &r->moves.v[i];
 		const struct im_area_owner *o = owner_of(area, &streams[m->stream]);
 
-		snprintf(reason, sizeof(reason), "%s (%s) leaves the boot area: VCN %" PRIu64, o->name, o->what, m->vcn);
+		im_say(reason, sizeof(reason), "%s (%s) leaves the boot area: VCN %" PRIu64, o->name, o->what, m->vcn);
 		if (im_map_from(&inside->map, m->to, m->len, m->from, reason, err) < 0)
 			return -1;
 	}
@@ -158,7 +158,7 @@ static int lay_blocks(struct im_inside *inside, const struct im_ntfs_repair *r, 
 			continue;
 		got = im_ntfs_places_reason(places, off, reason, sizeof(reason), err);
 		if (is_header_hole(r, area, off))
-			snprintf(reason, sizeof(reason), "the 512 bytes under the shadow-copy header are lost: zeros");
+			im_say(reason, sizeof(reason), "the 512 bytes under the shadow-copy header are lost: zeros");
 		if (got == 0)
 			im_error_at(err, IM_EREFUSED, off, "the NTFS volume could not be corrected: libntfs-3g would change byte %" PRIu64
 				    " of it, which has nothing to do with the boot area; run chkdsk", off);
@@ -214,7 +214,7 @@ static int lay_log(struct im_inside *inside, struct im_dev *view, struct im_erro
 		}
 		rc = trim_log(view, &start, &len, err);
 		if (rc == 0 && len)
-			rc = im_map_fill(&inside->map, start, len, 0xff, "$LogFile is reset: Windows begins a new one", err);
+			rc = im_map_fill(&inside->map, start, len, 0xff, _("$LogFile is reset: Windows begins a new one"), err);
 	}
 	im_ntfs_stream_close(&log);
 	im_ntfs_close(&fs);
@@ -234,8 +234,9 @@ static int add_notes(struct im_inside *inside, const struct im_ntfs_repair *r, c
 	const struct im_boot_area *area = v->area;
 	im_notes *notes = &inside->notes;
 
-	if (im_notes_add(notes, err, "the NTFS volume is marked dirty%s, on purpose: Windows runs chkdsk on it when it next"
-			 " starts", resets_log(inside) ? " and its $LogFile reset" : "") < 0)
+	if (im_notes_add(notes, err, resets_log(inside) ?
+			 N_("the NTFS volume is marked dirty and its $LogFile reset, on purpose: Windows runs chkdsk on it when it next starts") :
+			 N_("the NTFS volume is marked dirty, on purpose: Windows runs chkdsk on it when it next starts")) < 0)
 		return -1;
 	for (size_t i = 0; i < area->owners.n; i++)
 		if (area->owners.v[i].has_header &&

@@ -78,13 +78,13 @@ static int add_side(struct im_ntfs_places *p, struct im_ntfs *fs, struct im_erro
 	return 0;
 }
 
-static int open_side(struct im_ntfs *fs, struct im_dev *vol, const char *which, struct im_error *err)
+static int open_side(struct im_ntfs *fs, struct im_dev *vol, bool is_new, struct im_error *err)
 {
 	const char *why;
 	int got = im_ntfs_open(fs, vol, &why, err);
 
 	if (got == IM_DAMAGED)
-		return im_error_set(err, IM_EREFUSED, "in the volume as it %s, %s", which, why);
+		return im_error_set(err, IM_EREFUSED, is_new ? N_("in the volume as it would be, %s") : N_("in the volume as it is, %s"), why);
 	return got == IM_FOUND ? 0 : -1;
 }
 
@@ -99,7 +99,7 @@ struct im_ntfs_places *im_ntfs_places_new(struct im_dev *old, struct im_dev *new
 		return NULL;
 	}
 	p->area = area;
-	if (open_side(&p->old, old, "is", err) < 0 || open_side(&p->new, new, "would be", err) < 0 ||
+	if (open_side(&p->old, old, false, err) < 0 || open_side(&p->new, new, true, err) < 0 ||
 	    (got = im_ntfs_stream_of(&p->old, IM_NTFS_BITMAP, IM_NTFS_DATA, &p->bitmap, err)) != IM_FOUND ||
 	    add_side(p, &p->old, err) < 0 || add_side(p, &p->new, err) < 0) {
 		if (got == IM_DAMAGED || got == IM_ABSENT)
@@ -149,7 +149,7 @@ static int is_record_of_ours(struct im_ntfs_places *p, uint64_t number, bool *ye
 	return 0;
 }
 
-static int name_record(struct im_ntfs_places *p, uint64_t number, const char *what, char *reason, size_t size,
+static int name_record(struct im_ntfs_places *p, uint64_t number, bool is_copy, char *reason, size_t size,
 		       struct im_error *err)
 {
 	char path[300];
@@ -159,9 +159,9 @@ static int name_record(struct im_ntfs_places *p, uint64_t number, const char *wh
 		return -1;
 	if (!yes)
 		return 0;
-	snprintf(reason, size, "%s %" PRIu64 " (%s)%s", what, number, path,
-		 number == IM_NTFS_BOOT ? ": the boot area is its own" :
-		 number == IM_NTFS_VOLUME ? ": marked dirty, so that Windows checks the volume" : ": records the new places");
+	im_say(reason, size, is_copy ? N_("$MFTMirr: copy of record %" PRIu64 " (%s): %s") : N_("$MFT record %" PRIu64 " (%s): %s"), number, path,
+	       number == IM_NTFS_BOOT ? _("the boot area is its own") :
+	       number == IM_NTFS_VOLUME ? _("marked dirty, so that Windows checks the volume") : _("records the new places"));
 	return 1;
 }
 
@@ -172,20 +172,20 @@ static int reason_of(struct im_ntfs_places *p, const struct place *at, uint64_t 
 
 	switch (at->kind) {
 	case MFT:
-		return name_record(p, in_stream / p->old.g.record, "$MFT record", reason, size, err);
+		return name_record(p, in_stream / p->old.g.record, false, reason, size, err);
 	case MIRROR:
-		return name_record(p, in_stream / p->old.g.record, "$MFTMirr: copy of record", reason, size, err);
+		return name_record(p, in_stream / p->old.g.record, true, reason, size, err);
 	case BITMAP:
-		snprintf(reason, size, "$Bitmap: clusters that come into use, and those of the boot area");
+		im_say(reason, size, "$Bitmap: clusters that come into use, and those of the boot area");
 		return 1;
 	case MFT_BITMAP:
-		snprintf(reason, size, "$MFT's bitmap: records that come into use");
+		im_say(reason, size, "$MFT's bitmap: records that come into use");
 		return 1;
 	case ROOT_INDEX:
-		snprintf(reason, size, "root directory: the size of $Boot");
+		im_say(reason, size, "root directory: the size of $Boot");
 		return 1;
 	case LIST:
-		snprintf(reason, size, "attribute list of %s", p->area->owners.v[at->owner].name);
+		im_say(reason, size, "attribute list of %s", p->area->owners.v[at->owner].name);
 		return 1;
 	}
 	return 0;
@@ -210,22 +210,23 @@ int im_ntfs_places_reason(struct im_ntfs_places *p, uint64_t off, char *reason, 
 	bool is_free;
 
 	if (off < p->old.g.sector || off - off % p->old.g.sector == p->old.g.size) {
-		snprintf(reason, size, "NTFS %sboot sector: new place of $MFT or $MFTMirr", off < p->old.g.sector ? "" : "backup ");
+		im_say(reason, size, off < p->old.g.sector ? N_("NTFS boot sector: new place of $MFT or $MFTMirr") :
+		       N_("NTFS backup boot sector: new place of $MFT or $MFTMirr"));
 		return 1;
 	}
 	if (off < IM_RESERVED) {
-		snprintf(reason, size, "boot area: user data has left this place");
+		im_say(reason, size, "boot area: user data has left this place");
 		return 1;
 	}
 	at = find(p, off / cluster, true);
 	if (at)
 		return reason_of(p, at, off, reason, size, err);
 	if (find(p, off / cluster, false)) {
-		snprintf(reason, size, "old place of what had to leave the boot area as well");
+		im_say(reason, size, "old place of what had to leave the boot area as well");
 		return 1;
 	}
 	if (is_free_now(p, off / cluster, &is_free, err) < 0)
 		return -1;
-	snprintf(reason, size, "new place of what leaves the boot area");
+	im_say(reason, size, "new place of what leaves the boot area");
 	return is_free;
 }

@@ -13,14 +13,14 @@
 
 int im_ntfs_check_fail(struct im_error *err, const char *fmt, ...)
 {
-	char why[400];
+	char why[480];
 	va_list ap;
 
 	/* a read error says more */
 	if (err && err->code == IM_EIO)
 		return -1;
 	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
+	im_vsay(why, sizeof(why), fmt, ap);
 	va_end(ap);
 	return im_error_set(err, IM_EREFUSED, "the NTFS volume could not be corrected: %s; run chkdsk and try again", why);
 }

@@ -83,7 +83,7 @@ static int parse_bytes(struct im_plan *plan, struct json_object *o, uint64_t sta
 	errno = 0;
 	bytes = data ? decode_base64(data, len) : NULL;
 	if (!bytes)
-		return errno == ENOMEM ? im_error_nomem(err) : malformed(err, "the bytes of a segment");
+		return errno == ENOMEM ? im_error_nomem(err) : malformed(err, _("the bytes of a segment"));
 	rc = im_map_bytes(&plan->map, start, bytes, len, reason, err);
 	free(bytes);
 	return rc;
@@ -97,7 +97,7 @@ static int parse_segment(struct im_plan *plan, struct json_object *o, uint64_t *
 	if (get_uint(o, "start", &start, err) < 0 || get_uint(o, "size", &len, err) < 0)
 		return -1;
 	if (!kind || !reason || start < *at || !len || !im_add(start, len, at))
-		return malformed(err, "a segment");
+		return malformed(err, _("a segment"));
 	if (strcmp(kind, "bytes") == 0)
 		return parse_bytes(plan, o, start, len, reason, err);
 	if (strcmp(kind, "zero") == 0)
@@ -106,11 +106,11 @@ static int parse_segment(struct im_plan *plan, struct json_object *o, uint64_t *
 		if (get_uint(o, "byte", &from, err) < 0)
 			return -1;
 		if (from > UINT8_MAX)
-			return malformed(err, "the byte of a segment");
+			return malformed(err, _("the byte of a segment"));
 		return im_map_fill(&plan->map, start, len, (uint8_t)from, reason, err);
 	}
 	if (strcmp(kind, "from") != 0)
-		return malformed(err, "the kind of a segment");
+		return malformed(err, _("the kind of a segment"));
 	if (get_uint(o, "from", &from, err) < 0)
 		return -1;
 	return im_map_from(&plan->map, start, len, from, reason, err);
@@ -131,7 +131,7 @@ static int parse_segments(struct im_plan *plan, struct json_object *o, struct im
 	if (get_uint(o, "old_size", &old_size, err) < 0 || get_uint(o, "new_size", &new_size, err) < 0)
 		return -1;
 	if (!list || json_object_array_length(list) > IM_MAP_SEGMENTS_MAX / 2 || old_size > INT64_MAX || new_size > INT64_MAX)
-		return malformed(err, "segments or sizes");
+		return malformed(err, _("segments or sizes"));
 	if (im_map_init(&plan->map, old_size, new_size, err) < 0)
 		return -1;
 	for (size_t i = 0; i < json_object_array_length(list); i++)
@@ -176,11 +176,11 @@ static int parse_fingerprint(struct im_plan *plan, struct json_object *o, struct
 	uint64_t sector_size;
 
 	if (!hash || strlen(hash) != 64 || !list)
-		return malformed(err, "the fingerprint");
+		return malformed(err, _("the fingerprint"));
 	if (get_uint(o, "sector_size", &sector_size, err) < 0)
 		return -1;
 	if (sector_size != 512 && sector_size != 4096)
-		return malformed(err, "the sector size");
+		return malformed(err, _("the sector size"));
 	plan->sector_size = (uint32_t)sector_size;
 	memcpy(plan->fingerprint, hash, 65);
 	return get_ranges(list, &plan->read, err);
@@ -193,12 +193,12 @@ static int parse_dropped(struct im_plan *plan, struct json_object *o, struct im_
 	uint64_t end = 0;
 
 	if (list && !json_object_is_type(list, json_type_array))
-		return malformed(err, "the ranges that are dropped");
+		return malformed(err, _("the ranges that are dropped"));
 	if (list && get_ranges(list, &plan->dropped, err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->dropped.n; i++)
 		if (plan->dropped.v[i].start < end || !im_add(plan->dropped.v[i].start, plan->dropped.v[i].len, &end))
-			return malformed(err, "the ranges that are dropped");
+			return malformed(err, _("the ranges that are dropped"));
 	return 0;
 }
 
@@ -226,7 +226,7 @@ static int parse(struct im_plan *plan, struct json_object *o, struct im_error *e
 	const char *schema = json_object_is_type(o, json_type_object) ? get_string(o, "schema") : NULL;
 
 	if (!schema || strcmp(schema, "imgmend.plan/1") != 0)
-		return malformed(err, "its schema is not imgmend.plan/1");
+		return malformed(err, _("its schema is not imgmend.plan/1"));
 	if (parse_segments(plan, o, err) < 0 || parse_partitions(plan, o, err) < 0 ||
 	    parse_fingerprint(plan, o, err) < 0 || parse_dropped(plan, o, err) < 0 || parse_figures(plan, o, err) < 0) {
 		if (err && err->code == IM_EUSAGE)

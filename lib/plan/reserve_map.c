@@ -41,21 +41,21 @@ static int map_reserve(struct im_plan_context *ctx, const struct im_reserve *s, 
 {
 	int number = ctx->scan->volumes.v[s->volume].number;
 	uint64_t start = im_layout_start(ctx->layout, s->start);
-	char name[40] = "the volume", reason[160];
+	char name[80], reason[240];
 
-	if (number)
-		snprintf(name, sizeof(name), "partition %d", number);
+	im_say(name, sizeof(name), number ? N_("partition %d") : N_("the volume"), number);
 	if (s->is_back) {
-		snprintf(reason, sizeof(reason), "the reserved sectors of %s begin %" PRIu64 " bytes sooner", name, s->add);
+		im_say(reason, sizeof(reason), "the reserved sectors of %s begin %" PRIu64 " bytes sooner", name, s->add);
 		if (im_map_from(ctx->map, start, s->head, s->start, reason, err) < 0)
 			return -1;
 	} else {
-		snprintf(reason, sizeof(reason), "what lies behind the reserved sectors of %s moves right by %" PRIu64
-			 " bytes", name, start + s->add - s->start);
+		im_say(reason, sizeof(reason), "what lies behind the reserved sectors of %s moves right by %" PRIu64
+		       " bytes", name, start + s->add - s->start);
 		if (im_map_from(ctx->map, start + s->head + s->add, s->length - s->head, s->start + s->head, reason, err) < 0)
 			return -1;
 	}
-	snprintf(reason, sizeof(reason), "%s gets %" PRIu64 " more reserved sectors", name, s->add / s->sector);
+	im_say(reason, sizeof(reason), im_plural(s->add / s->sector, "%s gets %" PRIu64 " more reserved sector",
+						   "%s gets %" PRIu64 " more reserved sectors"), name, s->add / s->sector);
 	return im_map_zero(ctx->map, start + s->head, s->add, reason, err);
 }
 

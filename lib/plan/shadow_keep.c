@@ -62,12 +62,12 @@ static int lay_run(struct im_shadow_keeper *k, struct im_error *err)
 {
 	struct im_map *map = k->ctx->map;
 	uint64_t n = k->run.len, to = k->start + k->run.to;
-	char reason[160];
+	char reason[320];
 	uint8_t *bytes;
 	int rc;
 
 	k->run.len = 0;
-	snprintf(reason, sizeof(reason), "kept for snapshot %d: blocks of 16 KiB in which something changes", k->run.who + 1);
+	im_say(reason, sizeof(reason), "kept for snapshot %d: blocks of 16 KiB in which something changes", k->run.who + 1);
 	if (!n || k->changed.n > LITERALS_MAX)
 		return n ? im_map_from(map, to, n, k->v->start + k->run.from, reason, err) : 0;
 	bytes = malloc(n);
@@ -119,7 +119,7 @@ static int keep_block(struct im_shadow_keeper *k, uint64_t off, struct im_error 
 
 static int lay_list(struct im_shadow_keeper *k, const struct im_list_block *b, struct im_error *err)
 {
-	static const char reason[] = "the store's list of blocks names what is kept";
+	const char *reason = _("the store's list of blocks names what is kept");
 	struct im_map *map = k->ctx->map;
 	uint64_t at = k->start + b->off;
 
@@ -175,10 +175,17 @@ static void keeper_free(struct im_shadow_keeper *k)
 
 static int say_spared(const struct im_shadow_keeper *k, size_t kept, struct im_error *err)
 {
-	return im_plan_note(k->ctx->plan, err, "%zu snapshot%s of the volume at byte %" PRIu64 " show the same before and after, in %s: %zu"
-			    " blocks of 16 KiB that change are kept in their stores first, as Volsnap does; libvshadow's rules were"
-			    " followed, Windows itself was not asked", k->cat.list.n, k->cat.list.n == 1 ? "" : "s", k->v->start,
-			    k->hides || k->cat.list.n == 1 ? "every byte" : "all that they have in use", kept);
+	if (k->hides || k->cat.list.n == 1)
+		return im_plan_note(k->ctx->plan, err, im_plural(k->cat.list.n,
+				    "%zu snapshot of the volume at byte %" PRIu64 " shows the same before and after, in every byte: blocks of"
+				    " 16 KiB that change (%zu) are kept in its store first, as Volsnap does; libvshadow's rules were followed,"
+				    " Windows itself was not asked",
+				    "%zu snapshots of the volume at byte %" PRIu64 " show the same before and after, in every byte: blocks of"
+				    " 16 KiB that change (%zu) are kept in their stores first, as Volsnap does; libvshadow's rules were followed,"
+				    " Windows itself was not asked"), k->cat.list.n, k->v->start, kept);
+	return im_plan_note(k->ctx->plan, err, "%zu snapshots of the volume at byte %" PRIu64 " show the same before and after, in all that they"
+			    " have in use: blocks of 16 KiB that change (%zu) are kept in their stores first, as Volsnap does; libvshadow's"
+			    " rules were followed, Windows itself was not asked", k->cat.list.n, k->v->start, kept);
 }
 
 static int spare(struct im_shadow_keeper *k, uint64_t catalog, struct im_error *err)
@@ -269,8 +276,11 @@ static int one_volume(struct im_plan_context *ctx, const struct im_volume *v, st
 	rc = k.vol ? im_shadow_find_changed(&k, err) : -1;
 	if (rc == 0 && k.changed.n)
 		rc = !ctx->options->allow_snapshots ? try(&k, catalog, err) :
-		     im_plan_note(ctx->plan, err, "the volume at byte %" PRIu64 " has shadow copies, which stay; in the %zu blocks of 16 KiB that"
-				  " change they will show today's content, not that of their time", v->start, k.changed.n);
+		     im_plan_note(ctx->plan, err, im_plural(k.changed.n,
+				  "the volume at byte %" PRIu64 " has shadow copies, which stay; in the %zu block of 16 KiB that changes they will"
+				  " show today's content, not that of their time",
+				  "the volume at byte %" PRIu64 " has shadow copies, which stay; in the %zu blocks of 16 KiB that change they will"
+				  " show today's content, not that of their time"), v->start, k.changed.n);
 	keeper_free(&k);
 	return rc;
 }

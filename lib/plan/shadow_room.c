@@ -81,7 +81,7 @@ static const struct im_vss_range *range_of(const struct im_shadow_room *r, uint6
  * of all ranges is the store's own head. */
 static int check_places(const struct im_shadow_room *r, const char **why)
 {
-	*why = "its ranges and what is in use of it do not agree";
+	*why = _("its ranges and what is in use of it do not agree");
 	for (size_t i = 0; i < r->ranges.n; i++)
 		if (r->ranges.v[i].relative % IM_VSS_BLOCK)
 			return IM_DAMAGED;
@@ -129,13 +129,13 @@ static int look_at_file(struct im_shadow_room *r, const char **why, struct im_er
 	int got = im_ntfs_open(&fs, r->vol, why, err);
 
 	if (got == IM_FOUND) {
-		*why = "its file cannot be read";
+		*why = _("its file cannot be read");
 		got = im_ntfs_stream_of(&fs, r->snapshot->file & IM_SHADOW_RECORD, IM_NTFS_DATA, &stream, err);
 		r->runs = stream.runs;
 		r->cluster = fs.g.cluster;
 	}
 	if (got == IM_FOUND && (stream.is_resident || stream.flags & (IM_NTFS_COMPRESSED | IM_NTFS_ENCRYPTED | IM_NTFS_SPARSE))) {
-		*why = "its file is not a plain one";
+		*why = _("its file is not a plain one");
 		got = IM_DAMAGED;
 	}
 	im_ntfs_close(&fs);

@@ -217,8 +217,8 @@ static int nothing_fits(const struct im_plan *plan, const struct im_layout *l, s
 				    " geometry leave none");
 	return im_error_set(err, IM_EREFUSED, "no place fits the partition at fault: %llu bytes are missing at the end of"
 			    " the disk%s", (unsigned long long)missing,
-			    l->may_grow ? "" : ", and it may not grow; `imgmend fix --output NEW` writes a"
-			    " corrected copy, which may be larger");
+			    l->may_grow ? "" : _(", and it may not grow; `imgmend fix --output NEW` writes a"
+			    " corrected copy, which may be larger"));
 }
 
 int im_solve(struct im_plan *plan, struct im_layout *layout, uint64_t align, im_cost_fn *cost, void *arg,

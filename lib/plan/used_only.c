@@ -25,7 +25,7 @@ static int drop(struct im_plan *plan, uint64_t new_start, uint64_t old_start, ui
 	if (!r)
 		return -1;
 	*r = (struct im_range){ old_start, len };
-	return im_map_zero(&plan->map, new_start, len, "free space, which is not moved (--used-only)", err);
+	return im_map_zero(&plan->map, new_start, len, _("free space, which is not moved (--used-only)"), err);
 }
 
 /* Old bytes [start, start+len) are free: wherever the map moves them, it does so no more. *sum grows by what that is. */
@@ -62,13 +62,13 @@ static int find_free(struct im_plan_context *ctx, const struct im_volume *v, str
 	bool any = false;
 	int rc;
 
-	*free = (struct im_free){ .why = "it is not clear what it holds" };
+	*free = (struct im_free){ .why = _("it is not clear what it holds") };
 	if (v->n_formats != 1 || v->state != IM_FOUND)
 		return IM_ABSENT;
 	window = im_dev_window(ctx->dev, v->start, v->size, err);
 	/* what the volume knows to be free, a snapshot may have in use */
 	rc = window ? im_shadows_any(window, v, &any, err) : -1;
-	free->why = "it has shadow copies, which may have in use what it says is free";
+	free->why = _("it has shadow copies, which may have in use what it says is free");
 	if (rc == 0)
 		rc = any ? IM_ABSENT : im_free_find(window, &v->info[0], free, err);
 	im_dev_close(window);

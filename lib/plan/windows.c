@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "adapt/windows.h"
+#include "base/intl.h"
 #include "fmt/fatdir.h"
 #include "fmt/fs.h"
 
@@ -20,11 +21,13 @@ struct volume {
 	struct im_windows found;
 };
 
-/* `what`: the sentence's subject and place, why: a clause. */
+/* `what`: the subject of the sentence, why: a clause. */
 static int doubt(const struct volume *vol, const char *what, const char *why, struct im_error *err)
 {
 	struct im_plan_context *ctx = vol->ctx;
 
+	what = _(what);
+	why = _(why);
 	if (ctx->options->allow_boot_code)
 		return im_plan_note(ctx->plan, err, "partition %d: %s keeps the old positions: %s; " IN_WINDOWS, vol->v->number, what, why);
 	return im_error_at(err, IM_EREFUSED, vol->v->start, "Windows knows partitions of this disk by their byte offsets, and %s of partition %d"
@@ -59,12 +62,12 @@ static int one_hive(const struct volume *vol, enum im_windows_file which, struct
 {
 	bool is_bcd = which == IM_WINDOWS_BOOT_BCD || which == IM_WINDOWS_EFI_BCD;
 	struct im_file_map file = { 0 };
-	char path[64], title[120], why[160];
-	const char *clause = "it is not where libntfs-3g found it";
+	char path[64], title[160], why[160];
+	const char *clause = N_("it is not where libntfs-3g found it");
 	int rc;
 
 	path_of(which, path);
-	snprintf(title, sizeof(title), "%s (%s)", is_bcd ? "the boot configuration" : "the registry with the drive letters", path);
+	im_say(title, sizeof(title), is_bcd ? N_("the boot configuration (%s)") : N_("the registry with the drive letters (%s)"), path);
 	rc = locate(vol, which, &file, &clause, err);
 	if (rc >= 0 && rc != IM_FOUND)
 		rc = doubt(vol, title, clause, err);
@@ -92,7 +95,7 @@ static int check_asleep(const struct volume *vol, struct im_error *err)
 		return -1;
 	if (memcmp(mark, "hibr", 4) != 0 && memcmp(mark, "HIBR", 4) != 0)
 		return 0;
-	return doubt(vol, "the system", "it is hibernated (\\hiberfil.sys); start it and shut it down fully first", err);
+	return doubt(vol, N_("the system"), N_("it is hibernated (\\hiberfil.sys); start it and shut it down fully first"), err);
 }
 
 static int hives_of(const struct volume *vol, struct im_error *err)
@@ -145,7 +148,7 @@ static int look_everywhere(struct im_plan_context *ctx, struct im_dev *view, str
 		const struct im_volume *v = &ctx->scan->volumes.v[i];
 		struct volume vol = { .ctx = ctx, .v = v };
 
-		if (is_locked(v) && doubt(&vol, "what lies", "it is encrypted (BitLocker)", err) < 0)
+		if (is_locked(v) && doubt(&vol, N_("what lies there"), N_("it is encrypted (BitLocker)"), err) < 0)
 			return -1;
 		if (v->n_formats == 1 && v->state == IM_FOUND && look_into(ctx, v, view, err) < 0)
 			return -1;

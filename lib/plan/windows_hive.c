@@ -6,6 +6,7 @@
 
 #include "adapt/hive.h"
 #include "base/bytes.h"
+#include "base/intl.h"
 #include "fmt/fs.h"
 #include "fmt/regf.h"
 #include "fmt/windows_position.h"
@@ -40,10 +41,10 @@ static bool moved_to(const struct im_plan_context *ctx, uint64_t old, uint64_t *
 static int put(const struct hive *h, uint64_t at, uint64_t new, struct im_error *err)
 {
 	uint8_t bytes[8], sector[512];
-	char reason[200];
+	char reason[240];
 
 	im_put64(bytes, new);
-	snprintf(reason, sizeof(reason), "%s: where partitions begin", h->title);
+	im_say(reason, sizeof(reason), "%s: where partitions begin", h->title);
 	for (size_t done = 0; done < sizeof(bytes); ) {
 		uint64_t there, on_disk = h->start + im_file_map_at(h->file, at + done, &there), in = on_disk % sizeof(sector);
 		size_t n = (size_t)im_min(im_min(there, sizeof(bytes) - done), sizeof(sector) - in);
@@ -105,7 +106,7 @@ static int one_value(const struct hive *h, const struct im_hive_value *v, uint8_
 	}
 	if (!is_strange(h, data, v->len))
 		return 0;
-	snprintf(h->why, 160, "the record %.90s is of a form that is not known", v->name);
+	im_say(h->why, 160, "the record %.90s is of a form that is not known", v->name);
 	return 1;
 }
 
@@ -113,7 +114,7 @@ static int one_value(const struct hive *h, const struct im_hive_value *v, uint8_
 static int check_head(const struct hive *h, struct im_error *err)
 {
 	uint8_t block[IM_REGF_BLOCK];
-	const char *clause = "it is no registry hive";
+	const char *clause = N_("it is no registry hive");
 
 	if (h->file->size >= sizeof(block)) {
 		if (im_file_map_read(h->file, h->vol, 0, block, sizeof(block), err) < 0)
@@ -121,7 +122,7 @@ static int check_head(const struct hive *h, struct im_error *err)
 		if (im_regf_check(block, h->file->size, &clause) == IM_FOUND)
 			return 0;
 	}
-	snprintf(h->why, 160, "%s", clause);
+	snprintf(h->why, 160, "%s", _(clause));
 	return 1;
 }
 

@@ -67,8 +67,8 @@ static int add_death(struct im_plan_context *ctx, const struct im_opinion *o, st
 			f->size = ctx->scan->volumes.v[i].size;
 		}
 	snprintf(f->owner, sizeof(f->owner), "%s", o->witness);
-	snprintf(f->message, sizeof(f->message), "%s failed on this image (%s); whatever else on this system reads the image"
-		 " through it may fail too", o->witness, o->why);
+	im_say(f->message, sizeof(f->message), "%s failed on this image (%s); whatever else on this system reads the image"
+	       " through it may fail too", o->witness, o->why);
 	return 0;
 }
 

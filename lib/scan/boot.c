@@ -2,12 +2,10 @@
  * system partition, or not at all. */
 #include "scan/boot.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <strings.h>
 
-#include "base/bytes.h"
+#include "base/intl.h"
 #include "fmt/fatdir.h"
 
 #define ACTIVE 0x80
@@ -107,40 +105,33 @@ int im_scan_boot(struct im_scan *scan, struct im_dev *dev, struct im_error *err)
 	return 0;
 }
 
-/* Append to out what there is room for. */
-static void add(char *out, size_t len, const char *fmt, ...) IM_PRINTF(3, 4);
-static void add(char *out, size_t len, const char *fmt, ...)
-{
-	size_t n = strlen(out);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(out + n, len - n, fmt, ap);
-	va_end(ap);
-}
-
-static void add_bios(const struct im_boot *b, char *out, size_t len)
+/* What boots it from BIOS. */
+static void say_bios(const struct im_boot *b, char *out, size_t len)
 {
 	if (!b->disk)
-		add(out, len, "from BIOS, by %s in its first sector", b->volume->title);
+		im_say(out, len, "from BIOS, by %s in its first sector", _(b->volume->title));
 	else if (starts_alone(b->disk))
-		add(out, len, "from BIOS, by %s in sector 0", b->disk->title);
+		im_say(out, len, "from BIOS, by %s in sector 0", _(b->disk->title));
 	else if (b->disk->is_menu)
-		add(out, len, "from BIOS, by %s in sector 0, which lets a person choose a partition", b->disk->title);
+		im_say(out, len, "from BIOS, by %s in sector 0, which lets a person choose a partition", _(b->disk->title));
 	else
-		add(out, len, "from BIOS, by %s in sector 0, which starts active partition %d (%s)", b->disk->title, b->active,
-		    b->volume->title);
+		im_say(out, len, "from BIOS, by %s in sector 0, which starts active partition %d (%s)", _(b->disk->title), b->active,
+		       _(b->volume->title));
 }
 
 void im_boot_text(const struct im_scan *scan, char *out, size_t len)
 {
 	const struct im_boot *b = &scan->boot;
+	char bios[240];
 
-	*out = '\0';
 	if (b->by_bios)
-		add_bios(b, out, len);
-	if (b->esp)
-		add(out, len, "%sfrom UEFI, by the EFI system partition %d", b->by_bios ? "; " : "", b->esp);
-	if (!b->by_bios && !b->esp)
-		add(out, len, "not, as far as its first sectors tell");
+		say_bios(b, bios, sizeof(bios));
+	if (b->by_bios && b->esp)
+		im_say(out, len, "%s; from UEFI, by the EFI system partition %d", bios, b->esp);
+	else if (b->by_bios)
+		snprintf(out, len, "%s", bios);
+	else if (b->esp)
+		im_say(out, len, "from UEFI, by the EFI system partition %d", b->esp);
+	else
+		im_say(out, len, "not, as far as its first sectors tell");
 }

@@ -35,15 +35,15 @@ static const char *contents(const struct im_fat_geometry *g)
 	bool root = g->kind != IM_FAT32 && g->root < IM_RESERVED;
 
 	if (g->data < IM_RESERVED)
-		return root ? "its FAT, its root directory and files lie" : "its FAT and files lie";
-	return root ? "its FAT and its root directory lie" : "its FAT lies";
+		return root ? _("its FAT, its root directory and files lie") : _("its FAT and files lie");
+	return root ? _("its FAT and its root directory lie") : _("its FAT lies");
 }
 
 int im_scan_fat_area(struct im_scan *scan, struct im_dev *dev, const struct im_volume *v, struct im_error *err)
 {
 	struct im_fat_geometry g;
 	struct im_finding *f;
-	char where[32] = "";
+	char where[64] = "";
 	bool is_floppy;
 	int got = im_scan_fat(v, dev, &g, err);
 
@@ -58,10 +58,10 @@ int im_scan_fat_area(struct im_scan *scan, struct im_dev *dev, const struct im_v
 		g.size <= v->size && !is_floppy;
 	im_volume_title(v, f->owner, sizeof(f->owner));
 	if (v->number)
-		snprintf(where, sizeof(where), " (partition %d)", v->number);
-	snprintf(f->message, sizeof(f->message), "the reserved sectors of the %s%s end at its byte %" PRIu32 ": %s in its"
+		im_say(where, sizeof(where), " (partition %d)", v->number);
+	im_say(f->message, sizeof(f->message), "the reserved sectors of the %s%s end at its byte %" PRIu32 ": %s in its"
 		 " first 8192 bytes, which belong to the boot area%s", f->owner, where, g.reserved, contents(&g),
-		 is_floppy ? "; it is the image of a floppy disk, which must keep its size, so this stays" :
-		 g.size > v->size ? "; the volume is larger than its place" : "");
+		 is_floppy ? _("; it is the image of a floppy disk, which must keep its size, so this stays") :
+		 g.size > v->size ? _("; the volume is larger than its place") : "");
 	return 0;
 }

@@ -30,7 +30,7 @@ struct im_finding *im_scan_add(struct im_scan *scan, const char *id, enum im_sev
 	return f;
 }
 
-#define SAY(f, ...) snprintf((f)->message, sizeof((f)->message), __VA_ARGS__)
+#define SAY(f, ...) im_say((f)->message, sizeof((f)->message), __VA_ARGS__)
 
 static int fenced(struct im_scan *scan, struct im_error *err)
 {
@@ -167,7 +167,7 @@ static int past_end(struct im_scan *scan, const struct im_volume *v, struct im_e
 	return 0;
 }
 
-static int gpt_copy(struct im_scan *scan, const struct im_gpt_copy *c, const char *id, const char *name, bool fixable,
+static int gpt_copy(struct im_scan *scan, const struct im_gpt_copy *c, const char *id, bool is_backup, bool fixable,
 		    struct im_error *err)
 {
 	struct im_finding *f;
@@ -178,7 +178,7 @@ static int gpt_copy(struct im_scan *scan, const struct im_gpt_copy *c, const cha
 	if (!f)
 		return -1;
 	f->is_fixable = fixable;
-	SAY(f, "the %s GPT cannot be used: %s", name, c->why);
+	SAY(f, is_backup ? N_("the backup GPT cannot be used: %s") : N_("the primary GPT cannot be used: %s"), c->why);
 	return 0;
 }
 
@@ -189,8 +189,8 @@ static int gpt_findings(struct im_scan *scan, struct im_error *err)
 	bool inside = g->primary.state == IM_FOUND && g->primary.other_lba < scan->size / scan->sector_size;
 	struct im_finding *f;
 
-	if (gpt_copy(scan, &g->primary, "gpt-primary-damaged", "primary", backup, err) < 0 ||
-	    gpt_copy(scan, &g->backup, "gpt-backup-damaged", "backup", primary && inside, err) < 0)
+	if (gpt_copy(scan, &g->primary, "gpt-primary-damaged", false, backup, err) < 0 ||
+	    gpt_copy(scan, &g->backup, "gpt-backup-damaged", true, primary && inside, err) < 0)
 		return -1;
 	if (!g->copies_differ)
 		return 0;

@@ -109,7 +109,7 @@ static int look(struct im_ntfs *fs, struct im_boot_area *area, bool deep, const 
 	if (area->clusters > fs->g.clusters)
 		return IM_DAMAGED;
 	area->mft_in_area = fs->g.mft < end || fs->g.mirror < end;
-	*why = "the record of $Boot cannot be read";
+	*why = _("the record of $Boot cannot be read");
 	got = look_at_boot(fs, area, err);
 	if (got == IM_FOUND) {
 		*why = "$Bitmap cannot be read";

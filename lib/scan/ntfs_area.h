@@ -10,7 +10,7 @@
 struct im_area_owner {
 	struct im_ntfs_owner owner;
 	char name[480];			/* "\dir\file", "\dir\file:stream" */
-	char what[80];			/* "user file", "directory index", "$MFT" … */
+	char what[160];			/* "user file", "directory index", "$MFT" … */
 	bool is_free_in_bitmap;		/* some of its clusters are marked free */
 	bool is_cross_linked;		/* somebody else, or $Boot, owns some of them as well */
 	bool has_header;		/* the shadow-copy header stands over its bytes */

@@ -8,7 +8,7 @@
 #include "scan/ntfs_area.h"
 #include "scan/scan.h"
 
-#define SAY(f, ...) snprintf((f)->message, sizeof((f)->message), __VA_ARGS__)
+#define SAY(f, ...) im_say((f)->message, sizeof((f)->message), __VA_ARGS__)
 
 /* The volume's name for messages: "partition 1 (ntfs volume "X")" or "the ntfs volume". */
 static void name_volume(const struct im_volume *v, char out[200])
@@ -17,9 +17,9 @@ static void name_volume(const struct im_volume *v, char out[200])
 
 	im_volume_title(v, title, sizeof(title));
 	if (v->number)
-		snprintf(out, 200, "partition %d (%s)", v->number, title);
+		im_say(out, 200, "partition %d (%s)", v->number, title);
 	else
-		snprintf(out, 200, "the %s", title);
+		im_say(out, 200, "the %s", title);
 }
 
 /* The boot sector says that $MFT or its mirror is in the boot area, and neither is. */
@@ -47,38 +47,39 @@ static int damaged(struct im_scan *scan, const struct im_volume *v, const char *
 static int damaged_records(struct im_scan *scan, const struct im_volume *v, const struct im_boot_area *a,
 			   struct im_error *err)
 {
-	char why[200];
+	char why[320];
 
 	if (is_mft_lost(a))
-		return damaged(scan, v, "its boot sector and $MFT do not agree about where $MFT or its mirror is", err);
+		return damaged(scan, v, _("its boot sector and $MFT do not agree about where $MFT or its mirror is"), err);
 	if (!a->damaged)
 		return 0;
-	snprintf(why, sizeof(why), "%" PRIu64 " records of its $MFT are damaged, the first of them %" PRIu64, a->damaged,
-		 a->first_damaged);
+	im_say(why, sizeof(why), im_plural(a->damaged, "%" PRIu64 " record of its $MFT is damaged: %" PRIu64,
+					   "%" PRIu64 " records of its $MFT are damaged, the first of them %" PRIu64), a->damaged,
+	       a->first_damaged);
 	return damaged(scan, v, why, err);
 }
 
 const char *im_boot_area_why_not(const struct im_volume *v, const struct im_boot_area *a)
 {
 	if (v->there != v->size)
-		return "the image ends before the volume does";
+		return _("the image ends before the volume does");
 	if (v->info[0].size > v->size)
-		return "the volume is larger than its partition";
+		return _("the volume is larger than its partition");
 	if (a->is_elsewhere)
-		return "$Boot is not where it must begin; run chkdsk first";
+		return _("$Boot is not where it must begin; run chkdsk first");
 	if (a->is_odd && a->covered < IM_RESERVED)
-		return "$Boot is in several pieces; run chkdsk first";
+		return _("$Boot is in several pieces; run chkdsk first");
 	if (is_mft_lost(a))
-		return "the boot sector and $MFT do not agree about where $MFT or its mirror is; run chkdsk first";
+		return _("the boot sector and $MFT do not agree about where $MFT or its mirror is; run chkdsk first");
 	if (a->damaged)
-		return "$MFT is damaged, so that more may lie there unseen; run chkdsk first";
+		return _("$MFT is damaged, so that more may lie there unseen; run chkdsk first");
 	if (a->more)
-		return "too many runs lie there";
+		return _("too many runs lie there");
 	for (size_t i = 0; i < a->owners.n; i++) {
 		if (a->owners.v[i].is_cross_linked)
-			return "some clusters there have two owners; run chkdsk first";
+			return _("some clusters there have two owners; run chkdsk first");
 		if (a->owners.v[i].why_not)
-			return "what lies there must not be moved";
+			return _("what lies there must not be moved");
 	}
 	return NULL;
 }
@@ -91,7 +92,7 @@ static void judge(struct im_finding *f, const struct im_volume *v, const struct 
 
 	f->is_fixable = !why;
 	if (why)
-		snprintf(f->message + n, sizeof(f->message) - n, "; what stands against a repair: %s", why);
+		im_say(f->message + n, sizeof(f->message) - n, "; what stands against a repair: %s", why);
 }
 
 static int boot_short(struct im_scan *scan, const struct im_volume *v, const struct im_boot_area *a, struct im_error *err)
@@ -133,8 +134,10 @@ static int boot_free(struct im_scan *scan, const struct im_volume *v, const stru
 		return -1;
 	name_volume(v, name);
 	snprintf(f->owner, sizeof(f->owner), "$Bitmap");
-	SAY(f, "$Bitmap of %s marks %u cluster%s of the boot area as free: the next file that is written may be put there",
-	    name, a->free_clusters, a->free_clusters == 1 ? "" : "s");
+	SAY(f, im_plural(a->free_clusters,
+			 "$Bitmap of %s marks %u cluster of the boot area as free: the next file that is written may be put there",
+			 "$Bitmap of %s marks %u clusters of the boot area as free: the next file that is written may be put there"),
+	    name, a->free_clusters);
 	judge(f, v, a);
 	return 0;
 }
@@ -145,9 +148,9 @@ static void add_troubles(struct im_finding *f, const struct im_area_owner *o)
 	size_t n = strlen(f->message);
 
 	snprintf(f->message + n, sizeof(f->message) - n, "%s%s%s%s",
-		 o->is_cross_linked ? "; somebody else owns some of these clusters as well" : "",
-		 o->is_free_in_bitmap ? "; $Bitmap marks some of these clusters as free" : "",
-		 o->why_not ? "; it cannot be moved: " : "", o->why_not ? o->why_not : "");
+		 o->is_cross_linked ? _("; somebody else owns some of these clusters as well") : "",
+		 o->is_free_in_bitmap ? _("; $Bitmap marks some of these clusters as free") : "",
+		 o->why_not ? _("; it cannot be moved: ") : "", o->why_not ? o->why_not : "");
 }
 
 static int one_owner(struct im_scan *scan, const struct im_volume *v, const struct im_boot_area *a,
@@ -205,7 +208,8 @@ static int more_owners(struct im_scan *scan, const struct im_volume *v, const st
 		return 0;
 	f = im_scan_add(scan, "data-in-boot-area", IM_ERROR, v->start, IM_RESERVED, v->number, err);
 	if (f)
-		SAY(f, "%" PRIu64 " more runs lie in the boot area of the same volume", a->more);
+		SAY(f, im_plural(a->more, "%" PRIu64 " more run lies in the boot area of the same volume",
+				 "%" PRIu64 " more runs lie in the boot area of the same volume"), a->more);
 	return f ? 0 : -1;
 }
 

@@ -10,23 +10,23 @@ static const struct {
 	uint32_t type;
 	const char *name;
 } attributes[] = {
-	{ IM_NTFS_ATTRIBUTE_LIST, "attribute list" }, { 0x50, "security descriptor" }, { IM_NTFS_BITMAP_ATTR, "index bitmap" },
-	{ 0xc0, "reparse point" }, { 0xd0, "extended attributes" }, { 0xe0, "extended attributes" },
-	{ 0x100, "logged utility stream" },
+	{ IM_NTFS_ATTRIBUTE_LIST, N_("attribute list") }, { 0x50, N_("security descriptor") }, { IM_NTFS_BITMAP_ATTR, N_("index bitmap") },
+	{ 0xc0, N_("reparse point") }, { 0xd0, N_("extended attributes") }, { 0xe0, N_("extended attributes") },
+	{ 0x100, N_("logged utility stream") },
 };
 
 static const char *attribute_name(uint32_t type)
 {
 	for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes); i++)
 		if (attributes[i].type == type)
-			return attributes[i].name;
-	return "attribute";
+			return _(attributes[i].name);
+	return _("attribute");
 }
 
 static const char *system_name(uint64_t record)
 {
 	static const char *const names[] = {
-		"$MFT", "$MFTMirr", "$LogFile", "$Volume", "$AttrDef", "root directory", "$Bitmap", "$Boot", "$BadClus",
+		"$MFT", "$MFTMirr", "$LogFile", "$Volume", "$AttrDef", N_("root directory"), "$Bitmap", "$Boot", "$BadClus",
 		"$Secure", "$UpCase", "$Extend",
 	};
 
@@ -37,18 +37,23 @@ static void say_what(struct im_area_owner *a)
 {
 	const struct im_ntfs_owner *o = &a->owner;
 	const char *system = system_name(o->record);
-	const char *how = o->flags & IM_NTFS_ENCRYPTED ? "encrypted " : o->flags & IM_NTFS_COMPRESSED ? "compressed " :
-			  o->flags & IM_NTFS_SPARSE ? "sparse " : "";
+	bool stream = o->name_len;
 
 	if (o->type == IM_NTFS_INDEX_ALLOCATION)
-		snprintf(a->what, sizeof(a->what), "%s", o->record == IM_NTFS_ROOT ? "index of the root directory" :
-			 system ? "index of a system file" : "directory index");
+		im_say(a->what, sizeof(a->what), o->record == IM_NTFS_ROOT ? N_("index of the root directory") :
+		       system ? N_("index of a system file") : N_("directory index"));
 	else if (o->type != IM_NTFS_DATA)
-		snprintf(a->what, sizeof(a->what), "%s of a %s", attribute_name(o->type), system ? "system file" : "file");
+		im_say(a->what, sizeof(a->what), system ? N_("%s of a system file") : N_("%s of a file"), attribute_name(o->type));
 	else if (system)
-		snprintf(a->what, sizeof(a->what), "%s", system[0] == '$' ? "system file" : system);
+		im_say(a->what, sizeof(a->what), "%s", system[0] == '$' ? _("system file") : _(system));
+	else if (o->flags & IM_NTFS_ENCRYPTED)
+		im_say(a->what, sizeof(a->what), stream ? N_("encrypted named stream") : N_("encrypted user file"));
+	else if (o->flags & IM_NTFS_COMPRESSED)
+		im_say(a->what, sizeof(a->what), stream ? N_("compressed named stream") : N_("compressed user file"));
+	else if (o->flags & IM_NTFS_SPARSE)
+		im_say(a->what, sizeof(a->what), stream ? N_("sparse named stream") : N_("sparse user file"));
 	else
-		snprintf(a->what, sizeof(a->what), "%s%s", how, o->name_len ? "named stream" : "user file");
+		im_say(a->what, sizeof(a->what), stream ? N_("named stream") : N_("user file"));
 }
 
 /* The clause that says why it must stay, if it must. */
@@ -57,11 +62,11 @@ static const char *say_why_not(const struct im_area_owner *a)
 	const struct im_ntfs_owner *o = &a->owner;
 
 	if (o->record == IM_NTFS_BADCLUS)
-		return "the volume records these clusters as bad";
+		return _("the volume records these clusters as bad");
 	if (strcasestr(a->name, IM_VSS_FILE_GUID))
-		return "it belongs to shadow copies, which know it by its absolute place";
+		return _("it belongs to shadow copies, which know it by its absolute place");
 	if (o->record == IM_NTFS_VOLUME || o->record == IM_NTFS_BOOT)
-		return "this system file has no such clusters on a sound volume";
+		return _("this system file has no such clusters on a sound volume");
 	return NULL;
 }
 

@@ -31,10 +31,10 @@ static int add_gpt_copy(regions *list, const struct im_gpt_copy *c, uint32_t ss,
 {
 	if (c->state != IM_FOUND)
 		return 0;
-	if (add_table(list, c->off, ss, is_backup ? "GPT backup header" : "GPT header", 0, err) < 0)
+	if (add_table(list, c->off, ss, is_backup ? N_("GPT backup header") : N_("GPT header"), 0, err) < 0)
 		return -1;
 	return add_table(list, c->array_lba * ss, im_gpt_array_size(c, ss),
-			 is_backup ? "GPT backup entries" : "GPT entries", 0, err);
+			 is_backup ? N_("GPT backup entries") : N_("GPT entries"), 0, err);
 }
 
 static int add_tables(regions *list, const struct im_scan *scan, struct im_error *err)
@@ -44,10 +44,10 @@ static int add_tables(regions *list, const struct im_scan *scan, struct im_error
 	if (scan->table == IM_TABLE_DOS)
 		return add_table(list, 0, ss, "MBR", 0, err);
 	if (scan->table == IM_TABLE_OTHER)
-		return add_table(list, 0, ss, "disk label", 0, err);
+		return add_table(list, 0, ss, N_("disk label"), 0, err);
 	if (scan->table != IM_TABLE_GPT)
 		return 0;
-	if (add_table(list, 0, ss, scan->mbr.is_hybrid ? "hybrid MBR" : "protective MBR", 0, err) < 0 ||
+	if (add_table(list, 0, ss, scan->mbr.is_hybrid ? N_("hybrid MBR") : N_("protective MBR"), 0, err) < 0 ||
 	    add_gpt_copy(list, &scan->gpt.primary, ss, false, err) < 0)
 		return -1;
 	return add_gpt_copy(list, &scan->gpt.backup, ss, true, err);
@@ -58,7 +58,7 @@ static struct im_region of_volume(const struct im_scan *scan, const struct im_vo
 	struct im_region r = {
 		.start = v->start, .size = v->size, .number = v->number,
 		.kind = v->number ? IM_REGION_PARTITION : IM_REGION_VOLUME,
-		.what = v->is_extended ? "extended partition" : "",
+		.what = v->is_extended ? N_("extended partition") : "",
 		.depth = v->is_logical ? 1 : 0,
 	};
 

@@ -81,7 +81,7 @@ const char *im_severity_name(enum im_severity severity)
 
 const char *im_region_kind_name(enum im_region_kind kind)
 {
-	static const char *const names[] = { "table", "partition", "volume", "gap" };
+	static const char *const names[] = { N_("table"), N_("partition"), N_("volume"), N_("gap") };
 
 	return names[kind];
 }

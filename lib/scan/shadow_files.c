@@ -99,7 +99,7 @@ static int check_place(void *arg, const uint8_t *block, uint64_t off, const char
 
 	(void)block;
 	(void)err;
-	*why = "a block of it does not lie in its file";
+	*why = _("a block of it does not lie in its file");
 	return im_ntfs_runs_hold(p->runs, p->cluster, off, IM_VSS_BLOCK) ? IM_FOUND : IM_DAMAGED;
 }
 
@@ -113,7 +113,7 @@ static int check_in_file(const struct im_shadows *s, struct im_dev *vol, const s
 	int got = im_ntfs_open(&fs, vol, why, err);
 
 	if (got == IM_FOUND) {
-		*why = "its file cannot be read";
+		*why = _("its file cannot be read");
 		got = im_ntfs_stream_of(&fs, file->reference & IM_SHADOW_RECORD, IM_NTFS_DATA, &stream, err);
 	}
 	p = (struct placing){ &stream.runs, fs.g.cluster };
@@ -126,7 +126,7 @@ static int check_in_file(const struct im_shadows *s, struct im_dev *vol, const s
 
 int im_shadow_check_catalog(struct im_shadows *s, struct im_dev *vol, struct im_error *err)
 {
-	const char *why = "it has no file";
+	const char *why = _("it has no file");
 	int got = IM_DAMAGED;
 
 	for (size_t i = 0; i < s->files.n && got == IM_DAMAGED; i++)
@@ -161,9 +161,9 @@ void im_shadow_check_files(struct im_shadows *s)
 		if (snapshot->fault)
 			continue;
 		if (!f)
-			snapshot->fault = "the file of its store is not there";
+			snapshot->fault = _("the file of its store is not there");
 		else if (f->reference != snapshot->file)
-			snapshot->fault = "the catalog names another file than the one of its store";
+			snapshot->fault = _("the catalog names another file than the one of its store");
 	}
 	s->lost_files = 0;
 	for (size_t i = 0; i < s->files.n; i++)

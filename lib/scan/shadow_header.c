@@ -64,16 +64,16 @@ static int search(struct copies *c, struct im_error *err)
 static const char *doubt(const struct im_shadows *s)
 {
 	if (s->way == IM_BY_NONE)
-		return "no catalog was found";
+		return _("no catalog was found");
 	if (s->catalog_fault)
-		return "the catalog that was found is damaged";
+		return _("the catalog that was found is damaged");
 	if (!s->catalog.list.n)
-		return "the catalog that was found is empty";
+		return _("the catalog that was found is empty");
 	for (size_t i = 0; i < s->catalog.list.n; i++)
 		if (s->catalog.list.v[i].fault)
-			return "a snapshot that the catalog names does not hold together";
+			return _("a snapshot that the catalog names does not hold together");
 	if (s->lost_files)
-		return "there are stores that the catalog which was found does not name";
+		return _("there are stores that the catalog which was found does not name");
 	return s->in_the_way;
 }
 

@@ -21,7 +21,7 @@ const char *im_shadow_header_name(enum im_shadow_header state)
 
 const char *im_shadow_way_name(enum im_shadow_way way)
 {
-	static const char *const names[] = { "none", "header", "file", "search" };
+	static const char *const names[] = { N_("none"), N_("header"), N_("file"), N_("search") };
 
 	return names[way];
 }
@@ -83,7 +83,7 @@ static void find_owner(struct im_shadows *s, const struct im_volume *v)
 	s->in_the_way = im_boot_area_why_not(v, v->area);
 	/* a cluster that is in use by nobody who is known */
 	if (!s->in_the_way && !s->owner[0] && v->area->covered < IM_RESERVED && !(v->area->free_mask >> IM_VSS_HEADER / cluster & 1))
-		s->in_the_way = "its cluster is in use, and nobody is known to own it; run chkdsk first";
+		s->in_the_way = _("its cluster is in use, and nobody is known to own it; run chkdsk first");
 }
 
 /* Where the header does not lead to it: by its file, then by what was found on the disk. */
@@ -133,13 +133,19 @@ void im_shadows_free(struct im_shadows *s)
 	im_vec_free(&s->files);
 }
 
+/* The header is … */
+static const char *state_word(enum im_shadow_header state)
+{
+	return state == IM_HEADER_NOWHERE ? _("there but leads nowhere") : state == IM_HEADER_ABSENT ? _("absent") : _("overwritten");
+}
+
 int im_shadows_report(struct im_scan *scan, const struct im_volume *v, struct im_error *err)
 {
 	const struct im_shadows *s = v->shadows;
 	bool any = s->files.n || s->way || s->state == IM_HEADER_NOWHERE;
 	struct im_finding *f;
 	char title[160];
-	size_t n;
+	size_t n, left = s->catalog.list.n;
 
 	if (s->state == IM_HEADER_VALID || !any)
 		return 0;
@@ -148,15 +154,18 @@ int im_shadows_report(struct im_scan *scan, const struct im_volume *v, struct im
 		return -1;
 	im_volume_title(v, title, sizeof(title));
 	snprintf(f->owner, sizeof(f->owner), "%s", s->owner);
-	snprintf(f->message, sizeof(f->message), "the shadow-copy header at byte 7680 of %s is %s%s%s, so that Windows finds none of the"
-		 " snapshots any more", title, s->state == IM_HEADER_NOWHERE ? "there but leads nowhere" :
-		 im_shadow_header_name(s->state), s->owner[0] ? ", by " : "", s->owner);
-	n = strlen(f->message);
-	if (s->can_rebuild)
-		snprintf(f->message + n, sizeof(f->message) - n, "; %zu of them can be brought back with `imgmend rescue`%s", s->catalog.list.n,
-			 s->owner[0] ? ", which moves the file away" : "");
+	if (s->owner[0])
+		n = im_say(f->message, sizeof(f->message), "the shadow-copy header at byte 7680 of %s is %s, by %s, so that Windows finds none of"
+			   " the snapshots any more", title, state_word(s->state), s->owner);
 	else
-		snprintf(f->message + n, sizeof(f->message) - n, "; they cannot be brought back: %s", s->why_not);
+		n = im_say(f->message, sizeof(f->message), "the shadow-copy header at byte 7680 of %s is %s, so that Windows finds none of the"
+			   " snapshots any more", title, state_word(s->state));
+	if (s->can_rebuild)
+		im_say(f->message + n, sizeof(f->message) - n, im_plural(left, "; %zu of them can be brought back with `imgmend rescue`%s",
+									 "; %zu of them can be brought back with `imgmend rescue`%s"), left,
+		       s->owner[0] ? _(", which moves the file away") : "");
+	else
+		im_say(f->message + n, sizeof(f->message) - n, "; they cannot be brought back: %s", s->why_not);
 	f->is_fixable = s->can_rebuild;
 	return 0;
 }

@@ -57,9 +57,9 @@ static int read_mbr(struct im_scan *scan, struct im_dev *dev, uint32_t given, in
 		struct im_finding *f = im_scan_add(scan, "other-sector-size", IM_INFO, 0, scan->sector_size, 0, err);
 
 		if (f)
-			snprintf(f->message, sizeof(f->message), "the partition table only makes sense with %u-byte"
-				 " sectors, not with the %u-byte sectors in use; try --sector-size %u",
-				 other.sector_size, given, other.sector_size);
+			im_say(f->message, sizeof(f->message), "the partition table only makes sense with %u-byte"
+			       " sectors, not with the %u-byte sectors in use; try --sector-size %u",
+			       other.sector_size, given, other.sector_size);
 	}
 	im_mbr_free(&other);
 	return 0;
@@ -81,9 +81,9 @@ static int read_gpt(struct im_scan *scan, struct im_dev *dev, uint32_t given, st
 			struct im_finding *f = im_scan_add(scan, "other-sector-size", IM_INFO, sizes[i], sizes[i], 0, err);
 
 			if (f)
-				snprintf(f->message, sizeof(f->message), "a GPT is there that only makes sense with"
-					 " %u-byte sectors, not with the %u-byte sectors in use; try --sector-size %u",
-					 sizes[i], given, sizes[i]);
+				im_say(f->message, sizeof(f->message), "a GPT is there that only makes sense with"
+				       " %u-byte sectors, not with the %u-byte sectors in use; try --sector-size %u",
+				       sizes[i], given, sizes[i]);
 			im_gpt_free(&gpt);
 			continue;
 		}

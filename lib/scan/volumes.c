@@ -119,15 +119,15 @@ int im_scan_volumes(struct im_scan *scan, struct im_dev *dev, struct im_error *e
 void im_volume_title(const struct im_volume *v, char *out, size_t len)
 {
 	if (v->is_extended)
-		snprintf(out, len, "extended partition");
+		im_say(out, len, "extended partition");
 	else if (!v->n_formats)
-		snprintf(out, len, "unknown content");
+		im_say(out, len, "unknown content");
 	else if (v->n_formats > 1 && v->state == IM_FOUND)
-		snprintf(out, len, "both %s and %s", v->info[0].name, v->info[1].name);
+		im_say(out, len, "both %s and %s", v->info[0].name, v->info[1].name);
 	else if (v->info[0].label[0])
-		snprintf(out, len, "%s volume \"%.120s\"", v->info[0].name, v->info[0].label);
+		im_say(out, len, "%s volume \"%.120s\"", v->info[0].name, v->info[0].label);
 	else
-		snprintf(out, len, "%s volume", v->info[0].name);
+		im_say(out, len, "%s volume", v->info[0].name);
 }
 
 uint64_t im_hidden_wanted(const struct im_volume *v, const struct im_fs_info *info, uint64_t start, uint64_t base,
