@@ -232,6 +232,9 @@ struct imgmend_plan_figures {
 	const char *strategy_reason;	/* a clause, "because …"; "" for a saved plan */
 	uint64_t dropped_bytes;		/* free space that is neither moved nor kept (used_only) */
 	const char *fingerprint;	/* SHA-256 of what the plan was made from */
+	uint64_t time_ns;		/* about what the repair takes; 0: not known, as for a saved plan */
+	uint64_t write_rate;		/* bytes a second that this goes by */
+	int is_measured;		/* … by writing beside the image; else it is a guess */
 };
 void imgmend_plan_figures(const imgmend_plan *plan, struct imgmend_plan_figures *figures);
 /* One JSON document (schema imgmend.plan/1); also the form in which a plan is saved. */
