@@ -42,15 +42,22 @@ static const char script[] =
 
 void html_text(FILE *out, const char *text)
 {
-	for (; *text; text++) {
-		switch (*text) {
+	while (*text) {
+		const char *from = text;
+		int32_t c = next_character(&text);
+		char escape[16];
+
+		switch (c) {
 		case '&': fputs("&amp;", out); break;
 		case '<': fputs("&lt;", out); break;
 		case '>': fputs("&gt;", out); break;
 		case '"': fputs("&quot;", out); break;
 		default:
-			/* characters that no document may hold */
-			fputc((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t' ? '?' : *text, out);
+			/* what no document may hold, and what would turn the direction of what follows */
+			if (is_harmful(c) && c != '\n' && c != '\t')
+				fputs(escape_of(c, (unsigned char)*from, escape), out);
+			else
+				fwrite(from, 1, (size_t)(text - from), out);
 		}
 	}
 }

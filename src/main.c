@@ -70,6 +70,27 @@ static void open_standard_streams(void)
 		close(fd);
 }
 
+static const char *cancelled;		/* what is said then: a handler can look up no translation */
+
+/* Ctrl-C where there is nothing yet that has to be stopped with care (progress.c): at a question, say. */
+static void on_cancel(int number)
+{
+	ssize_t n = write(STDERR_FILENO, cancelled, strlen(cancelled));
+
+	(void)number;
+	(void)n;
+	_exit(EXIT_CANCELLED);
+}
+
+static void catch(int number)
+{
+	struct sigaction action = { .sa_handler = on_cancel }, old;
+
+	/* who starts a program with the signal ignored wants it so */
+	if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		sigaction(number, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings = { .jobs = 1 };
@@ -81,6 +102,12 @@ int main(int argc, char **argv)
 	setlocale(LC_ALL, "");
 	bindtextdomain(PACKAGE, LOCALEDIR);
 	textdomain(PACKAGE);
+	/* elsewhere what we print is ASCII alone, as what is shown of labels is */
+	if (!is_locale_utf8())
+		bind_textdomain_codeset(PACKAGE, "ASCII");
+	cancelled = _("\nimgmend: cancelled; no image was written to\n");
+	catch(SIGINT);
+	catch(SIGTERM);
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;

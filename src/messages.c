@@ -10,7 +10,9 @@
 
 int report_error(const struct imgmend_error *err)
 {
-	fprintf(stderr, "imgmend: %s\n", err->message);
+	char text[SHOWN_MAX];
+
+	fprintf(stderr, "imgmend: %s\n", shown(err->message, text));
 	switch (err->code) {
 	case IMGMEND_EREFUSED:
 	case IMGMEND_ECHANGED:
@@ -58,13 +60,13 @@ const char *size_text(uint64_t size, char buf[64])
 	return buf;
 }
 
-bool use_color(const struct settings *s, FILE *out)
+bool use_color(const struct settings *s)
 {
 	const char *no = getenv("NO_COLOR");
 
 	if (s->color != COLOR_AUTO)
 		return s->color == COLOR_ALWAYS;
-	return !(no && *no) && isatty(fileno(out));
+	return !(no && *no) && isatty(STDOUT_FILENO);
 }
 
 int save_text(const char *text, const char *file, const char *what)

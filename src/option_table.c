@@ -6,7 +6,7 @@
 
 const struct option_row option_rows[] = {
 	{ " scan plan status snapshots ", 0, "json", OPT_JSON, NULL, NULL, N_("print JSON to standard output") },
-	{ " scan ", 'j', "jobs", 'j', "N", NULL, N_("scan N images at a time") },
+	{ " scan report ", 'j', "jobs", 'j', "N", NULL, N_("look at N images at a time") },
 	{ " scan report ", 0, "files0-from", OPT_FILES0_FROM, "FILE", NULL, N_("more images, their names ended by zero bytes; - is standard input") },
 	{ " scan ", 0, "metrics-file", OPT_METRICS, "FILE", NULL, N_("sums for Prometheus, as a text file") },
 	{ " plan ", 'o', NULL, 'o', "FILE", NULL, N_("save the plan to FILE, for `fix --plan`") },

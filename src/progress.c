@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@ static const char *const titles[] = { N_("moving"), N_("copying"), N_("searching
 static volatile sig_atomic_t stop_wanted, report_wanted;
 static enum progress_mode mode;
 static bool bar_is_shown;
-static uint64_t started, shown;		/* ms */
+static uint64_t started, last;		/* ms */
 static uint64_t bytes;			/* of all the work, 0: not known */
 
 static void on_signal(int number)
@@ -34,7 +35,7 @@ static uint64_t now_ms(void)
 }
 
 /* "1m05s" */
-static const char *duration(uint64_t ms, char buf[32])
+const char *duration(uint64_t ms, char buf[32])
 {
 	uint64_t sec = (ms + 999) / 1000;
 
@@ -61,9 +62,20 @@ static void describe(uint64_t done, uint64_t total, char *buf, size_t size)
 		snprintf(buf + n, size - (size_t)n, _("  %s left"), duration((uint64_t)((double)took * (1 - part) / part), left));
 }
 
+/* So that a line of it fits into a narrow terminal; 40 as a rule. */
+static int bar_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_col || size.ws_col >= 80)
+		return 40;
+	return size.ws_col > 50 ? size.ws_col - 40 : 10;
+}
+
 static void show(enum imgmend_phase phase, uint64_t done, uint64_t total)
 {
 	char text[96];
+	int width = bar_width();
 
 	if (mode == PROGRESS_JSON) {
 		fprintf(stderr, "{\"schema\":\"imgmend.progress/1\",\"phase\":\"%s\",\"done\":%" PRIu64 ",\"total\":%" PRIu64
@@ -72,7 +84,7 @@ static void show(enum imgmend_phase phase, uint64_t done, uint64_t total)
 	}
 	describe(done, total, text, sizeof(text));
 	/* what is left of a longer line is erased */
-	fprintf(stderr, "\r[%-40.*s] %s\033[K", (int)(total ? (double)done / (double)total * 40 : 40),
+	fprintf(stderr, "\r[%-*.*s] %s\033[K", width, (int)(total ? (double)done / (double)total * width : width),
 		"########################################", text);
 	fflush(stderr);
 	bar_is_shown = true;
@@ -97,8 +109,8 @@ static int on_progress(void *arg, enum imgmend_phase phase, uint64_t done, uint6
 		report_wanted = 0;
 		report(phase, done, total);
 	}
-	if (mode != PROGRESS_NONE && (now - shown >= 200 || done == total)) {
-		shown = now;
+	if (mode != PROGRESS_NONE && (now - last >= 200 || done == total)) {
+		last = now;
 		show(phase, done, total);
 	}
 	return stop_wanted;
