@@ -73,11 +73,12 @@ int save_text(const char *text, const char *file, const char *what)
 {
 	FILE *f = text ? fopen(file, "we") : NULL;
 	bool ok = f && fprintf(f, "%s\n", text) > 0;
+	char name[SHOWN_MAX];
 
 	if (f && fclose(f) != 0)
 		ok = false;
 	if (!ok)
-		fprintf(stderr, _("imgmend: %s: cannot save %s: %s\n"), file, what, strerror(errno));
+		fprintf(stderr, _("imgmend: %s: cannot save %s: %s\n"), shown(file, name), what, strerror(errno));
 	return ok ? 0 : -1;
 }
 
