@@ -16,7 +16,9 @@ static const char *row_name(const struct picture *picture, bool new)
 
 static void begin(FILE *out, double height, const char *title, const char *text)
 {
-	fprintf(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", WIDTH + LEFT, height);
+	fputs("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"", out);
+	html_text(out, title);
+	fprintf(out, "\">\n<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", WIDTH + LEFT, height);
 	html_printf(out, "%s. %s", title, text);
 	fputs("\">\n<title>", out);
 	html_text(out, title);
@@ -30,15 +32,19 @@ static void put_partition(FILE *out, const struct imgmend_partition *p, bool new
 	uint64_t start = new ? p->new_start : p->old_start;
 	double x = LEFT + (double)start * scale, w = (double)p->size * scale;
 
+	bool moved = new && p->new_start != p->old_start;
+
 	if (p->extended)
 		return;
 	/* a small one can still be seen */
 	w = w < 3 ? 3 : w;
-	fprintf(out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"26\"><title>", p->number && start < RESERVED ? "wrong" : "part", x,
-		y, w);
+	fprintf(out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"26\"><title>",
+		p->number && start < RESERVED ? "wrong" : moved ? "moved" : "part", x, y, w);
 	html_printf(out, _("partition %d: bytes %" PRIu64 " to %" PRIu64), p->number, start, start + p->size - 1);
 	fputs("</title></rect>\n", out);
-	if (w > 24 && p->number)
+	if (w > 100 && moved)
+		fprintf(out, "<text class=\"in\" x=\"%.2f\" y=\"%.0f\">%d %s</text>\n", x + 6, y + 18, p->number, _("moved"));
+	else if (w > 24 && p->number)
 		fprintf(out, "<text class=\"in\" x=\"%.2f\" y=\"%.0f\">%d</text>\n", x + 6, y + 18, p->number);
 }
 
@@ -76,7 +82,7 @@ static void put_bars(FILE *out, const struct picture *picture)
 		for (size_t i = 0; i < picture->n; i++)
 			put_partition(out, &picture->partitions[i], new, scale, y);
 	}
-	fputs("</svg>\n", out);
+	fputs("</svg></div>\n", out);
 }
 
 /* What has this sector of the disk: "T", a partition's number, or "". */
@@ -125,7 +131,7 @@ static void put_sectors(FILE *out, const struct picture *picture, const struct i
 				bad ? " class=\"in\"" : "", LEFT + w * (i + 0.5), y + 21, text);
 		}
 	}
-	fputs("</svg>\n<p>", out);
+	fputs("</svg></div>\n<p>", out);
 	html_text(out, legend);
 	fputs("</p>\n", out);
 }

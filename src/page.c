@@ -23,6 +23,7 @@ struct subject {
 	struct imgmend_error err;
 	const struct imgmend_finding *findings;
 	size_t n_findings, errors, warnings;
+	uint32_t sector_size;
 	bool has_work, is_unread;
 	char *text;			/* its section of the page; NULL: no memory */
 	size_t len;
@@ -53,11 +54,18 @@ static enum subject_kind kind_of(const char *path)
 
 static void count(struct subject *t)
 {
-	if (t->plan)
+	struct imgmend_plan_figures figures;
+
+	if (t->plan) {
+		imgmend_plan_figures(t->plan, &figures);
+		t->sector_size = figures.sector_size;
 		t->findings = imgmend_plan_findings(t->plan, &t->n_findings);
+	}
 	/* a plan lists what it repairs; the scan of an image lists all */
-	if (t->scan)
+	if (t->scan) {
+		t->sector_size = imgmend_scan_sector_size(t->scan);
 		t->findings = imgmend_scan_findings(t->scan, &t->n_findings);
+	}
 	for (size_t i = 0; i < t->n_findings; i++) {
 		t->errors += t->findings[i].severity == IMGMEND_ERROR;
 		t->warnings += t->findings[i].severity == IMGMEND_WARNING;
@@ -131,6 +139,7 @@ static void put_findings(FILE *out, const struct subject *t)
 
 		fprintf(out, "<li class=\"%s\"><strong>%s</strong>: ", classes[f->severity], severity_word(f->severity));
 		html_text(out, f->message);
+		put_place(out, f, t->sector_size);
 		fprintf(out, " <code>%s</code></li>\n", f->id);
 	}
 	fputs("</ul>\n", out);
@@ -139,7 +148,9 @@ static void put_findings(FILE *out, const struct subject *t)
 /* numbers: an n for each column of them. */
 static void put_heads(FILE *out, const char *caption, const char *const *heads, const char *numbers, const char *class)
 {
-	fprintf(out, "<div class=\"wide\"><table%s>\n<caption>", class);
+	fputs("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"", out);
+	html_text(out, caption);
+	fprintf(out, "\"><table%s>\n<caption>", class);
 	html_text(out, caption);
 	fputs("</caption>\n<thead><tr>", out);
 	for (size_t i = 0; heads[i]; i++) {
@@ -160,9 +171,15 @@ static void put_partitions(FILE *out, const imgmend_plan *plan)
 	if (!n)
 		return;
 	put_heads(out, _("Partitions"), heads, "nnnn", "");
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, "<tr><td class=\"n\">%d</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%"
-			PRIu64 "</td></tr>\n", p[i].number, p[i].size, p[i].old_start, p[i].new_start);
+	for (size_t i = 0; i < n; i++) {
+		fputs("<tr><td class=\"n\">", out);
+		if (p[i].number)
+			fprintf(out, "%d", p[i].number);
+		else
+			html_text(out, _("volume"));
+		fprintf(out, "</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64 "</td></tr>\n",
+			p[i].size, p[i].old_start, p[i].new_start);
+	}
 	fputs("</tbody></table></div>\n", out);
 }
 
@@ -198,6 +215,11 @@ static void put_cost(FILE *out, const imgmend_plan *plan)
 	fprintf(out, "<h3>%s</h3>\n<p>", _("What it costs"));
 	html_printf(out, _("%s move, %s are written anew; the journal takes %s. Strategy: %s."), size_text(f.bytes_moved, a),
 		    size_text(f.literal_bytes, b), size_text(f.journal_bytes, c), f.strategy);
+	if (f.time_ns) {
+		fputs("</p>\n<p>", out);
+		html_printf(out, f.is_measured ? _("It takes about %s, at the %.0f MB/s that were measured.") :
+			    _("It takes about %s, if the disk writes %.0f MB/s."), duration(f.time_ns / 1000000, a), (double)f.write_rate / 1e6);
+	}
 	if (f.new_size != f.old_size) {
 		fputs("</p>\n<p>", out);
 		html_printf(out, _("The image grows from %" PRIu64 " to %" PRIu64 " bytes."), f.old_size, f.new_size);

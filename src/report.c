@@ -27,8 +27,7 @@ bool has_errors(const struct imgmend_finding *f, size_t n)
 	return false;
 }
 
-/* Where it is, as " (bytes 512 to 8191, sectors 1 to 15)". */
-static void put_place(FILE *out, const struct imgmend_finding *f, uint32_t sector_size)
+void put_place(FILE *out, const struct imgmend_finding *f, uint32_t sector_size)
 {
 	uint64_t last = f->start + f->size - 1;
 
