@@ -110,7 +110,7 @@ static int add_list(struct images *list, const char *file)
 	int rc = 0;
 
 	if (!f) {
-		fprintf(stderr, _("imgmend: %s: cannot read the list of images: %s\n"), file, strerror(errno));
+		fprintf(stderr, _("imgmend: %s: cannot read the list of images: %s%s\n"), file, strerror(errno), next_step(errno));
 		return -1;
 	}
 	while (rc == 0 && getdelim(&line, &room, 0, f) > 0)

@@ -46,12 +46,17 @@ static void help(FILE *out)
 
 static int unknown_verb(const char *word)
 {
+	static const char *const others[] = { "--version", "--help" };
+	char text[SHOWN_MAX];
 	const struct verb *near = NULL;
 
 	for (const struct verb *v = verbs; v->name; v++)
 		if (is_misspelt(word, v->name) && (!near || word_distance(word, v->name) < word_distance(word, near->name)))
 			near = v;
-	fprintf(stderr, _("imgmend: there is no verb \"%s\""), word);
+	fprintf(stderr, _("imgmend: there is no verb \"%s\""), shown(word, text));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (is_misspelt(word, others[i]))
+			fprintf(stderr, _("; did you mean \"%s\"?"), others[i]);
 	if (near)
 		fprintf(stderr, _("; did you mean \"%s\"?"), near->name);
 	fprintf(stderr, _("\n`imgmend --help` lists the verbs\n"));

@@ -8,11 +8,37 @@
 
 #include "program.h"
 
-int report_error(const struct imgmend_error *err)
+const char *next_step(int number)
+{
+	switch (number) {
+	case ENOENT:
+	case ENOTDIR: return _("; is the name right?");
+	case EEXIST: return _("; name one that is not there yet");
+	case EISDIR: return _("; this is a folder: name a file");
+	case EACCES:
+	case EPERM: return _("; run it as somebody who may, or as root");
+	case EROFS: return _("; nothing can be written there: `imgmend fix --output NEW` writes to another place");
+	case ENOSPC:
+	case EDQUOT: return _("; make room and try again");
+	case EIO: return _("; the disk has a fault: save what can be read (with ddrescue, say), and go on with that copy");
+	default: return "";
+	}
+}
+
+/* The place, the cause, and what to do about it, where the library has not said so already. */
+static void print_error(const struct imgmend_error *err)
 {
 	char text[SHOWN_MAX];
 
-	fprintf(stderr, "imgmend: %s\n", shown(err->message, text));
+	fprintf(stderr, "imgmend: %s", shown(err->message, text));
+	if (err->has_offset && !strstr(err->message, "byte"))
+		fprintf(stderr, _(" (at byte %" PRIu64 ")"), err->offset);
+	fprintf(stderr, "%s\n", strchr(err->message, ';') ? "" : next_step(err->sys_errno));
+}
+
+int report_error(const struct imgmend_error *err)
+{
+	print_error(err);
 	switch (err->code) {
 	case IMGMEND_EREFUSED:
 	case IMGMEND_ECHANGED:
@@ -74,11 +100,13 @@ int save_text(const char *text, const char *file, const char *what)
 	FILE *f = text ? fopen(file, "we") : NULL;
 	bool ok = f && fprintf(f, "%s\n", text) > 0;
 	char name[SHOWN_MAX];
+	int why;
 
 	if (f && fclose(f) != 0)
 		ok = false;
+	why = errno;
 	if (!ok)
-		fprintf(stderr, _("imgmend: %s: cannot save %s: %s\n"), shown(file, name), what, strerror(errno));
+		fprintf(stderr, _("imgmend: %s: cannot save %s: %s%s\n"), shown(file, name), what, strerror(why), next_step(why));
 	return ok ? 0 : -1;
 }
 

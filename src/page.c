@@ -360,12 +360,15 @@ static int write_page(FILE *out, const struct subject *subjects, size_t n)
 static int save(const struct settings *s, const struct subject *subjects, size_t n)
 {
 	FILE *out = s->output ? fopen(s->output, "we") : stdout;
-	int rc = out ? write_page(out, subjects, n) : -1;
+	int rc = out ? write_page(out, subjects, n) : -1, why;
+	char name[SHOWN_MAX];
 
 	if (s->output && out && fclose(out) != 0)
 		rc = -1;
+	why = errno;
 	if (rc < 0)
-		fprintf(stderr, _("imgmend: %s: cannot save %s: %s\n"), s->output ? s->output : "stdout", _("the report"), strerror(errno));
+		fprintf(stderr, _("imgmend: %s: cannot save %s: %s%s\n"), s->output ? shown(s->output, name) : "stdout", _("the report"),
+			strerror(why), next_step(why));
 	return rc;
 }
 

@@ -102,6 +102,7 @@ int print_completion(const char *shell);
 
 /* messages.c */
 int report_error(const struct imgmend_error *err);	/* prints; returns the exit status */
+const char *next_step(int number);	/* behind strerror of it: "; name another place", or "" */
 int ask(const struct settings *s, const char *question);	/* -1: go on; else the exit status */
 /* "1048576 bytes (1.0 MiB)" into buf. */
 const char *size_text(uint64_t size, char buf[64]);

@@ -211,8 +211,11 @@ static int fix(struct im_session *s, const char *path, const imgmend_plan *plan,
 	if (im_session_open_image(s, path, options, err) < 0)
 		return -1;
 	s->image->sector_size = plan->plan.sector_size;
-	if (check_leftover(s, err) < 0 || im_plan_check_fingerprint(&plan->plan, s->image, err) < 0 ||
-	    im_place_check(&s->place, path, allow_volatile, err) < 0)
+	if (check_leftover(s, err) < 0)
+		return -1;
+	if (im_plan_check_fingerprint(&plan->plan, s->image, err) < 0)
+		return im_error_prefix(err, "%s", path);
+	if (im_place_check(&s->place, path, allow_volatile, err) < 0)
 		return -1;
 	if (plan->plan.map.new_size != s->image->size && !im_dev_can_resize(s->image))
 		return im_error_set(err, IM_EREFUSED, "%s: the plan changes the size, and this cannot", path);

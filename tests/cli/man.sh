@@ -80,5 +80,8 @@ difference=$(diff <(echo "$findings") <(echo "$known") | sed -n 's/^</only in im
 	s/^>/only in the program:/p') || true
 [ -z "$difference" ] || fault "findings: $difference"
 
+words=$("$IMGMEND" plan --only=x x.img 2>&1 | sed -n 's/^It takes: //p' | tr ' ' '\n' | sort -u)
+[ "$words" = "$known" ] || fault "--only takes other ids than the scanner makes: $(diff <(echo "$words") <(echo "$known"))"
+
 [ $bad = 0 ] || exit 1
 echo "man: $(echo "$verbs" | wc -w) verbs, $(echo "$entries" | wc -l) options, $(echo "$findings" | wc -l) findings agree"

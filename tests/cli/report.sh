@@ -55,6 +55,8 @@ has "the manifest" "$(jq -r .new_sha256 m.json)"
 has "the sound one" 'class="verdict good">Nothing to repair'
 has "the one that is none" 'It cannot be looked at'
 
+cp out page
+
 # a batch: the same page whatever the number of jobs, of a folder, of a list; a bad one stops none of the others
 mkdir batch
 for i in 1 2 3 4 5 6; do cp fixed.img batch/$i.img; done
@@ -85,7 +87,6 @@ mkfifo pipe
 run 16 report pipe
 
 # into a file, and where that cannot be
-cp out page
 run 12 report -o page.html vol saved.plan fixed.img.imgmend-journal fixed.img nowhere.img
 cmp page page.html || fail "the page in a file is another one than on standard output"
 run 8 report -o nowhere/page.html fixed.img
