@@ -54,7 +54,7 @@ static int repair(struct settings *s, const imgmend_plan *plan)
 	shown(journal ? journal : "", place);
 	if (rc < 0) {
 		status = report_error(&err);
-		if (journal && err.code == IMGMEND_EIO && s->library.verify && is_repaired(s))
+		if (journal && (err.code == IMGMEND_EIO || err.code == IMGMEND_ECANCELLED) && s->library.verify && is_repaired(s))
 			fprintf(stderr, _("imgmend: the repair is complete, its journal is %s; take it back with `imgmend"
 				" undo %s`\n"), place, name);
 		else if (journal && err.code == IMGMEND_ECHANGED)

@@ -9,12 +9,13 @@
 
 #include "program.h"
 
-static const char *const names[] = { "move", "copy", "search" };
-static const char *const titles[] = { N_("moving"), N_("copying"), N_("searching") };
+static const char *const names[] = { "move", "copy", "search", "hash" };
+static const char *const titles[] = { N_("moving"), N_("copying"), N_("searching"), N_("hashing") };
 
 static volatile sig_atomic_t stop_wanted, report_wanted;
 static enum progress_mode mode;
 static bool bar_is_shown;
+static enum imgmend_phase current;
 static uint64_t started, last;		/* ms */
 static uint64_t bytes;			/* of all the work, 0: not known */
 
@@ -55,9 +56,10 @@ static void describe(uint64_t done, uint64_t total, char *buf, size_t size)
 	uint64_t took = now_ms() - started;
 	char left[32] = "";
 	int n = snprintf(buf, size, "%3u%%", (unsigned)(part * 100));
+	uint64_t all = current == IMGMEND_PHASE_HASH ? total : bytes;
 
-	if (bytes && took)
-		n += snprintf(buf + n, size - (size_t)n, "  %.0f MiB/s", part * (double)bytes / 1048.576 / (double)took);
+	if (all && took)
+		n += snprintf(buf + n, size - (size_t)n, "  %.0f MiB/s", part * (double)all / 1048.576 / (double)took);
 	if (done && took >= 1000 && part < 1)
 		snprintf(buf + n, size - (size_t)n, _("  %s left"), duration((uint64_t)((double)took * (1 - part) / part), left));
 }
@@ -105,6 +107,12 @@ static int on_progress(void *arg, enum imgmend_phase phase, uint64_t done, uint6
 	uint64_t now = now_ms();
 
 	(void)arg;
+	/* rate and time left are those of one kind of work */
+	if (phase != current) {
+		progress_end();
+		current = phase;
+		started = now;
+	}
 	if (report_wanted) {
 		report_wanted = 0;
 		report(phase, done, total);

@@ -105,6 +105,17 @@ check_eq "the exit status of a repair with JSON lines" 1 $rc
 "$PYTHON" "$SUPPORT/schema.py" "$HERE/../../schema" json || fail "lines of progress are not what the schema says"
 stop_server
 
+# the image is hashed first: that is shown, and can be stopped
+rm -f "$JOURNAL"*
+serve --filter=delay file disk.img rdelay=150ms
+cp old.img disk.img
+on_terminal 32 'wait:[0-9]+%' kill:USR1 'wait:hashing' 'type:^C' -- "${FIX[@]}" --manifest m.json
+grep -q 'nothing was written' lines || fail "what Ctrl-C did while the image was hashed is not told: $(tail -n 3 lines)"
+kill -9 "$(cat server.pid)"
+rm -f server.pid sock
+cmp disk.img old.img || fail "a repair that was stopped before it began has written"
+[ ! -e "$JOURNAL" ] || fail "a repair that was stopped before it began left a journal"
+
 # at the question: nothing was written
 before=$(state_of old.img)
 on_terminal 32 'wait:\[y/N\]' 'type:^C' -- "$IMGMEND" fix --quiet old.img
