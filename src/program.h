@@ -115,7 +115,7 @@ int save_manifest(const struct settings *s);	/* the exit status */
 const char *severity_word(enum imgmend_severity severity);
 const char *segment_word(enum imgmend_kind kind);
 void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n, uint32_t sector_size);
-/* Where it is, as " (bytes 512 to 8191, sectors 1 to 15)". */
+/* Where it is, as " (image bytes 512 to 8191, sectors 1 to 15)". */
 void put_place(FILE *out, const struct imgmend_finding *f, uint32_t sector_size);
 void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, const char *path);
 

@@ -32,7 +32,7 @@ void put_place(FILE *out, const struct imgmend_finding *f, uint32_t sector_size)
 	uint64_t last = f->start + f->size - 1;
 
 	if (f->size && sector_size)
-		fprintf(out, _(" (bytes %" PRIu64 " to %" PRIu64 ", sectors %" PRIu64 " to %" PRIu64 ")"), f->start, last, f->start / sector_size,
+		fprintf(out, _(" (image bytes %" PRIu64 " to %" PRIu64 ", sectors %" PRIu64 " to %" PRIu64 ")"), f->start, last, f->start / sector_size,
 			last / sector_size);
 }
 
