@@ -15,7 +15,7 @@ libs="libc6-dev libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-
 test="gettext locales fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
 	fish jq libhivex-bin libvshadow-utils libwin-hivex-perl man-db mandoc openssl patch util-linux mount xfsprogs btrfs-progs attr
 	strace nbdkit libnbd-bin procps python3-jsonschema tidy zsh"
-long="qemu-system-x86 valgrind"
+long="qemu-system-x86 valgrind chromium poppler-utils"
 fuzz="clang"
 ports="mmdebstrap util-linux"
 coverage="lcov"

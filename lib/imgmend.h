@@ -92,7 +92,7 @@ struct imgmend_way {
 };
 
 /* Phases a repair goes through, for progress. */
-enum imgmend_phase { IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY, IMGMEND_PHASE_SEARCH };
+enum imgmend_phase { IMGMEND_PHASE_MOVE, IMGMEND_PHASE_COPY, IMGMEND_PHASE_SEARCH, IMGMEND_PHASE_HASH };
 
 /* Storage of the caller's own, in place of a file: an imaging product plugs in what it has. Each function returns 0, or an errno. They
  * are called by one thread at a time for each image that is open. Offsets and sizes are in bytes, within the size.
@@ -132,7 +132,7 @@ struct imgmend_options {
 					   reads the image twice */
 	int verify;			/* … and read the image back after the repair and compare */
 	const char *journal;		/* its path; NULL: beside a file, in /var/lib/imgmend for a block device */
-	/* Called every now and then with work done of work to do (batches moved, bytes copied or searched); non-zero stops at the
+	/* Called every now and then with work done of work to do (batches moved, bytes copied, searched or hashed); non-zero stops at the
 	 * next safe point. */
 	int (*progress)(void *arg, enum imgmend_phase phase, uint64_t done, uint64_t total);
 	void *progress_arg;
@@ -250,6 +250,9 @@ struct imgmend_plan_figures {
 	const char *strategy_reason;	/* a clause, "because …"; "" for a saved plan */
 	uint64_t dropped_bytes;		/* free space that is neither moved nor kept (used_only) */
 	const char *fingerprint;	/* SHA-256 of what the plan was made from */
+	uint64_t time_ns;		/* about what the repair takes; 0: not known, as for a saved plan */
+	uint64_t write_rate;		/* bytes a second that this goes by */
+	int is_measured;		/* … by writing beside the image; else it is a guess */
 };
 void imgmend_plan_figures(const imgmend_plan *plan, struct imgmend_plan_figures *figures);
 /* One JSON document (schema imgmend.plan/1); also the form in which a plan is saved. */

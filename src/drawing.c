@@ -9,14 +9,16 @@
 #define WIDTH 960.0
 #define LEFT 70.0			/* room for the names of the rows */
 
-static const char *row_name(bool new)
+static const char *row_name(const struct picture *picture, bool new)
 {
-	return new ? _("after") : _("before");
+	return new ? _("after") : picture->has_after ? _("before") : _("now");
 }
 
 static void begin(FILE *out, double height, const char *title, const char *text)
 {
-	fprintf(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", WIDTH + LEFT, height);
+	fputs("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"", out);
+	html_text(out, title);
+	fprintf(out, "\">\n<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"", WIDTH + LEFT, height);
 	html_printf(out, "%s. %s", title, text);
 	fputs("\">\n<title>", out);
 	html_text(out, title);
@@ -30,28 +32,33 @@ static void put_partition(FILE *out, const struct imgmend_partition *p, bool new
 	uint64_t start = new ? p->new_start : p->old_start;
 	double x = LEFT + (double)start * scale, w = (double)p->size * scale;
 
+	bool moved = new && p->new_start != p->old_start;
+
 	if (p->extended)
 		return;
 	/* a small one can still be seen */
 	w = w < 3 ? 3 : w;
-	fprintf(out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"26\"><title>", p->number && start < RESERVED ? "wrong" : "part", x,
-		y, w);
+	fprintf(out, "<rect class=\"%s\" x=\"%.2f\" y=\"%.0f\" width=\"%.2f\" height=\"26\"><title>",
+		p->number && start < RESERVED ? "wrong" : moved ? "moved" : "part", x, y, w);
 	html_printf(out, _("partition %d: bytes %" PRIu64 " to %" PRIu64), p->number, start, start + p->size - 1);
 	fputs("</title></rect>\n", out);
-	if (w > 24 && p->number)
+	if (w > 100 && moved)
+		fprintf(out, "<text class=\"in\" x=\"%.2f\" y=\"%.0f\">%d %s</text>\n", x + 6, y + 18, p->number, _("moved"));
+	else if (w > 24 && p->number)
 		fprintf(out, "<text class=\"in\" x=\"%.2f\" y=\"%.0f\">%d</text>\n", x + 6, y + 18, p->number);
 }
 
 /* What the bars show, in words. */
-static void describe(const imgmend_plan *plan, char *text, size_t size)
+static void describe(const struct picture *picture, char *text, size_t size)
 {
-	const struct imgmend_partition *p;
-	size_t n, at = 0;
+	const struct imgmend_partition *p = picture->partitions;
+	size_t at = 0;
 
-	p = imgmend_plan_partitions(plan, &n);
 	*text = 0;
-	for (size_t i = 0; i < n && at + 120 < size; i++) {
-		if (p[i].new_start == p[i].old_start)
+	for (size_t i = 0; i < picture->n && at + 200 < size; i++) {
+		if (!picture->has_after)
+			at += (size_t)snprintf(text + at, size - at, _("Partition %d begins at byte %" PRIu64 ". "), p[i].number, p[i].old_start);
+		else if (p[i].new_start == p[i].old_start)
 			at += (size_t)snprintf(text + at, size - at, _("Partition %d stays at byte %" PRIu64 ". "), p[i].number, p[i].old_start);
 		else
 			at += (size_t)snprintf(text + at, size - at, _("Partition %d goes from byte %" PRIu64 " to byte %" PRIu64 ". "), p[i].number,
@@ -59,107 +66,98 @@ static void describe(const imgmend_plan *plan, char *text, size_t size)
 	}
 }
 
-static void put_bars(FILE *out, const imgmend_plan *plan)
+static void put_bars(FILE *out, const struct picture *picture)
 {
-	struct imgmend_plan_figures f;
-	const struct imgmend_partition *p;
+	const char *title = picture->has_after ? _("The disk before and after") : _("The disk");
+	double scale = WIDTH / (double)(picture->old_size > picture->new_size ? picture->old_size : picture->new_size);
 	char text[2048];
-	double scale;
-	size_t n;
 
-	imgmend_plan_figures(plan, &f);
-	p = imgmend_plan_partitions(plan, &n);
-	scale = WIDTH / (double)(f.old_size > f.new_size ? f.old_size : f.new_size);
-	describe(plan, text, sizeof(text));
-	begin(out, 76, _("The disk before and after"), text);
-	for (int new = 0; new < 2; new++) {
+	describe(picture, text, sizeof(text));
+	begin(out, picture->has_after ? 76 : 40, title, text);
+	for (int new = 0; new <= picture->has_after; new++) {
 		double y = 6 + 36 * new;
 
 		fprintf(out, "<text x=\"0\" y=\"%.0f\">%s</text>\n<rect class=\"gap\" x=\"%.0f\" y=\"%.0f\" width=\"%.2f\" height=\"26\"/>\n", y + 18,
-			row_name(new), LEFT, y, (double)(new ? f.new_size : f.old_size) * scale);
-		for (size_t i = 0; i < n; i++)
-			put_partition(out, &p[i], new, scale, y);
+			row_name(picture, new), LEFT, y, (double)(new ? picture->new_size : picture->old_size) * scale);
+		for (size_t i = 0; i < picture->n; i++)
+			put_partition(out, &picture->partitions[i], new, scale, y);
 	}
-	fputs("</svg>\n", out);
+	fputs("</svg></div>\n", out);
 }
 
 /* What has this sector of the disk: "T", a partition's number, or "". */
-static bool cell_of(const imgmend_plan *plan, bool new, unsigned sector, char text[16])
+static bool disk_cell(const struct picture *picture, bool new, unsigned sector, char text[16])
 {
-	const struct imgmend_partition *p;
-	size_t n;
-
-	p = imgmend_plan_partitions(plan, &n);
 	snprintf(text, 16, "%s", sector ? "" : "T");
-	for (size_t i = 0; i < n; i++) {
-		uint64_t start = new ? p[i].new_start : p[i].old_start;
+	for (size_t i = 0; i < picture->n; i++) {
+		const struct imgmend_partition *p = &picture->partitions[i];
+		uint64_t start = new ? p->new_start : p->old_start;
 
-		if (!p[i].number || p[i].extended || sector * 512u < start || sector * 512u - start >= p[i].size)
+		if (!p->number || p->extended || sector * 512u < start || sector * 512u - start >= p->size)
 			continue;
 		if (sector)
-			snprintf(text, 16, "%d", p[i].number);
+			snprintf(text, 16, "%d", p->number);
 		return sector != 0;
 	}
 	return false;
 }
 
 /* … and of a volume: "B", or "D" where a finding says that somebody's data is there. */
-static bool volume_cell(const imgmend_plan *plan, const struct imgmend_partition *p, bool new, unsigned sector, char text[16])
+static bool volume_cell(const struct picture *picture, const struct imgmend_partition *p, bool new, unsigned sector, char text[16])
 {
-	bool bad = !new && has_foreign_data(plan, p->number, p->old_start + sector * 512u);
+	bool bad = !new && has_foreign_data(picture, p->number, p->old_start + sector * 512u);
 
 	snprintf(text, 16, "%s", bad ? "D" : "B");
 	return bad;
 }
 
-static void put_sectors(FILE *out, const imgmend_plan *plan, const struct imgmend_partition *volume, const char *title, const char *legend)
+static void put_sectors(FILE *out, const struct picture *picture, const struct imgmend_partition *volume, const char *title, const char *legend)
 {
 	double w = WIDTH / CELLS;
 
-	begin(out, 98, title, legend);
+	begin(out, picture->has_after ? 98 : 62, title, legend);
 	for (unsigned i = 0; i < CELLS; i++)
 		fprintf(out, "<text x=\"%.1f\" y=\"14\" text-anchor=\"middle\">%u</text>\n", LEFT + w * (i + 0.5), i);
-	for (int new = 0; new < 2; new++) {
+	for (int new = 0; new <= picture->has_after; new++) {
 		double y = 22 + 36 * new;
 
-		fprintf(out, "<text x=\"0\" y=\"%.0f\">%s</text>\n", y + 21, row_name(new));
+		fprintf(out, "<text x=\"0\" y=\"%.0f\">%s</text>\n", y + 21, row_name(picture, new));
 		for (unsigned i = 0; i < CELLS; i++) {
 			char text[16];
-			bool bad = volume ? volume_cell(plan, volume, new, i, text) : cell_of(plan, new, i, text);
+			bool bad = volume ? volume_cell(picture, volume, new, i, text) : disk_cell(picture, new, i, text);
 
 			fprintf(out, "<rect class=\"cell %s\" x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"30\"/>"
 				"<text%s x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n", bad ? "wrong" : "gap", LEFT + w * i, y, w,
 				bad ? " class=\"in\"" : "", LEFT + w * (i + 0.5), y + 21, text);
 		}
 	}
-	fputs("</svg>\n<p>", out);
+	fputs("</svg></div>\n<p>", out);
 	html_text(out, legend);
 	fputs("</p>\n", out);
 }
 
-void html_drawings(FILE *out, const imgmend_plan *plan)
+void html_drawings(FILE *out, const struct picture *picture)
 {
-	const struct imgmend_partition *p;
 	char title[120];
-	size_t n;
 
-	p = imgmend_plan_partitions(plan, &n);
-	if (is_layout_touched(plan)) {
-		fprintf(out, "<h3>%s</h3>\n", _("The disk before and after"));
-		put_bars(out, plan);
-		put_sectors(out, plan, NULL, _("The first 8 KiB of the disk, sector by sector"),
+	if (is_layout_touched(picture)) {
+		fprintf(out, "<h3>%s</h3>\n", picture->has_after ? _("The disk before and after") : _("The disk"));
+		put_bars(out, picture);
+		put_sectors(out, picture, NULL, _("The first 8 KiB of the disk, sector by sector"),
 			    _("The first 8 KiB, sectors 0 to 15: they belong to the boot area. T: partition table; numbers: partitions."));
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (!has_data_in_boot_area(plan, &p[i]))
+	for (size_t i = 0; i < picture->n; i++) {
+		const struct imgmend_partition *p = &picture->partitions[i];
+
+		if (!has_data_in_boot_area(picture, p))
 			continue;
-		if (p[i].number)
-			snprintf(title, sizeof(title), _("The first 8 KiB of partition %d, sector by sector"), p[i].number);
+		if (p->number)
+			snprintf(title, sizeof(title), _("The first 8 KiB of partition %d, sector by sector"), p->number);
 		else
 			snprintf(title, sizeof(title), "%s", _("The first 8 KiB of the volume, sector by sector"));
 		fputs("<h3>", out);
 		html_text(out, title);
 		fputs("</h3>\n", out);
-		put_sectors(out, plan, &p[i], title, _("B: boot area; D: data of others."));
+		put_sectors(out, picture, p, title, _("B: boot area; D: data of others."));
 	}
 }

@@ -14,6 +14,7 @@ static int get_plan(const struct settings *s, imgmend_plan **plan, struct imgmen
 static int write_new(struct settings *s, const imgmend_plan *plan)
 {
 	struct imgmend_plan_figures figures;
+	char new_name[SHOWN_MAX], name[SHOWN_MAX];
 	struct imgmend_error err;
 	int rc;
 
@@ -24,7 +25,8 @@ static int write_new(struct settings *s, const imgmend_plan *plan)
 	if (rc < 0)
 		return report_error(&err);
 	if (!s->quiet)
-		fprintf(stderr, _("imgmend: the corrected image is %s; %s is as it was\n"), s->new_image, s->images[0]);
+		fprintf(stderr, _("imgmend: the corrected image is %s; %s is as it was\n"), shown(s->new_image, new_name),
+			shown(s->images[0], name));
 	return EXIT_CORRECTED;
 }
 
@@ -39,6 +41,7 @@ static bool is_repaired(const struct settings *s)
 static int repair(struct settings *s, const imgmend_plan *plan)
 {
 	struct imgmend_plan_figures figures;
+	char name[SHOWN_MAX], place[SHOWN_MAX];
 	struct imgmend_error err;
 	char *journal;
 	int rc, status;
@@ -47,16 +50,18 @@ static int repair(struct settings *s, const imgmend_plan *plan)
 	progress_install(s, figures.bytes_moved);
 	rc = imgmend_fix(s->images[0], plan, &s->library, &journal, &err);
 	progress_end();
+	shown(s->images[0], name);
+	shown(journal ? journal : "", place);
 	if (rc < 0) {
 		status = report_error(&err);
-		if (journal && err.code == IMGMEND_EIO && s->library.verify && is_repaired(s))
+		if (journal && (err.code == IMGMEND_EIO || err.code == IMGMEND_ECANCELLED) && s->library.verify && is_repaired(s))
 			fprintf(stderr, _("imgmend: the repair is complete, its journal is %s; take it back with `imgmend"
-				" undo %s`\n"), journal, s->images[0]);
+				" undo %s`\n"), place, name);
 		else if (journal && err.code == IMGMEND_ECHANGED)
-			fprintf(stderr, _("imgmend: the journal is %s\n"), journal);
+			fprintf(stderr, _("imgmend: the journal is %s\n"), place);
 		else if (journal)
 			fprintf(stderr, _("imgmend: the journal is %s; finish the repair with `imgmend resume %s` or take it"
-				" back with `imgmend undo %s`\n"), journal, s->images[0], s->images[0]);
+				" back with `imgmend undo %s`\n"), place, name, name);
 		/* a repair that had begun and stopped is more than a refusal */
 		if (journal && status == EXIT_UNCORRECTED)
 			status = EXIT_FAILED;
@@ -65,7 +70,7 @@ static int repair(struct settings *s, const imgmend_plan *plan)
 	}
 	if (!s->quiet)
 		fprintf(stderr, _("imgmend: %s is repaired; `imgmend undo %s` takes it back, `imgmend discard %s` drops the"
-			" journal %s\n"), s->images[0], s->images[0], s->images[0], journal ? journal : "");
+			" journal %s\n"), name, name, name, place);
 	free(journal);
 	return save_manifest(s) == EXIT_FINE ? EXIT_CORRECTED : EXIT_FAILED;
 }

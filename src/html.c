@@ -8,27 +8,28 @@
 
 static const char style[] =
 	":root{color-scheme:light dark;--ground:#fff;--text:#1b1d21;--soft:#5b6068;--line:#d9dce1;--bad:#b3261e;--badground:#fdecea;"
-	"--good:#0b6b3a;--goodground:#e7f5ec;--warn:#7a5200;--part:#3b6ea8;--other:#7d8794;--area:#e8eaee}\n"
-	"@media (prefers-color-scheme:dark){:root{--ground:#15171b;--text:#e8eaee;--soft:#a8aeb8;--line:#353a42;--bad:#ff9c93;"
-	"--badground:#3b1b19;--good:#7fd6a3;--goodground:#15301f;--warn:#f0c36d;--part:#5b8fca;--other:#7d8794;--area:#2a2e35}}\n"
+	"--good:#0b6b3a;--goodground:#e7f5ec;--warn:#7a5200;--part:#3b6ea8;--moved:#2f7a4f;--link:#0b57a4;--area:#e8eaee}\n"
+	"@media screen and (prefers-color-scheme:dark){:root{--ground:#15171b;--text:#e8eaee;--soft:#a8aeb8;--line:#353a42;--bad:#ff9c93;"
+	"--badground:#3b1b19;--good:#7fd6a3;--goodground:#15301f;--warn:#f0c36d;--part:#3f74b3;--moved:#2f7a4f;--link:#8ab8f0;--area:#2a2e35}}\n"
 	"body{margin:2rem auto;max-width:68rem;padding:0 1rem;background:var(--ground);color:var(--text);"
 	"font:16px/1.5 system-ui,sans-serif}\n"
-	"h1{font-size:1.6rem}h2{font-size:1.25rem;margin-top:2.5rem;border-top:1px solid var(--line);padding-top:1.5rem;"
+	"a{color:var(--link)}h1{font-size:1.6rem}h2{font-size:1.25rem;margin-top:2.5rem;border-top:1px solid var(--line);padding-top:1.5rem;"
 	"overflow-wrap:anywhere}h3{font-size:1rem;margin:1.5rem 0 .5rem}\n"
 	"caption{text-align:left;font-weight:600;padding:1.2rem 0 .3rem}table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;"
 	"border-bottom:1px solid var(--line);overflow-wrap:break-word}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;"
 	"white-space:nowrap}\n"
-	"thead{display:table-header-group}tr{break-inside:avoid}.wide{overflow-x:auto}\n"
+	"thead{display:table-header-group}tr{break-inside:avoid}.wide{overflow-x:auto}.wide svg{min-width:38rem}\n"
 	".verdict{padding:.6rem .9rem;border-radius:.3rem;font-weight:600}.bad{color:var(--bad);background:var(--badground)}"
 	".good{color:var(--good);background:var(--goodground)}.warn{color:var(--warn)}\n"
-	"ul.findings{list-style:none;padding:0}ul.findings li{margin:.5rem 0;padding-left:.8rem;border-left:.25rem solid var(--line)}"
-	"ul.findings li.error{border-color:var(--bad)}ul.findings li.warning{border-color:var(--warn)}code{font-size:.85em}\n"
+	"@media(max-width:30rem){th,td{padding:.3rem .2rem}}ul.findings{list-style:none;padding:0}ul.findings li{margin:.5rem 0;padding-left:.8rem;border-left:.25rem solid var(--line)}"
+	"ul.findings li.error{border-color:var(--bad)}ul.findings li.warning{border-color:var(--warn)}code{font-size:.85em;overflow-wrap:anywhere}\n"
 	"svg{display:block;width:100%;height:auto;margin:.5rem 0}svg text{font:13px system-ui,sans-serif;fill:var(--text)}"
-	"svg .in{fill:#fff;font-weight:600}svg .part{fill:var(--part)}svg .wrong{fill:#b3261e}svg .part,svg .wrong{stroke:var(--ground);stroke-width:1.5}svg .gap{fill:var(--area)}"
+	"svg .in{fill:#fff;font-weight:600}svg .part{fill:var(--part)}svg .moved{fill:var(--moved)}svg .wrong{fill:#b3261e}svg .part,svg .moved,svg .wrong{stroke:var(--ground);stroke-width:1.5}svg .gap{fill:var(--area)}"
 	"svg .cell{stroke:var(--ground);stroke-width:2}\n"
 	"pre{overflow:auto;font-size:.8rem;border:1px solid var(--line);padding:.6rem}footer{margin-top:3rem;color:var(--soft);"
-	"font-size:.85rem}button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:pointer}\n"
-	"@media print{body{margin:0;max-width:none;font-size:11pt}h2{break-before:page}details>*{display:block}"
+	"font-size:.85rem}button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:pointer}th button::after{content:\" \\2195\"}th[aria-sort=ascending] button::after{content:\" \\2191\"}"
+	"th[aria-sort=descending] button::after{content:\" \\2193\"}\n"
+	"@media print{th button::after{content:none}.wide{overflow:visible}.wide svg{min-width:0}body{margin:0;max-width:none;font-size:11pt}h2{break-before:page}details>*{display:block}"
 	"svg,.verdict{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 
 /* Sorts a table by the column whose heading is pressed; without it the order is that of the command line. */
@@ -42,15 +43,22 @@ static const char script[] =
 
 void html_text(FILE *out, const char *text)
 {
-	for (; *text; text++) {
-		switch (*text) {
+	while (*text) {
+		const char *from = text;
+		int32_t c = next_character(&text);
+		char escape[16];
+
+		switch (c) {
 		case '&': fputs("&amp;", out); break;
 		case '<': fputs("&lt;", out); break;
 		case '>': fputs("&gt;", out); break;
 		case '"': fputs("&quot;", out); break;
 		default:
-			/* characters that no document may hold */
-			fputc((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t' ? '?' : *text, out);
+			/* what no document may hold, and what would turn the direction of what follows */
+			if (is_harmful(c) && c != '\n' && c != '\t')
+				fputs(escape_of(c, (unsigned char)*from, escape), out);
+			else
+				fwrite(from, 1, (size_t)(text - from), out);
 		}
 	}
 }

@@ -12,7 +12,7 @@ void html_printf(FILE *out, const char *format, ...) __attribute__((format(print
 void html_begin(FILE *out, const char *title);
 void html_end(FILE *out);
 
-/* The disk before and after as two bars, and the first 8 KiB sector by sector; nothing where nothing is drawn. (drawing.c) */
-void html_drawings(FILE *out, const imgmend_plan *plan);
+/* The disk before and after as two bars, or as it is, and the first 8 KiB sector by sector; nothing where nothing is drawn. (drawing.c) */
+void html_drawings(FILE *out, const struct picture *picture);
 
 #endif

@@ -64,12 +64,13 @@ static int add_entry(struct images *list, const char *folder, const char *name, 
 static int add_folder(struct images *list, const char *folder, int depth)
 {
 	struct dirent **names;
+	char name[SHOWN_MAX];
 	int n = depth < DEPTH_MAX ? scandir(folder, &names, NULL, by_name) : -1, rc = 0;
 
 	if (depth >= DEPTH_MAX)
 		errno = ELOOP;
 	if (n < 0) {
-		fprintf(stderr, _("imgmend: %s: cannot list it: %s\n"), folder, strerror(errno));
+		fprintf(stderr, _("imgmend: %s: cannot list it: %s\n"), shown(folder, name), strerror(errno));
 		list->failed++;
 		return 0;
 	}
@@ -85,6 +86,7 @@ static int add_folder(struct images *list, const char *folder, int depth)
 static int add(struct images *list, const char *path)
 {
 	size_t before = list->n, failed = list->failed;
+	char name[SHOWN_MAX];
 	struct stat st;
 
 	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
@@ -92,7 +94,7 @@ static int add(struct images *list, const char *path)
 	if (add_folder(list, path, 0) < 0)
 		return -1;
 	if (list->n == before && list->failed == failed) {
-		fprintf(stderr, _("imgmend: %s: there are no images in it\n"), path);
+		fprintf(stderr, _("imgmend: %s: there are no images in it\n"), shown(path, name));
 		list->failed++;
 	}
 	return 0;
@@ -108,7 +110,7 @@ static int add_list(struct images *list, const char *file)
 	int rc = 0;
 
 	if (!f) {
-		fprintf(stderr, _("imgmend: %s: cannot read the list of images: %s\n"), file, strerror(errno));
+		fprintf(stderr, _("imgmend: %s: cannot read the list of images: %s%s\n"), file, strerror(errno), next_step(errno));
 		return -1;
 	}
 	while (rc == 0 && getdelim(&line, &room, 0, f) > 0)

@@ -46,15 +46,22 @@ static void help(FILE *out)
 
 static int unknown_verb(const char *word)
 {
+	static const char *const others[] = { "--version", "--help" };
+	char text[SHOWN_MAX];
 	const struct verb *near = NULL;
+	const char *near_word;
 
 	for (const struct verb *v = verbs; v->name; v++)
 		if (is_misspelt(word, v->name) && (!near || word_distance(word, v->name) < word_distance(word, near->name)))
 			near = v;
-	if (near)
-		fprintf(stderr, _("imgmend: there is no verb \"%s\"; did you mean \"%s\"?\n"), word, near->name);
+	near_word = near ? near->name : NULL;
+	for (size_t i = 0; !near_word && i < sizeof(others) / sizeof(*others); i++)
+		if (is_misspelt(word, others[i]))
+			near_word = others[i];
+	if (near_word)
+		fprintf(stderr, _("imgmend: there is no verb \"%s\"; did you mean \"%s\"?\n"), shown(word, text), near_word);
 	else
-		fprintf(stderr, _("imgmend: there is no verb \"%s\"\n"), word);
+		fprintf(stderr, _("imgmend: there is no verb \"%s\"\n"), shown(word, text));
 	fprintf(stderr, _("`imgmend --help` lists the verbs\n"));
 	return EXIT_USAGE;
 }
@@ -71,7 +78,13 @@ static void open_standard_streams(void)
 		close(fd);
 }
 
-/* The language is the user's, and UTF-8 whatever the locale has. Numbers are read and written as in C, for the sake of JSON, SVG and
+/* Where the locale is not UTF-8 what we print is ASCII alone, as what is shown of labels is. */
+static void choose_codeset(void)
+{
+	bind_textdomain_codeset(PACKAGE, is_locale_utf8() ? "UTF-8" : "ASCII");
+}
+
+/* The language is the user's. Numbers are read and written as in C, for the sake of JSON, SVG and
  * files of the system; only sizes in text know the locale's decimal point. */
 static void choose_locale(void)
 {
@@ -79,7 +92,7 @@ static void choose_locale(void)
 	take_decimal_point();
 	setlocale(LC_NUMERIC, "C");
 	bindtextdomain(PACKAGE, LOCALEDIR);
-	bind_textdomain_codeset(PACKAGE, "UTF-8");
+	choose_codeset();
 	textdomain(PACKAGE);
 }
 
@@ -91,7 +104,29 @@ static void choose_language(const struct verb *verb, const struct settings *s)
 	if (s->json || s->manifest || s->extract || is_plan_saved)
 		setlocale(LC_MESSAGES, "C");
 	else
-		imgmend_translate(1);
+		imgmend_translate(1);	/* which wants UTF-8 */
+	choose_codeset();
+}
+
+static const char *cancelled;		/* what is said then: a handler can look up no translation */
+
+/* Ctrl-C where there is nothing yet that has to be stopped with care (progress.c): at a question, say. */
+static void on_cancel(int number)
+{
+	ssize_t n = write(STDERR_FILENO, cancelled, strlen(cancelled));
+
+	(void)number;
+	(void)n;
+	_exit(EXIT_CANCELLED);
+}
+
+static void catch(int number)
+{
+	struct sigaction action = { .sa_handler = on_cancel }, old;
+
+	/* who starts a program with the signal ignored wants it so */
+	if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+		sigaction(number, &action, NULL);
 }
 
 int main(int argc, char **argv)
@@ -103,6 +138,9 @@ int main(int argc, char **argv)
 	open_standard_streams();
 	signal(SIGUSR1, SIG_IGN);	/* until there is something to report */
 	choose_locale();
+	cancelled = _("\nimgmend: cancelled; no image was written to\n");
+	catch(SIGINT);
+	catch(SIGTERM);
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;

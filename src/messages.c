@@ -10,9 +10,37 @@
 
 #include "program.h"
 
+const char *next_step(int number)
+{
+	switch (number) {
+	case ENOENT:
+	case ENOTDIR: return _("; is the name right?");
+	case EEXIST: return _("; name one that is not there yet");
+	case EISDIR: return _("; this is a folder: name a file");
+	case EACCES:
+	case EPERM: return _("; run it as somebody who may, or as root");
+	case EROFS: return _("; nothing can be written there: `imgmend fix --output NEW` writes to another place");
+	case ENOSPC:
+	case EDQUOT: return _("; make room and try again");
+	case EIO: return _("; the disk has a fault: save what can be read (with ddrescue, say), and go on with that copy");
+	default: return "";
+	}
+}
+
+/* The place, the cause, and what to do about it, where the library has not said so already. */
+static void print_error(const struct imgmend_error *err)
+{
+	char text[SHOWN_MAX];
+
+	fprintf(stderr, "imgmend: %s", shown(err->message, text));
+	if (err->has_offset && !strstr(err->message, "byte"))
+		fprintf(stderr, _(" (at byte %" PRIu64 ")"), err->offset);
+	fprintf(stderr, "%s\n", strchr(err->message, ';') ? "" : next_step(err->sys_errno));
+}
+
 int report_error(const struct imgmend_error *err)
 {
-	fprintf(stderr, "imgmend: %s\n", err->message);
+	print_error(err);
 	switch (err->code) {
 	case IMGMEND_EREFUSED:
 	case IMGMEND_ECHANGED:
@@ -58,29 +86,6 @@ void take_decimal_point(void)
 		strcpy(decimal_point, point);
 }
 
-int text_width(const char *text)
-{
-	wchar_t wide[256];
-	size_t n = mbstowcs(wide, text, 256);
-	int width = n < 256 ? wcswidth(wide, n) : -1;
-
-	if (width >= 0)
-		return width;
-	width = 0;
-	for (const char *p = text; *p; p++)
-		width += (*p & 0xc0) != 0x80;
-	return width;
-}
-
-void print_padded(FILE *out, const char *text, int width)
-{
-	int spaces = abs(width) - text_width(text);
-
-	if (spaces < 0)
-		spaces = 0;
-	fprintf(out, "%*s%s%*s", width > 0 ? spaces : 0, "", text, width < 0 ? spaces : 0, "");
-}
-
 const char *size_text(uint64_t size, char buf[64])
 {
 	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
@@ -105,25 +110,28 @@ const char *size_text(uint64_t size, char buf[64])
 	return buf;
 }
 
-bool use_color(const struct settings *s, FILE *out)
+bool use_color(const struct settings *s)
 {
 	const char *no = getenv("NO_COLOR");
 
 	if (s->color != COLOR_AUTO)
 		return s->color == COLOR_ALWAYS;
-	return !(no && *no) && isatty(fileno(out));
+	return !(no && *no) && isatty(STDOUT_FILENO);
 }
 
 int save_text(const char *text, const char *file, const char *what)
 {
 	FILE *f = text ? fopen(file, "we") : NULL;
 	bool ok = f && fprintf(f, "%s\n", text) > 0;
+	char name[SHOWN_MAX];
+	int why;
 
 	if (f && fclose(f) != 0)
 		ok = false;
+	why = errno;
 	/* TRANSLATORS: the second %s is "the plan", "the manifest" or "the report", the third what the system says. */
 	if (!ok)
-		fprintf(stderr, _("imgmend: %s: cannot save %s: %s\n"), file, what, strerror(errno));
+		fprintf(stderr, _("imgmend: %s: cannot save %s: %s%s\n"), shown(file, name), what, strerror(why), next_step(why));
 	return ok ? 0 : -1;
 }
 

@@ -31,6 +31,7 @@ int save_metrics(const char *file, const struct tally *t)
 	char *fresh = NULL;
 	FILE *f = NULL;
 	bool ok = false;
+	int why;
 
 	/* the exporter must never see half of it */
 	if (asprintf(&fresh, "%s.new", file) >= 0)
@@ -39,8 +40,9 @@ int save_metrics(const char *file, const struct tally *t)
 		ok = write_all(f, t);
 		ok = fclose(f) == 0 && ok && rename(fresh, file) == 0;
 	}
+	why = errno;
 	if (!ok) {
-		fprintf(stderr, _("imgmend: %s: cannot save the metrics: %s\n"), file, strerror(errno));
+		fprintf(stderr, _("imgmend: %s: cannot save the metrics: %s%s\n"), file, strerror(why), next_step(why));
 		if (f)
 			unlink(fresh);
 	}

@@ -4,9 +4,14 @@
 
 #include "options.h"
 
+/* Ids of findings, as the library knows them. tests/cli/man.sh compares. */
+#define FINDINGS "partition-in-reserved-area volume-in-reserved-area hidden-sectors-mismatch backup-boot-stale fat-reserved-short " \
+	"gpt-primary-damaged gpt-backup-damaged partition-past-end ebr-chain-damaged ambivalent-volume ambivalent-disk other-sector-size " \
+	"repair-in-progress boot-file-short boot-area-free data-in-boot-area volsnap-collision shadow-header-lost ntfs-damaged library-failed"
+
 const struct option_row option_rows[] = {
 	{ " scan plan status snapshots ", 0, "json", OPT_JSON, NULL, NULL, N_("print JSON to standard output") },
-	{ " scan ", 'j', "jobs", 'j', "N", NULL, N_("scan N images at a time") },
+	{ " scan report ", 'j', "jobs", 'j', "N", NULL, N_("look at N images at a time") },
 	{ " scan report ", 0, "files0-from", OPT_FILES0_FROM, "FILE", NULL, N_("more images, their names ended by zero bytes; - is standard input") },
 	{ " scan ", 0, "metrics-file", OPT_METRICS, "FILE", NULL, N_("sums for Prometheus, as a text file") },
 	{ " plan ", 'o', NULL, 'o', "FILE", NULL, N_("save the plan to FILE, for `fix --plan`") },
@@ -31,7 +36,7 @@ const struct option_row option_rows[] = {
 	{ " plan fix ", 0, "strategy", OPT_STRATEGY, "WAY", "auto direct journalled write-once reflink insert-range",
 	  N_("auto, direct, journalled, write-once, reflink or insert-range") },
 	{ " plan fix ", 0, "used-only", OPT_USED_ONLY, NULL, NULL, N_("do not move what file systems say is free; undo gives zeros back there") },
-	{ " plan fix preview report ", 0, "only", OPT_ONLY, "ID,...", NULL, N_("repair these findings, warnings included") },
+	{ " plan fix preview report ", 0, "only", OPT_ONLY, "ID,...", FINDINGS, N_("repair these findings, warnings included") },
 	{ " plan fix preview ", 0, "add-table", OPT_ADD_TABLE, "mbr|gpt", "mbr gpt", N_("put a table around a volume that has none") },
 	{ "*", 0, "allow", OPT_ALLOW, "WHAT,...", "in-use changed dirty snapshots volatile-journal unknown-boot-code backing-file data-file",
 	  N_("accept: in-use, changed, dirty, snapshots, volatile-journal, unknown-boot-code, backing-file, data-file") },

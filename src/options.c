@@ -23,10 +23,71 @@ void options_help(FILE *out, const struct verb *verb)
 	}
 }
 
+/* The row of this option for a verb; every verb's words are the same. */
+static const struct option_row *row_of(const char *name)
+{
+	for (const struct option_row *r = option_rows; r->verbs; r++)
+		if (r->name && strcmp(r->name, name) == 0)
+			return r;
+	return NULL;
+}
+
+/* The nearest of the words, which stand between spaces; "": none is near. */
+static void nearest(const char *value, const char *words, char near[48])
+{
+	char one[48];
+
+	*near = 0;
+	for (const char *p = words; *p; p += strcspn(p, " "), p += *p == ' ') {
+		snprintf(one, sizeof(one), "%.*s", (int)strcspn(p, " "), p);
+		if (is_misspelt(value, one) && (!*near || word_distance(value, one) < word_distance(value, near)))
+			strcpy(near, one);
+	}
+}
+
+/* An option's value is none; what it takes, and what may have been meant. */
 static int bad_value(const char *option, const char *value)
 {
-	fprintf(stderr, _("imgmend: --%s does not take \"%s\"\n"), option, value);
+	const struct option_row *row = row_of(option);
+	char near[48] = "", text[SHOWN_MAX];
+
+	fprintf(stderr, _("imgmend: --%s does not take \"%s\""), option, shown(value, text));
+	if (row && row->words)
+		nearest(value, row->words, near);
+	if (*near)
+		fprintf(stderr, _("; did you mean \"%s\"?"), near);
+	if (row && row->words)
+		fprintf(stderr, _("\nIt takes: %s\n"), row->words);
+	else
+		fprintf(stderr, _("\n--%s=%s: %s\n"), option, row && row->arg ? row->arg : "", row ? _(row->help) : "");
 	return EXIT_USAGE;
+}
+
+/* Is it one of the words that stand between spaces? */
+static bool is_word_of(const char *value, const char *words)
+{
+	size_t n = strlen(value);
+
+	for (const char *p = words; *p; p += strcspn(p, " "), p += *p == ' ')
+		if (n && strcspn(p, " ") == n && strncmp(p, value, n) == 0)
+			return true;
+	return false;
+}
+
+/* A value that is none of the option's words; NULL: it is one. Of a list the first word that is none. A typing error in --allow must not
+ * silently allow nothing. */
+static const char *wrong_word(const struct option_row *row, const char *value, char one[256])
+{
+	if (!strchr(row->arg, ','))
+		return is_word_of(value, row->words) ? NULL : value;
+	for (const char *p = value;; p++) {
+		snprintf(one, 256, "%.*s", (int)strcspn(p, ","), p);
+		if (!is_word_of(one, row->words))
+			return one;
+		p += strcspn(p, ",");
+		if (!*p)
+			return NULL;
+	}
 }
 
 /* A size with an optional suffix: s (512), K, M, G, T as powers of 1024. 0 on nonsense. */
@@ -62,29 +123,12 @@ static int word_in(const char *value, const char *const *words)
 	return -1;
 }
 
-/* Every word of --allow must be one we know: a typing error must not silently allow nothing. */
-static bool allow_is_known(const char *list)
-{
-	static const char *const known[] = {
-		"in-use", "changed", "dirty", "snapshots", "volatile-journal", "unknown-boot-code", "backing-file", "data-file", NULL,
-	};
-	char copy[256];
-
-	if (!*list || strlen(list) >= sizeof(copy))
-		return false;
-	strcpy(copy, list);
-	for (char *save = NULL, *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save))
-		if (word_in(w, known) < 0)
-			return false;
-	return true;
-}
-
+/* What the option's words do not allow does not come here. */
 static int set_value(struct settings *s, int value, const char *arg)
 {
 	static const char *const modes[] = { "auto", "bar", "json", "none", NULL };
 	static const char *const colors[] = { "auto", "always", "never", NULL };
 	uint64_t size;
-	int word;
 
 	switch (value) {
 	case 'j':
@@ -94,21 +138,10 @@ static int set_value(struct settings *s, int value, const char *arg)
 	case OPT_ALIGN:
 		s->library.align = parse_size(arg);
 		return s->library.align ? -1 : bad_value("align", arg);
-	case OPT_SECTOR_SIZE:
-		size = parse_size(arg);
-		s->library.sector_size = (uint32_t)size;
-		return size == 512 || size == 4096 ? -1 : bad_value("sector-size", arg);
-	case OPT_PROGRESS:
-		word = word_in(arg, modes);
-		s->progress = word < 0 ? PROGRESS_AUTO : (enum progress_mode)word;
-		return word < 0 ? bad_value("progress", arg) : -1;
-	case OPT_COLOR:
-		word = word_in(arg, colors);
-		s->color = word < 0 ? COLOR_AUTO : (enum color_mode)word;
-		return word < 0 ? bad_value("color", arg) : -1;
-	case OPT_ALLOW:
-		s->library.allow = arg;
-		return allow_is_known(arg) ? -1 : bad_value("allow", arg);
+	case OPT_SECTOR_SIZE: s->library.sector_size = (uint32_t)parse_size(arg); return -1;
+	case OPT_PROGRESS: s->progress = (enum progress_mode)word_in(arg, modes); return -1;
+	case OPT_COLOR: s->color = (enum color_mode)word_in(arg, colors); return -1;
+	case OPT_ALLOW: s->library.allow = arg; return -1;
 	case OPT_JSON: s->json = true; return -1;
 	case OPT_DEEP: s->library.deep = 1; return -1;
 	case OPT_VERIFY: s->library.verify = 1; return -1;
@@ -160,13 +193,22 @@ static void build(const struct verb *verb, struct option longs[OPTIONS_MAX + 1],
 	shorts[k] = 0;
 }
 
-/* A short option's letter stands for its row's value. */
-static int value_of(int c)
+/* The row of what getopt found: a short option's letter, or the value. */
+static const struct option_row *found(const struct verb *verb, int c)
 {
 	for (const struct option_row *r = option_rows; r->verbs; r++)
-		if (c < 256 && r->letter == c)
-			return r->value;
-	return c;
+		if ((r->value == c || (c < 256 && r->letter == c)) && option_belongs(r, verb))
+			return r;
+	return NULL;
+}
+
+/* -1: go on; else the exit status. */
+static int take(const struct option_row *row, struct settings *s)
+{
+	char one[256];
+	const char *wrong = row->words ? wrong_word(row, optarg, one) : NULL;
+
+	return wrong ? bad_value(row->name, wrong) : set_value(s, row->value, optarg);
 }
 
 /* The option's name without its dashes and its value. */
@@ -245,7 +287,8 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct setting
 	build(verb, longs, shorts);
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		int status, value = value_of(c);
+		const struct option_row *row = found(verb, c);
+		int status, value = row ? row->value : c;
 
 		if (value == OPT_HELP) {
 			options_help(stdout, verb);
@@ -255,9 +298,9 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct setting
 			printf("imgmend %s\n", imgmend_version());
 			return EXIT_FINE;
 		}
-		if (c == '?' || c == ':')
+		if (!row)
 			return bad_option(verb, c, argv[optind - 1]);
-		status = set_value(s, value, optarg);
+		status = take(row, s);
 		if (status >= 0)
 			return status;
 	}

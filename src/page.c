@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,13 +23,26 @@ struct subject {
 	struct imgmend_error err;
 	const struct imgmend_finding *findings;
 	size_t n_findings, errors, warnings;
+	uint32_t sector_size;
+	bool has_work, is_unread;
+	char *text;			/* its section of the page; NULL: no memory */
+	size_t len;
+};
+
+/* All of them. */
+struct page {
+	const struct settings *s;
+	const struct images *images;
+	struct subject *subjects;
 };
 
 /* By its first bytes: a saved plan, a journal, or else an image. */
 static enum subject_kind kind_of(const char *path)
 {
 	char head[16] = "";
-	FILE *f = fopen(path, "re");
+	struct stat st;
+	/* a pipe would make us wait for somebody to write */
+	FILE *f = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "re") : NULL;
 	size_t n = f ? fread(head, 1, sizeof(head), f) : 0;
 
 	if (f)
@@ -40,15 +54,24 @@ static enum subject_kind kind_of(const char *path)
 
 static void count(struct subject *t)
 {
-	if (t->plan)
+	struct imgmend_plan_figures figures;
+
+	if (t->plan) {
+		imgmend_plan_figures(t->plan, &figures);
+		t->sector_size = figures.sector_size;
 		t->findings = imgmend_plan_findings(t->plan, &t->n_findings);
+	}
 	/* a plan lists what it repairs; the scan of an image lists all */
-	if (t->scan)
+	if (t->scan) {
+		t->sector_size = imgmend_scan_sector_size(t->scan);
 		t->findings = imgmend_scan_findings(t->scan, &t->n_findings);
+	}
 	for (size_t i = 0; i < t->n_findings; i++) {
 		t->errors += t->findings[i].severity == IMGMEND_ERROR;
 		t->warnings += t->findings[i].severity == IMGMEND_WARNING;
 	}
+	t->has_work = t->plan && !imgmend_plan_is_empty(t->plan);
+	t->is_unread = t->err.code && !t->scan;
 }
 
 static void look(const struct settings *s, const char *path, struct subject *t)
@@ -71,11 +94,16 @@ static void look(const struct settings *s, const char *path, struct subject *t)
 	count(t);
 }
 
+/* All but its section and what the summary says. */
 static void forget(struct subject *t)
 {
 	imgmend_scan_free(t->scan);
 	imgmend_plan_free(t->plan);
 	free(t->manifest);
+	t->scan = NULL;
+	t->plan = NULL;
+	t->manifest = NULL;
+	t->findings = NULL;
 }
 
 /* ---- one subject ---- */
@@ -83,16 +111,15 @@ static void forget(struct subject *t)
 static void put_verdict(FILE *out, const struct subject *t)
 {
 	bool bad = t->errors || t->err.code || (t->kind == A_JOURNAL && t->status.state != IMGMEND_STATE_REPAIRED);
-	bool has_work = t->plan && !imgmend_plan_is_empty(t->plan);
 
 	fprintf(out, "<p class=\"verdict %s\">", bad ? "bad" : "good");
 	if (t->kind == A_JOURNAL && !t->err.code)
 		html_printf(out, _("The journal of a repair of %s; its state: %s"), t->status.image, _(imgmend_state_name(t->status.state)));
 	else if (t->err.code)
 		html_printf(out, t->scan ? _("No repair can be planned: %s") : _("It cannot be looked at: %s"), t->err.message);
-	else if (has_work && !t->n_findings)
+	else if (t->has_work && !t->n_findings)
 		html_text(out, _("A saved plan of a repair"));
-	else if (has_work)
+	else if (t->has_work)
 		html_printf(out, ngettext("%zu finding is to be repaired: the plan is below", "%zu findings are to be repaired: the plan is below",
 					  (unsigned long)(t->errors ? t->errors : t->n_findings)), t->errors ? t->errors : t->n_findings);
 	else
@@ -112,6 +139,7 @@ static void put_findings(FILE *out, const struct subject *t)
 
 		fprintf(out, "<li class=\"%s\"><strong>%s</strong>: ", classes[f->severity], severity_word(f->severity));
 		html_text(out, f->message);
+		put_place(out, f, t->sector_size);
 		fprintf(out, " <code>%s</code></li>\n", f->id);
 	}
 	fputs("</ul>\n", out);
@@ -120,7 +148,9 @@ static void put_findings(FILE *out, const struct subject *t)
 /* numbers: an n for each column of them. */
 static void put_heads(FILE *out, const char *caption, const char *const *heads, const char *numbers, const char *class)
 {
-	fprintf(out, "<div class=\"wide\"><table%s>\n<caption>", class);
+	fputs("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"", out);
+	html_text(out, caption);
+	fprintf(out, "\"><table%s>\n<caption>", class);
 	html_text(out, caption);
 	fputs("</caption>\n<thead><tr>", out);
 	for (size_t i = 0; heads[i]; i++) {
@@ -141,9 +171,15 @@ static void put_partitions(FILE *out, const imgmend_plan *plan)
 	if (!n)
 		return;
 	put_heads(out, _("Partitions"), heads, "nnnn", "");
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, "<tr><td class=\"n\">%d</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%"
-			PRIu64 "</td></tr>\n", p[i].number, p[i].size, p[i].old_start, p[i].new_start);
+	for (size_t i = 0; i < n; i++) {
+		fputs("<tr><td class=\"n\">", out);
+		if (p[i].number)
+			fprintf(out, "%d", p[i].number);
+		else
+			html_text(out, _("volume"));
+		fprintf(out, "</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64 "</td><td class=\"n\">%" PRIu64 "</td></tr>\n",
+			p[i].size, p[i].old_start, p[i].new_start);
+	}
 	fputs("</tbody></table></div>\n", out);
 }
 
@@ -179,6 +215,11 @@ static void put_cost(FILE *out, const imgmend_plan *plan)
 	fprintf(out, "<h3>%s</h3>\n<p>", _("What it costs"));
 	html_printf(out, _("%s move, %s are written anew; the journal takes %s. Strategy: %s."), size_text(f.bytes_moved, a),
 		    size_text(f.literal_bytes, b), size_text(f.journal_bytes, c), f.strategy);
+	if (f.time_ns) {
+		fputs("</p>\n<p>", out);
+		html_printf(out, f.is_measured ? _("It takes about %s, at the %.0f MB/s that were measured.") :
+			    _("It takes about %s, if the disk writes %.0f MB/s."), duration(f.time_ns / 1000000, a), (double)f.write_rate / 1e6);
+	}
 	if (f.new_size != f.old_size) {
 		fputs("</p>\n<p>", out);
 		html_printf(out, _("The image grows from %" PRIu64 " to %" PRIu64 " bytes."), f.old_size, f.new_size);
@@ -221,22 +262,70 @@ static void put_journal(FILE *out, const struct subject *t)
 	fputs("</pre>\n", out);
 }
 
-static void put_subject(FILE *out, const struct subject *t, unsigned id)
+static void put_drawings(FILE *out, const struct subject *t)
 {
-	fprintf(out, "<section id=\"s%u\">\n<h2>", id);
+	struct imgmend_partition *partitions = NULL;
+	struct picture picture;
+
+	if (t->has_work) {
+		picture_of_plan(t->plan, &picture);
+		html_drawings(out, &picture);
+	} else if (t->scan && (partitions = picture_of_scan(t->scan, &picture))) {
+		html_drawings(out, &picture);
+	}
+	free(partitions);
+}
+
+static void put_subject(FILE *out, const struct subject *t, size_t id)
+{
+	fprintf(out, "<section id=\"s%zu\" aria-labelledby=\"h%zu\">\n<h2 id=\"h%zu\"><bdi>", id, id, id);
 	html_text(out, t->path);
-	fputs("</h2>\n", out);
+	fputs("</bdi></h2>\n", out);
 	put_verdict(out, t);
 	put_findings(out, t);
 	if (t->kind == A_JOURNAL && !t->err.code)
 		put_journal(out, t);
-	if (t->plan && !imgmend_plan_is_empty(t->plan)) {
-		html_drawings(out, t->plan);
+	put_drawings(out, t);
+	if (t->has_work) {
 		put_partitions(out, t->plan);
 		put_segments(out, t->plan);
 		put_cost(out, t->plan);
 	}
 	fputs("</section>\n", out);
+}
+
+static void work_on(void *arg, size_t i)
+{
+	struct page *page = arg;
+	struct subject *t = &page->subjects[i];
+	FILE *out;
+
+	look(page->s, page->images->v[i], t);
+	out = open_memstream(&t->text, &t->len);
+	if (out) {
+		put_subject(out, t, i + 1);
+		if (fclose(out) != 0) {
+			free(t->text);
+			t->text = NULL;
+		}
+	}
+	forget(t);
+}
+
+/* Its part of the exit status. */
+static int settle(void *arg, size_t i)
+{
+	const struct page *page = arg;
+	const struct subject *t = &page->subjects[i];
+	char name[SHOWN_MAX];
+
+	if (!t->text) {
+		fprintf(stderr, _("imgmend: %s: there is no memory for its part of the report\n"), shown(t->path, name));
+		return EXIT_FAILED;
+	}
+	if (t->is_unread)
+		return report_error(&t->err) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
+	return t->errors ? EXIT_UNCORRECTED : EXIT_FINE;
 }
 
 /* ---- all of them ---- */
@@ -247,12 +336,10 @@ static void put_summary(FILE *out, const struct subject *t, size_t n)
 
 	put_heads(out, _("Summary"), heads, "xnnx", " class=\"sortable\"");
 	for (size_t i = 0; i < n; i++) {
-		bool has_work = t[i].plan && !imgmend_plan_is_empty(t[i].plan);
-
 		fprintf(out, "<tr><td><a href=\"#s%zu\">", i + 1);
 		html_text(out, t[i].path);
 		fprintf(out, "</a></td><td class=\"n\">%zu</td><td class=\"n\">%zu</td><td>", t[i].errors, t[i].warnings);
-		html_text(out, t[i].err.code ? _("look") : has_work ? _("repair") : _("nothing"));
+		html_text(out, t[i].err.code ? _("look") : t[i].has_work ? _("repair") : _("nothing"));
 		fputs("</td></tr>\n", out);
 	}
 	fputs("</tbody></table></div>\n", out);
@@ -261,10 +348,11 @@ static void put_summary(FILE *out, const struct subject *t, size_t n)
 static int write_page(FILE *out, const struct subject *subjects, size_t n)
 {
 	html_begin(out, _("Disk images with data in the boot area"));
+	/* of one image only its own section */
 	if (n > 1)
 		put_summary(out, subjects, n);
 	for (size_t i = 0; i < n; i++)
-		put_subject(out, &subjects[i], (unsigned)i + 1);
+		fwrite(subjects[i].text, 1, subjects[i].text ? subjects[i].len : 0, out);
 	html_end(out);
 	return fflush(out) == 0 && !ferror(out) ? 0 : -1;
 }
@@ -272,35 +360,36 @@ static int write_page(FILE *out, const struct subject *subjects, size_t n)
 static int save(const struct settings *s, const struct subject *subjects, size_t n)
 {
 	FILE *out = s->output ? fopen(s->output, "we") : stdout;
-	int rc = out ? write_page(out, subjects, n) : -1;
+	int rc = out ? write_page(out, subjects, n) : -1, why;
+	char name[SHOWN_MAX];
 
 	if (s->output && out && fclose(out) != 0)
 		rc = -1;
+	why = errno;
 	if (rc < 0)
-		fprintf(stderr, _("imgmend: %s: cannot save %s: %s\n"), s->output ? s->output : "stdout", _("the report"), strerror(errno));
+		fprintf(stderr, _("imgmend: %s: cannot save %s: %s%s\n"), s->output ? shown(s->output, name) : "stdout", _("the report"),
+			strerror(why), next_step(why));
 	return rc;
 }
 
 int verb_report(const struct settings *s)
 {
 	struct images images;
-	struct subject *subjects;
+	struct page page = { .s = s, .images = &images };
+	struct job job = { .look = work_on, .settle = settle, .arg = &page };
 	int status = images_list(s, &images) < 0 || images.failed ? EXIT_FAILED : EXIT_FINE;
 
-	subjects = calloc(images.n + 1, sizeof(*subjects));
-	if (!subjects) {
+	page.subjects = calloc(images.n + 1, sizeof(*page.subjects));
+	if (!page.subjects) {
 		fprintf(stderr, _("imgmend: out of memory\n"));
 		return EXIT_FAILED;
 	}
-	for (size_t i = 0; i < images.n; i++) {
-		look(s, images.v[i], &subjects[i]);
-		status |= subjects[i].err.code && !subjects[i].scan ? EXIT_FAILED : subjects[i].errors ? EXIT_UNCORRECTED : EXIT_FINE;
-	}
-	if (save(s, subjects, images.n) < 0)
+	status |= jobs_run(&job, images.n, s->jobs);
+	if (save(s, page.subjects, images.n) < 0)
 		status |= EXIT_FAILED;
 	for (size_t i = 0; i < images.n; i++)
-		forget(&subjects[i]);
-	free(subjects);
+		free(page.subjects[i].text);
+	free(page.subjects);
 	images_free(&images);
 	return status;
 }

@@ -83,6 +83,14 @@ struct images {
 int images_list(const struct settings *s, struct images *list);
 void images_free(struct images *list);
 
+/* jobs.c: look at n things, several at a time; settle is called in their order, by one thread. Its results, or-ed. */
+struct job {
+	void (*look)(void *arg, size_t i);
+	int (*settle)(void *arg, size_t i);
+	void *arg;
+};
+int jobs_run(const struct job *job, size_t n, unsigned jobs);
+
 /* metrics.c; -1: complained. */
 struct tally {
 	uint64_t images, with_errors, failed;
@@ -99,15 +107,13 @@ int print_completion(const char *shell);
 
 /* messages.c */
 int report_error(const struct imgmend_error *err);	/* prints; returns the exit status */
+const char *next_step(int number);	/* behind strerror of it: "; name another place", or "" */
 int ask(const struct settings *s, const char *question);	/* -1: go on; else the exit status */
 /* What size_text has between the digits; before LC_NUMERIC is set back. */
 void take_decimal_point(void);
-/* Columns that the text takes on a terminal; and the text with spaces to its left, to its right where width < 0, up to so many. */
-int text_width(const char *text);
-void print_padded(FILE *out, const char *text, int width);
 /* "1048576 bytes (1.0 MiB)" into buf. */
 const char *size_text(uint64_t size, char buf[64]);
-bool use_color(const struct settings *s, FILE *out);
+bool use_color(const struct settings *s);	/* on standard output */
 
 int save_text(const char *text, const char *file, const char *what);	/* to a file of its own; -1: complained */
 int save_manifest(const struct settings *s);	/* the exit status */
@@ -115,15 +121,41 @@ int save_manifest(const struct settings *s);	/* the exit status */
 /* report.c; the words are translated */
 const char *severity_word(enum imgmend_severity severity);
 const char *segment_word(enum imgmend_kind kind);
-void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n);
+void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n, uint32_t sector_size);
+/* Where it is, as " (image bytes 512 to 8191, sectors 1 to 15)". */
+void put_place(FILE *out, const struct imgmend_finding *f, uint32_t sector_size);
 void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, const char *path);
-/* diskmap.c: the disk and the first 8 KiB, before and after. */
-void print_disk_map(const struct settings *s, FILE *out, const imgmend_plan *plan);
+
+/* picture.c: what is drawn of a disk. It borrows from the plan or scan. */
+struct picture {
+	const struct imgmend_partition *partitions;
+	size_t n;
+	const struct imgmend_finding *findings;
+	size_t n_findings;
+	uint64_t old_size, new_size;
+	bool has_after;			/* else it is a disk as it is */
+};
+void picture_of_plan(const imgmend_plan *plan, struct picture *picture);
+struct imgmend_partition *picture_of_scan(const imgmend_scan *scan, struct picture *picture);	/* to be freed after it */
 /* Does any partition have a byte below 8192, or move? */
-bool is_layout_touched(const imgmend_plan *plan);
+bool is_layout_touched(const struct picture *picture);
 /* Does a finding say that this byte of a boot area belongs to somebody's data? */
-bool has_foreign_data(const imgmend_plan *plan, int number, uint64_t at);
-bool has_data_in_boot_area(const imgmend_plan *plan, const struct imgmend_partition *p);	/* … any */
+bool has_foreign_data(const struct picture *picture, int number, uint64_t at);
+bool has_data_in_boot_area(const struct picture *picture, const struct imgmend_partition *p);	/* … any */
+/* diskmap.c: the disk and the first 8 KiB, before and after, or as they are; false: nothing is to be seen there. */
+bool print_disk_map(const struct settings *s, FILE *out, const struct picture *picture);
+
+/* columns.c: text of images and paths, which may hold anything, in UTF-8. */
+#define SHOWN_MAX 8192
+const char *shown(const char *text, char buf[SHOWN_MAX]);	/* … as it can be printed; what is harmful is escaped */
+void put_shown(FILE *out, const char *text);
+int width_of(const char *text);		/* columns, of what is shown, or of words of ours */
+void put_column(FILE *out, const char *text, int width);	/* the same; to the right, or with a negative width to the left */
+bool is_locale_utf8(void);
+bool is_plain(void);			/* drawings are to be in ASCII */
+int32_t next_character(const char **text);	/* the one at *text, which moves behind it; -1: a byte that is none */
+bool is_harmful(int32_t c);
+const char *escape_of(int32_t c, unsigned char byte, char buf[16]);
 
 bool has_errors(const struct imgmend_finding *f, size_t n);
 
@@ -131,5 +163,6 @@ bool has_errors(const struct imgmend_finding *f, size_t n);
  * printed. size: bytes of all the work, 0 where that is not known. */
 void progress_install(struct settings *s, uint64_t size);
 void progress_end(void);
+const char *duration(uint64_t ms, char buf[32]);	/* "1m05s" */
 
 #endif

@@ -3,18 +3,20 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "program.h"
 
-static const char *const names[] = { "move", "copy", "search" };
-static const char *const titles[] = { N_("moving"), N_("copying"), N_("searching") };
+static const char *const names[] = { "move", "copy", "search", "hash" };
+static const char *const titles[] = { N_("moving"), N_("copying"), N_("searching"), N_("hashing") };
 
 static volatile sig_atomic_t stop_wanted, report_wanted;
 static enum progress_mode mode;
 static bool bar_is_shown;
-static uint64_t started, shown;		/* ms */
+static enum imgmend_phase current;
+static uint64_t started, last;		/* ms */
 static uint64_t bytes;			/* of all the work, 0: not known */
 
 static void on_signal(int number)
@@ -34,7 +36,7 @@ static uint64_t now_ms(void)
 }
 
 /* "1m05s" */
-static const char *duration(uint64_t ms, char buf[32])
+const char *duration(uint64_t ms, char buf[32])
 {
 	uint64_t sec = (ms + 999) / 1000;
 
@@ -54,16 +56,28 @@ static void describe(uint64_t done, uint64_t total, char *buf, size_t size)
 	uint64_t took = now_ms() - started;
 	char left[32] = "";
 	int n = snprintf(buf, size, "%3u%%", (unsigned)(part * 100));
+	uint64_t all = current == IMGMEND_PHASE_HASH ? total : bytes;
 
-	if (bytes && took)
-		n += snprintf(buf + n, size - (size_t)n, "  %.0f MiB/s", part * (double)bytes / 1048.576 / (double)took);
+	if (all && took)
+		n += snprintf(buf + n, size - (size_t)n, "  %.0f MiB/s", part * (double)all / 1048.576 / (double)took);
 	if (done && took >= 1000 && part < 1)
 		snprintf(buf + n, size - (size_t)n, _("  %s left"), duration((uint64_t)((double)took * (1 - part) / part), left));
+}
+
+/* So that a line of it fits into a narrow terminal; 40 as a rule. */
+static int bar_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_col || size.ws_col >= 80)
+		return 40;
+	return size.ws_col > 50 ? size.ws_col - 40 : 10;
 }
 
 static void show(enum imgmend_phase phase, uint64_t done, uint64_t total)
 {
 	char text[96];
+	int width = bar_width();
 
 	if (mode == PROGRESS_JSON) {
 		fprintf(stderr, "{\"schema\":\"imgmend.progress/1\",\"phase\":\"%s\",\"done\":%" PRIu64 ",\"total\":%" PRIu64
@@ -72,7 +86,7 @@ static void show(enum imgmend_phase phase, uint64_t done, uint64_t total)
 	}
 	describe(done, total, text, sizeof(text));
 	/* what is left of a longer line is erased */
-	fprintf(stderr, "\r[%-40.*s] %s\033[K", (int)(total ? (double)done / (double)total * 40 : 40),
+	fprintf(stderr, "\r[%-*.*s] %s\033[K", width, (int)(total ? (double)done / (double)total * width : width),
 		"########################################", text);
 	fflush(stderr);
 	bar_is_shown = true;
@@ -93,12 +107,18 @@ static int on_progress(void *arg, enum imgmend_phase phase, uint64_t done, uint6
 	uint64_t now = now_ms();
 
 	(void)arg;
+	/* rate and time left are those of one kind of work */
+	if (phase != current) {
+		progress_end();
+		current = phase;
+		started = now;
+	}
 	if (report_wanted) {
 		report_wanted = 0;
 		report(phase, done, total);
 	}
-	if (mode != PROGRESS_NONE && (now - shown >= 200 || done == total)) {
-		shown = now;
+	if (mode != PROGRESS_NONE && (now - last >= 200 || done == total)) {
+		last = now;
 		show(phase, done, total);
 	}
 	return stop_wanted;

@@ -8,10 +8,10 @@
 static int failed(const struct settings *s, const struct imgmend_error *err)
 {
 	int status = report_error(err);
+	char name[SHOWN_MAX];
 
 	if (status == EXIT_CANCELLED)
-		fprintf(stderr, _("imgmend: go on with `imgmend resume %s` or `imgmend undo %s`\n"), s->images[0],
-			s->images[0]);
+		fprintf(stderr, _("imgmend: go on with `imgmend resume %s` or `imgmend undo %s`\n"), shown(s->images[0], name), name);
 	return status;
 }
 
@@ -21,6 +21,7 @@ int verb_resume(const struct settings *settings)
 	struct imgmend_status before;
 	enum imgmend_state state;
 	struct imgmend_error err;
+	char name[SHOWN_MAX];
 	bool was_complete;
 	int rc;
 
@@ -35,7 +36,7 @@ int verb_resume(const struct settings *settings)
 		return failed(&s, &err);
 	if (!s.quiet)
 		fprintf(stderr, state == IMGMEND_STATE_UNDONE ? _("imgmend: %s is as it was before the repair\n") :
-			_("imgmend: %s is repaired\n"), s.images[0]);
+			_("imgmend: %s is repaired\n"), shown(s.images[0], name));
 	return state == IMGMEND_STATE_UNDONE || was_complete ? EXIT_FINE : EXIT_CORRECTED;
 }
 
@@ -77,6 +78,7 @@ int verb_undo(const struct settings *settings)
 {
 	struct settings s = *settings;
 	struct imgmend_error err;
+	char name[SHOWN_MAX];
 	bool changed;
 	int rc;
 
@@ -90,15 +92,16 @@ int verb_undo(const struct settings *settings)
 		return failed(&s, &err);
 	if (changed)
 		fprintf(stderr, _("imgmend: %s is back in its old layout; it had been used since the repair, so its data is"
-			" what it was just now, not what it was before the repair\n"), s.images[0]);
+			" what it was just now, not what it was before the repair\n"), shown(s.images[0], name));
 	else if (!s.quiet)
-		fprintf(stderr, _("imgmend: %s is as it was before the repair\n"), s.images[0]);
+		fprintf(stderr, _("imgmend: %s is as it was before the repair\n"), shown(s.images[0], name));
 	return EXIT_FINE;
 }
 
 int verb_discard(const struct settings *s)
 {
 	struct imgmend_error err;
+	char name[SHOWN_MAX];
 	int rc;
 
 	rc = ask(s, _("Drop the journal? The repair cannot be taken back afterwards."));
@@ -107,6 +110,6 @@ int verb_discard(const struct settings *s)
 	if (imgmend_discard(s->images[0], &s->library, &err) < 0)
 		return report_error(&err);
 	if (!s->quiet)
-		fprintf(stderr, _("imgmend: the journal of %s is gone\n"), s->images[0]);
+		fprintf(stderr, _("imgmend: the journal of %s is gone\n"), shown(s->images[0], name));
 	return EXIT_FINE;
 }

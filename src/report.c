@@ -27,21 +27,46 @@ bool has_errors(const struct imgmend_finding *f, size_t n)
 	return false;
 }
 
-void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n)
+void put_place(FILE *out, const struct imgmend_finding *f, uint32_t sector_size)
+{
+	uint64_t last = f->start + f->size - 1;
+
+	if (f->size && sector_size)
+		fprintf(out, _(" (image bytes %" PRIu64 " to %" PRIu64 ", sectors %" PRIu64 " to %" PRIu64 ")"), f->start, last, f->start / sector_size,
+			last / sector_size);
+}
+
+void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n, uint32_t sector_size)
 {
 	static const char *const colors[] = { "\033[36m", "\033[33m", "\033[1;31m" };
-	bool color = use_color(s, out);
+	char name[SHOWN_MAX], message[SHOWN_MAX];
+	bool color = use_color(s);
 
+	shown(path, name);
 	if (!n)
-		fprintf(out, _("%s: nothing wrong found\n"), path);
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%s: %s%s%s: %s [%s]\n", path, color ? colors[f[i].severity] : "", severity_word(f[i].severity),
-			color ? "\033[0m" : "", f[i].message, f[i].id);
+		fprintf(out, _("%s: nothing wrong found\n"), name);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, "%s: %s%s%s: %s", name, color ? colors[f[i].severity] : "", severity_word(f[i].severity),
+			color ? "\033[0m" : "", shown(f[i].message, message));
+		put_place(out, &f[i], sector_size);
+		fprintf(out, " [%s]\n", f[i].id);
+	}
+}
+
+/* A row of a table: each cell so wide, and as printf has it, to the right unless that is negative. */
+static void put_row(FILE *out, const char *const *cells, const int *widths, size_t n)
+{
+	fputc(' ', out);
+	for (size_t i = 0; i < n; i++) {
+		fputc(' ', out);
+		put_column(out, cells[i], widths[i]);
+	}
+	fputc('\n', out);
 }
 
 static void print_partitions(FILE *out, const imgmend_plan *plan)
 {
-	static const char *const heads[] = { N_("size"), N_("old start"), N_("new start"), N_("moves by") };
+	static const int widths[] = { 6, 16, 16, 16, 16 };
 	const struct imgmend_partition *p;
 	size_t n;
 
@@ -49,19 +74,17 @@ static void print_partitions(FILE *out, const imgmend_plan *plan)
 	if (!n)
 		return;
 	fprintf(out, _("\nPartitions (bytes):\n"));
-	print_padded(out, _("number"), 8);
-	for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++)
-		print_padded(out, _(heads[i]), 17);
-	fputc('\n', out);
+	put_row(out, (const char *[]){ _("number"), _("size"), _("old start"), _("new start"), _("moves by") }, widths, 5);
 	for (size_t i = 0; i < n; i++, p++) {
 		char shift[32] = "-";
 
 		if (p->new_start != p->old_start)
 			snprintf(shift, sizeof(shift), "%+" PRId64, (int64_t)(p->new_start - p->old_start));
+		fputs("  ", out);
 		if (p->number)
-			fprintf(out, "  %6d", p->number);
+			fprintf(out, "%6d", p->number);
 		else
-			print_padded(out, _("volume"), 8);
+			put_column(out, _("volume"), 6);
 		fprintf(out, " %16" PRIu64 " %16" PRIu64 " %16" PRIu64 " %16s%s\n", p->size, p->old_start,
 			p->new_start, shift, p->extended ? _("  extended") : "");
 	}
@@ -69,26 +92,27 @@ static void print_partitions(FILE *out, const imgmend_plan *plan)
 
 static void print_segments(const struct settings *s, FILE *out, const imgmend_plan *plan)
 {
+	int widths[] = { 16, 16, -7, 0 };
 	const struct imgmend_segment *g;
-	int width = 6;
 	size_t n;
 
 	g = imgmend_plan_segments(plan, &n);
+	for (int kind = IMGMEND_FROM; kind <= IMGMEND_FILL; kind++) {
+		int w = width_of(segment_word(kind)) + 1;
+
+		widths[2] = -w < widths[2] ? -w : widths[2];
+	}
 	fprintf(out, _("\nExactly these bytes of the image change:\n"));
-	for (int kind = IMGMEND_FROM; kind <= IMGMEND_FILL; kind++)
-		width = max(width, text_width(segment_word(kind)));
-	print_padded(out, _("at"), 18);
-	print_padded(out, _("size"), 17);
-	fprintf(out, "  %*s %s\n", width, "", _("why"));
+	put_row(out, (const char *[]){ _("at"), _("size"), "", _("why") }, widths, 4);
 	for (size_t i = 0; i < n; i++, g++) {
 		if (i >= 200 && !s->verbose) {
-			fprintf(out, ngettext("  … and %zu more (--verbose shows all)\n", "  … and %zu more (--verbose shows all)\n",
-					      (unsigned long)(n - i)), n - i);
+			fprintf(out, is_plain() ? _("  ... and %zu more (--verbose shows all)\n") : _("  … and %zu more (--verbose shows all)\n"), n - i);
 			break;
 		}
 		fprintf(out, "  %16" PRIu64 " %16" PRIu64 "  ", g->start, g->size);
-		print_padded(out, segment_word(g->kind), -width);
-		fprintf(out, " %s", g->reason);
+		put_column(out, segment_word(g->kind), widths[2] + 1);
+		fputc(' ', out);
+		put_shown(out, g->reason);
 		if (g->kind == IMGMEND_FROM)
 			fprintf(out, _(" (from %" PRIu64 ")"), g->from);
 		fputc('\n', out);
@@ -127,27 +151,39 @@ static void print_cost(FILE *out, const imgmend_plan *plan)
 		size_text(f.literal_bytes, b), f.strategy);
 	if (f.strategy_reason[0])
 		fprintf(out, "      %s\n", f.strategy_reason);
+	if (f.time_ns)
+		fprintf(out, f.is_measured ? _("Time: about %s, at the %.0f MB/s that were measured here; holes take none\n") :
+			_("Time: about %s, if the disk writes %.0f MB/s; holes take none\n"), duration(f.time_ns / 1000000, a),
+			(double)f.write_rate / 1e6);
 	fprintf(out, _("Journal: %s for undo, %s for moving, %s in all\n"), size_text(f.undo_bytes, a),
 		size_text(f.scratch_bytes, b), size_text(f.journal_bytes, c));
 	if (f.dropped_bytes)
 		fprintf(out, _("Not moved and not kept: %s of free space; undo brings zeros back there\n"), size_text(f.dropped_bytes, a));
 	if (f.new_size != f.old_size)
-		fprintf(out, _("Image size: %" PRIu64 " → %" PRIu64 " bytes\n"), f.old_size, f.new_size);
+		fprintf(out, _("Image size: %" PRIu64 " %s %" PRIu64 " bytes; it grows by %s\n"), f.old_size, is_plain() ? "->" : "→", f.new_size,
+			size_text(f.new_size - f.old_size, a));
+	else
+		fprintf(out, _("Image size: stays %s\n"), size_text(f.old_size, a));
 }
 
 void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, const char *path)
 {
+	struct imgmend_plan_figures figures;
+	char name[SHOWN_MAX];
 	const char *const *notes;
+	struct picture picture;
 	size_t n;
 	const struct imgmend_finding *f = imgmend_plan_findings(plan, &n);
 
+	imgmend_plan_figures(plan, &figures);
 	if (n)
-		print_findings(s, out, path, f, n);
+		print_findings(s, out, path, f, n, figures.sector_size);
 	if (imgmend_plan_is_empty(plan)) {
-		fprintf(out, _("%s: nothing to repair\n"), path);
+		fprintf(out, _("%s: nothing to repair\n"), shown(path, name));
 		return;
 	}
-	print_disk_map(s, out, plan);
+	picture_of_plan(plan, &picture);
+	print_disk_map(s, out, &picture);
 	print_partitions(out, plan);
 	print_segments(s, out, plan);
 	print_ways(out, plan);
@@ -155,6 +191,9 @@ void print_plan(const struct settings *s, FILE *out, const imgmend_plan *plan, c
 	notes = imgmend_plan_notes(plan, &n);
 	if (n)
 		fprintf(out, _("\nNotes:\n"));
-	for (size_t i = 0; i < n; i++)
-		fprintf(out, "  - %s\n", notes[i]);
+	for (size_t i = 0; i < n; i++) {
+		fputs("  - ", out);
+		put_shown(out, notes[i]);
+		fputc('\n', out);
+	}
 }

@@ -2,54 +2,104 @@
 #include <config.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "program.h"
 
-static void print_region(FILE *out, const struct imgmend_region *r, uint32_t sector_size)
+/* Columns that the words of a table take. */
+struct widths {
+	int name, type, fs;
+};
+
+static const char *name_of(const struct imgmend_region *r, char name[96])
 {
-	char name[96];
+	int indent = snprintf(name, 8, "%*s", r->depth ? 2 : 0, "");
 
 	if (r->number)
-		snprintf(name, sizeof(name), _("partition %d"), r->number);
+		snprintf(name + indent, 96 - (size_t)indent, _("partition %d"), r->number);
 	else
-		snprintf(name, sizeof(name), "%s", r->what[0] ? _(r->what) : _(r->kind));
-	fprintf(out, "  %*s%14" PRIu64 " %12" PRIu64 " %16" PRIu64 "  ", r->depth * 2, "", r->start, r->start / sector_size, r->size);
-	print_padded(out, name, -(20 - r->depth * 2));
-	if (r->type[0])
-		fprintf(out, " %s", r->type);
-	if (r->fs[0])
-		fprintf(out, " %s", r->fs);
-	if (r->label[0])
-		fprintf(out, " \"%s\"", r->label);
+		snprintf(name + indent, 96 - (size_t)indent, "%s", r->what[0] ? _(r->what) : _(r->kind));
+	return name;
+}
+
+static void widen(int *width, const char *text)
+{
+	char buf[SHOWN_MAX];
+	int w = width_of(shown(text, buf));
+
+	if (w > *width)
+		*width = w;
+}
+
+static void print_region(FILE *out, const struct imgmend_region *r, uint32_t sector_size, const struct widths *w)
+{
+	/* an empty cell at the end leaves no blanks behind */
+	bool has_label = r->label[0], has_fs = has_label || r->fs[0], has_type = has_fs || r->type[0];
+	char name[96], text[SHOWN_MAX];
+
+	fprintf(out, "  %14" PRIu64 " %12" PRIu64 " %16" PRIu64 "  ", r->start, r->start / sector_size, r->size);
+	put_column(out, name_of(r, name), has_type ? -w->name : 0);
+	if (has_type) {
+		fputs("  ", out);
+		put_column(out, shown(r->type, text), has_fs ? -w->type : 0);
+	}
+	if (has_fs) {
+		fputc(' ', out);
+		put_column(out, shown(r->fs, text), has_label ? -w->fs : 0);
+	}
+	if (has_label)
+		fprintf(out, " \"%s\"", shown(r->label, text));
 	fputc('\n', out);
 }
 
-static void print_scan(const struct settings *s, FILE *out, const imgmend_scan *scan, const char *path)
+static void print_regions(FILE *out, const imgmend_scan *scan)
+{
+	const struct imgmend_region *r;
+	struct widths w = { 0 };
+	char name[96];
+	size_t n;
+
+	r = imgmend_scan_regions(scan, &n);
+	for (size_t i = 0; i < n; i++) {
+		widen(&w.name, name_of(&r[i], name));
+		widen(&w.type, r[i].type);
+		widen(&w.fs, r[i].fs);
+	}
+	fputs("  ", out);
+	put_column(out, _("start"), 14);
+	fputc(' ', out);
+	put_column(out, _("sector"), 12);
+	fputc(' ', out);
+	put_column(out, _("size"), 16);
+	fputc('\n', out);
+	for (size_t i = 0; i < n; i++)
+		print_region(out, &r[i], imgmend_scan_sector_size(scan), &w);
+}
+
+/* draws: the disk and its boot areas as well, where something is in them. */
+static void print_scan(const struct settings *s, FILE *out, const imgmend_scan *scan, const char *path, bool draws)
 {
 	const struct imgmend_finding *f;
-	const struct imgmend_region *r;
-	char size[64];
+	struct imgmend_partition *partitions;
+	struct picture picture;
+	char size[64], name[SHOWN_MAX];
 	size_t n;
 
 	f = imgmend_scan_findings(scan, &n);
-	print_findings(s, out, path, f, n);
+	print_findings(s, out, path, f, n, imgmend_scan_sector_size(scan));
 	if (s->quiet)
 		return;
-	fprintf(out, _("%s: %s, sectors of %" PRIu32 " bytes, partition table: %s %s\n"), path,
+	partitions = picture_of_scan(scan, &picture);
+	if (draws && partitions && print_disk_map(s, out, &picture))
+		fputc('\n', out);
+	free(partitions);
+	fprintf(out, _("%s: %s, sectors of %" PRIu32 " bytes, partition table: %s %s\n"), shown(path, name),
 		size_text(imgmend_scan_size(scan), size), imgmend_scan_sector_size(scan), imgmend_scan_table(scan),
 		imgmend_scan_table_id(scan));
 	fprintf(out, _("  boots: %s\n"), imgmend_scan_boot(scan)->text);
-	print_padded(out, _("start"), 16);
-	print_padded(out, _("sector"), 13);
-	print_padded(out, _("size"), 17);
-	fputc('\n', out);
-	r = imgmend_scan_regions(scan, &n);
-	for (size_t i = 0; i < n; i++)
-		print_region(out, &r[i], imgmend_scan_sector_size(scan));
+	print_regions(out, scan);
 }
 
 /* What one image gave: text for standard output, or an error. */
@@ -59,21 +109,22 @@ struct result {
 	struct imgmend_error err;
 	int status;
 	uint64_t findings[3];
-	bool is_done;
 };
 
-struct work {
+/* All of them. */
+struct scans {
 	const struct settings *s;
 	const struct images *images;
 	struct result *results;
-	size_t next;
-	bool has_workers;		/* else each image is scanned when its turn to be printed comes */
-	pthread_mutex_t lock;
-	pthread_cond_t done;
+	struct tally *tally;
 };
 
-static void scan_one(const struct settings *s, const char *path, struct result *r)
+static void scan_one(void *arg, size_t at)
 {
+	struct scans *all = arg;
+	const struct settings *s = all->s;
+	const char *path = all->images->v[at];
+	struct result *r = &all->results[at];
 	const struct imgmend_finding *f;
 	imgmend_scan *scan;
 	FILE *out;
@@ -91,7 +142,7 @@ static void scan_one(const struct settings *s, const char *path, struct result *
 			fprintf(out, "%s\n", json);
 		free(json);
 	} else if (out) {
-		print_scan(s, out, scan, path);
+		print_scan(s, out, scan, path, all->images->n == 1 || s->verbose);
 	}
 	if (out)
 		fclose(out);
@@ -100,24 +151,6 @@ static void scan_one(const struct settings *s, const char *path, struct result *
 		r->findings[f[i].severity]++;
 	r->status = has_errors(f, n) ? EXIT_UNCORRECTED : EXIT_FINE;
 	imgmend_scan_free(scan);
-}
-
-static void *worker(void *arg)
-{
-	struct work *w = arg;
-
-	pthread_mutex_lock(&w->lock);
-	while (w->next < w->images->n) {
-		size_t i = w->next++;
-
-		pthread_mutex_unlock(&w->lock);
-		scan_one(w->s, w->images->v[i], &w->results[i]);
-		pthread_mutex_lock(&w->lock);
-		w->results[i].is_done = true;
-		pthread_cond_broadcast(&w->done);
-	}
-	pthread_mutex_unlock(&w->lock);
-	return NULL;
 }
 
 /* A line of JSON in one piece: whoever reads a pipe of several of us gets whole lines. */
@@ -137,8 +170,12 @@ static void put_text(const char *text, size_t len)
 }
 
 /* Print one result, and count it; its exit status. */
-static int settle(struct result *r, struct tally *t)
+static int settle(void *arg, size_t at)
 {
+	struct scans *all = arg;
+	struct result *r = &all->results[at];
+	struct tally *t = all->tally;
+
 	t->images++;
 	if (r->status < 0) {
 		t->failed++;
@@ -147,52 +184,25 @@ static int settle(struct result *r, struct tally *t)
 	}
 	if (r->text)
 		put_text(r->text, r->len);
+	free(r->text);
 	t->with_errors += r->status == EXIT_UNCORRECTED;
 	for (int i = 0; i < 3; i++)
 		t->findings[i] += r->findings[i];
 	return r->status;
 }
 
-/* Print results in order, each as soon as it and those before it are there. */
-static int collect(struct work *w, struct tally *t)
-{
-	int status = 0;
-
-	for (size_t i = 0; i < w->images->n; i++) {
-		struct result *r = &w->results[i];
-
-		if (!w->has_workers)
-			scan_one(w->s, w->images->v[i], r);
-		pthread_mutex_lock(&w->lock);
-		while (w->has_workers && !r->is_done)
-			pthread_cond_wait(&w->done, &w->lock);
-		pthread_mutex_unlock(&w->lock);
-		status |= settle(r, t);
-		free(r->text);
-	}
-	return status;
-}
-
 static int scan_all(const struct settings *s, const struct images *images, struct tally *t)
 {
-	struct work w = { .s = s, .images = images, .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
-	unsigned n = s->jobs > images->n ? (unsigned)images->n : s->jobs, started = 0;
-	pthread_t *threads = calloc(n + 1, sizeof(*threads));
+	struct scans all = { .s = s, .images = images, .tally = t, .results = calloc(images->n + 1, sizeof(*all.results)) };
+	struct job job = { .look = scan_one, .settle = settle, .arg = &all };
 	int status;
 
-	w.results = calloc(images->n + 1, sizeof(*w.results));
-	if (!threads || !w.results) {
+	if (!all.results) {
 		fprintf(stderr, _("imgmend: out of memory\n"));
 		return EXIT_FAILED;
 	}
-	while (n > 1 && started < n && pthread_create(&threads[started], NULL, worker, &w) == 0)
-		started++;
-	w.has_workers = started > 0;
-	status = collect(&w, t);
-	for (unsigned i = 0; i < started; i++)
-		pthread_join(threads[i], NULL);
-	free(threads);
-	free(w.results);
+	status = jobs_run(&job, images->n, s->jobs);
+	free(all.results);
 	return status;
 }
 

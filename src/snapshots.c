@@ -41,13 +41,22 @@ static void print_header(FILE *out, const struct imgmend_shadows *v)
 		{ "points-nowhere", N_("the header is valid, but leads to no catalog") },
 	};
 
+	char text[SHOWN_MAX];
+
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
 		if (strcmp(states[i][0], v->header) == 0)
 			fprintf(out, "  %s", _(states[i][1]));
 	/* TRANSLATORS: follows "the header is overwritten" and the like; %s is the name of a file. */
 	if (v->owner[0])
-		fprintf(out, _("; %s has its place"), v->owner);
+		fprintf(out, _("; %s has its place"), shown(v->owner, text));
 	fputc('\n', out);
+}
+
+static void put_heads(FILE *out)
+{
+	fputs("        ", out);
+	put_column(out, _("created (UTC)"), -19);
+	fprintf(out, "  %s\n", _("shadow copy"));
 }
 
 static void print_volume(FILE *out, const struct imgmend_shadows *v)
@@ -62,13 +71,10 @@ static void print_volume(FILE *out, const struct imgmend_shadows *v)
 		fprintf(out, _("  catalog at byte %" PRIu64 " of the volume, found by: %s\n"), v->catalog, _(v->found_by));
 	if (v->catalog_fault)
 		fprintf(out, _("  the catalog is damaged: %s\n"), v->catalog_fault);
-	if (!v->n_snapshots) {
+	if (!v->n_snapshots)
 		fprintf(out, _("  no snapshots\n"));
-	} else {
-		fprintf(out, "  %4s  ", "");
-		print_padded(out, _("created (UTC)"), -19);
-		fprintf(out, "  %s\n", _("shadow copy"));
-	}
+	else
+		put_heads(out);
 	for (size_t i = 0; i < v->n_snapshots; i++)
 		print_snapshot(out, i + 1, &v->snapshots[i]);
 	if (v->lost_stores)
@@ -103,11 +109,12 @@ static void print_strays(FILE *out, const imgmend_scan *scan)
 static void print_all(FILE *out, const imgmend_scan *scan, const char *path)
 {
 	const struct imgmend_shadows *v;
+	char text[SHOWN_MAX];
 	size_t n;
 
 	v = imgmend_scan_shadows(scan, &n);
 	if (!n)
-		fprintf(out, _("%s: no NTFS volume that can be looked into\n"), path);
+		fprintf(out, _("%s: no NTFS volume that can be looked into\n"), shown(path, text));
 	for (size_t i = 0; i < n; i++)
 		print_volume(out, &v[i]);
 	print_strays(out, scan);
@@ -157,13 +164,14 @@ int verb_snapshots(const struct settings *settings)
 
 static int extract(const struct settings *s)
 {
+	char folder[SHOWN_MAX], name[SHOWN_MAX];
 	struct imgmend_error err;
 	char *json;
 
 	if (imgmend_extract(s->images[0], &s->library, s->extract, &json, &err) < 0)
 		return report_error(&err);
 	if (!s->quiet)
-		fprintf(stderr, _("imgmend: %s/manifest.json says what was written; %s is as it was\n"), s->extract, s->images[0]);
+		fprintf(stderr, _("imgmend: %s/manifest.json says what was written; %s is as it was\n"), shown(s->extract, folder), shown(s->images[0], name));
 	free(json);
 	return EXIT_FINE;
 }

@@ -22,18 +22,18 @@ static const char *sentence(enum imgmend_state state)
 static void print_status(const struct imgmend_status *st, const char *path)
 {
 	time_t created = (time_t)st->created;
-	char when[64] = "", size[64];
+	char when[64] = "", size[64], text[SHOWN_MAX];
 
-	printf("%s: %s\n", path, sentence(st->state));
+	printf("%s: %s\n", shown(path, text), sentence(st->state));
 	if (st->message[0])
-		printf("  %s\n", st->message);
+		printf("  %s\n", shown(st->message, text));
 	if (!st->journal[0])
 		return;
-	printf(_("  journal: %s, %s\n"), st->journal, size_text(st->journal_size, size));
+	printf(_("  journal: %s, %s\n"), shown(st->journal, text), size_text(st->journal_size, size));
 	if (!st->uuid[0])
 		return;
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime(&created));
-	printf(_("  begun %s on %s, UUID %s\n"), when, st->image, st->uuid);
+	printf(_("  begun %s on %s, UUID %s\n"), when, shown(st->image, text), st->uuid);
 }
 
 int verb_status(const struct settings *s)

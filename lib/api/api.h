@@ -5,6 +5,7 @@
 #include "api/strategy.h"
 #include "base/vec.h"
 #include "exec/exec.h"
+#include "exec/manifest.h"
 #include "imgmend.h"
 #include "plan/plan.h"
 #include "scan/scan.h"
@@ -60,6 +61,8 @@ int im_api_growth(struct im_dev *image, const struct im_map *map, uint64_t *byte
 
 /* Append findings to a vector of struct imgmend_finding, which borrows their texts. */
 int im_api_findings(const struct im_finding *f, size_t count, void *vec, struct im_error *err);
+/* Progress of hashing, for these options. */
+struct im_watch im_api_watch(const struct imgmend_options *options);
 int im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out, struct im_error *err);
 
 /* Journals of an image: where they are. (places.c) */

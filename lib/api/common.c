@@ -45,6 +45,18 @@ static bool on_search(void *arg, uint64_t done, uint64_t total)
 	return options->progress(options->progress_arg, IMGMEND_PHASE_SEARCH, done, total) == 0;
 }
 
+static bool on_hash(void *arg, uint64_t done, uint64_t total)
+{
+	const struct imgmend_options *options = arg;
+
+	return options->progress(options->progress_arg, IMGMEND_PHASE_HASH, done, total) == 0;
+}
+
+struct im_watch im_api_watch(const struct imgmend_options *options)
+{
+	return (struct im_watch){ .progress = options->progress ? on_hash : NULL, .arg = (void *)(uintptr_t)options };
+}
+
 int im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out, struct im_error *err)
 {
 	*out = (struct im_scan_options){ .sector_size = options->sector_size, .deep = options->deep != 0,

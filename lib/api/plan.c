@@ -326,6 +326,7 @@ void imgmend_plan_figures(const imgmend_plan *p, struct imgmend_plan_figures *f)
 		.old_size = p->plan.map.old_size, .new_size = p->plan.map.new_size, .sector_size = p->plan.sector_size,
 		.bytes_moved = p->plan.bytes_moved, .literal_bytes = p->plan.literal_bytes,
 		.undo_bytes = p->cost.undo, .scratch_bytes = p->cost.scratch, .journal_bytes = p->cost.total,
-		.strategy = p->strategy.name, .strategy_reason = p->strategy.why, .fingerprint = p->plan.fingerprint,
+		.time_ns = im_strategy_time(&p->strategy, &p->plan.map), .write_rate = p->strategy.host.write_rate,
+		.is_measured = p->strategy.host.is_probed, .strategy = p->strategy.name, .strategy_reason = p->strategy.why, .fingerprint = p->plan.fingerprint,
 	};
 }

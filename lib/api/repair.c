@@ -75,12 +75,14 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 /* Write the journal into its new file, behind the clone where the repair goes by one. */
 static int prepare(struct im_session *s, struct im_error *err)
 {
+	struct im_watch watch = im_api_watch(s->options);
 	struct im_exec_params params;
 	char real[PATH_MAX];
 
 	if (im_strategy_ready(&s->plan->strategy, s->image, &s->plan->plan.map, &params, err) < 0)
 		return -1;
 	params.manifest = s->options->manifest || s->options->verify;
+	params.watch = &watch;
 	/* one without a journal is left of a fix that was killed */
 	if (im_inuse_lock(s->journal, s->journal_path, err) < 0 || im_session_drop_clone(s, err) < 0)
 		return -1;
@@ -101,6 +103,8 @@ static int create_journal(struct im_session *s, struct im_error *err)
 	if (!s->journal)
 		return -1;
 	if (prepare(s, err) < 0) {
+		if (err->code == IM_ECANCELLED)
+			im_error_prefix(err, "%s: nothing was written", s->path);
 		unlink(s->journal_path);
 		im_session_drop_clone(s, NULL);
 		return -1;
@@ -134,12 +138,13 @@ static int with_partitions_away(struct im_session *s, int (*work)(struct im_sess
 /* Read the repaired image back, from the storage and not from the cache. */
 static int verify(struct im_session *s, struct im_error *err)
 {
+	struct im_watch watch = im_api_watch(s->options);
 	const struct im_journal *j = &s->exec.journal;
 
 	if (!s->options->verify || s->exec.state != IM_STATE_REPAIRED)
 		return 0;
 	im_dev_forget(s->image);
-	return im_manifest_check(j->manifest, &j->map, s->image, err);
+	return im_manifest_check(j->manifest, &j->map, s->image, &watch, err);
 }
 
 /* The work is done, on the files that were opened. Are they still the ones of these names? */
@@ -216,8 +221,11 @@ static int fix(struct im_session *s, const char *path, const imgmend_plan *plan,
 	if (im_session_open_image(s, path, options, err) < 0)
 		return -1;
 	s->image->sector_size = plan->plan.sector_size;
-	if (check_leftover(s, err) < 0 || im_plan_check_fingerprint(&plan->plan, s->image, err) < 0 ||
-	    im_place_check(&s->place, path, allow_volatile, err) < 0)
+	if (check_leftover(s, err) < 0)
+		return -1;
+	if (im_plan_check_fingerprint(&plan->plan, s->image, err) < 0)
+		return im_error_prefix(err, "%s", path);
+	if (im_place_check(&s->place, path, allow_volatile, err) < 0)
 		return -1;
 	if (plan->plan.map.new_size != s->image->size && !im_dev_can_resize(s->image))
 		return im_error_set(err, IM_EREFUSED, "%s: the plan changes the size, and this cannot", path);

@@ -81,6 +81,28 @@ static void add_times(struct im_strategy *s, const struct im_segment *seg)
 				       n / (double)s->params.buffer * t);
 }
 
+uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
+{
+	/* phases, and sector 0 twice */
+	uint64_t total = 8 * s->host.flush_ns;
+
+	if (!s->host.write_rate)
+		return 0;
+	for (size_t i = 0; i < map->segs.n; i++) {
+		const struct im_segment *seg = &map->segs.v[i];
+		struct im_strategy one = { .host = s->host, .params = s->params };
+
+		if (seg->kind != IM_FROM || s->by_clone || (s->by_steps && !s->params.fill_part))
+			continue;
+		add_times(&one, seg);
+		if (s->params.fill_part)
+			total += (uint64_t)((double)seg->len / (double)s->host.write_rate * 1e9);
+		else
+			total += shift_of(seg) >= s->params.direct_min ? one.direct_ns : one.journalled_ns;
+	}
+	return total;
+}
+
 /* Blocks can be shared where a move is one of whole blocks; at its two ends there may be less than one. */
 static bool is_by_blocks(const struct im_map *map, uint32_t unit)
 {

@@ -31,6 +31,8 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 /* Before the repair: the parameters for this image, which may be another file by now than the plan was made on. */
 int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const struct im_map *map,
 		      struct im_exec_params *params, struct im_error *err);
+/* About what carrying out this map takes, in ns: by the measured disk where s->host.is_probed, else by the guess; 0: not known. */
+uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map);
 /* Is this the word that the option has? wanted may be NULL. */
 bool im_strategy_is(const char *wanted, const char *word);
 /* The one of a saved plan; direct_min: UINT64_MAX where it did not say. */

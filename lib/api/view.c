@@ -19,8 +19,10 @@ static int open_view(imgmend_view *v, const char *path, const imgmend_plan *plan
 		     struct im_error *err)
 {
 	v->image = im_api_open(path, options, false, err);
-	if (!v->image || im_plan_check_fingerprint(&plan->plan, v->image, err) < 0)
+	if (!v->image)
 		return -1;
+	if (im_plan_check_fingerprint(&plan->plan, v->image, err) < 0)
+		return im_error_prefix(err, "%s", path);
 	v->image->sector_size = plan->plan.sector_size;
 	v->view = im_map_view(&plan->plan.map, v->image, err);
 	return v->view ? 0 : -1;

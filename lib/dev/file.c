@@ -332,8 +332,10 @@ static int measure(struct file *f, uint32_t sector_size, struct im_error *err)
 		f->dev.is_block = true;
 		if (ioctl(f->fd, BLKGETSIZE64, &f->dev.size) < 0 || ioctl(f->fd, BLKSSZGET, &kernel_sector) < 0)
 			return im_error_sys(err, errno, "%s: cannot ask the kernel for the device's size", f->path);
+	} else if (S_ISDIR(st.st_mode)) {
+		return im_error_set(err, IM_EUSAGE, "%s: this is a folder; name an image in it (scan and report look into folders)", f->path);
 	} else {
-		return im_error_set(err, IM_EUSAGE, "%s: neither a regular file nor a block device", f->path);
+		return im_error_set(err, IM_EUSAGE, "%s: neither a regular file nor a block device; only these, and NBD exports, are images", f->path);
 	}
 	f->dev.sector_size = sector_size ? sector_size : (uint32_t)kernel_sector;
 	return 0;

@@ -135,7 +135,9 @@ static int put_manifest(struct im_journal *j, struct im_dev *image, uint64_t *at
 
 	if (!j->prog.params.manifest)
 		return 0;
-	j->manifest = im_manifest_make(&j->map, image, err);
+	j->manifest = im_manifest_make(&j->map, image, j->prog.params.watch, err);
+	/* the caller's, who may be gone by the time of the next use */
+	j->prog.params.watch = NULL;
 	if (!j->manifest || im_manifest_encode(j->manifest, &p, &len, err) < 0)
 		return -1;
 	rc = put_section(j->dev, at, p, len, s, err);

@@ -19,9 +19,19 @@ static size_t count_ranges(const struct im_map *map)
 	return n;
 }
 
+/* n more bytes are hashed. */
+static int step(struct im_watch *watch, size_t n, struct im_error *err)
+{
+	if (!watch || !watch->progress)
+		return 0;
+	watch->done += n;
+	return watch->progress(watch->arg, watch->done, watch->total) ? 0 :
+	       im_error_set(err, IM_ECANCELLED, "stopped while the image was read for its SHA-256");
+}
+
 /* Add [off, off+len) of dev to one or two hashes; b may be NULL. Holes are not read. */
 static int hash_range(struct im_dev *dev, uint64_t off, uint64_t len, struct im_sha256 *a, struct im_sha256 *b, uint8_t *buf,
-		      struct im_error *err)
+		      struct im_watch *watch, struct im_error *err)
 {
 	while (len) {
 		struct im_extent ext;
@@ -37,6 +47,8 @@ static int hash_range(struct im_dev *dev, uint64_t off, uint64_t len, struct im_
 		im_sha256_add(a, buf, n);
 		if (b)
 			im_sha256_add(b, buf, n);
+		if (step(watch, n, err) < 0)
+			return -1;
 		off += n;
 		len -= n;
 	}
@@ -45,10 +57,10 @@ static int hash_range(struct im_dev *dev, uint64_t off, uint64_t len, struct im_
 
 /* The hash of one range, which goes into the whole one as well. */
 static int hash_both(struct im_dev *dev, uint64_t off, uint64_t len, struct im_sha256 *whole, uint8_t digest[32], uint8_t *buf,
-		     struct im_error *err)
+		     struct im_watch *watch, struct im_error *err)
 {
 	struct im_sha256 *h = im_sha256_new(err);
-	int rc = h ? hash_range(dev, off, len, whole, h, buf, err) : -1;
+	int rc = h ? hash_range(dev, off, len, whole, h, buf, watch, err) : -1;
 
 	if (h)
 		im_sha256_end(h, digest);
@@ -57,7 +69,7 @@ static int hash_both(struct im_dev *dev, uint64_t off, uint64_t len, struct im_s
 
 /* One side of the map: all of dev, and each changed range clipped to it. The digests go to out[i] at `side`. */
 static int hash_side(const struct im_map *map, struct im_dev *dev, uint8_t whole[32], struct im_hashes *out, size_t side,
-		     struct im_error *err)
+		     struct im_watch *watch, struct im_error *err)
 {
 	struct im_sha256 *h = im_sha256_new(err);
 	uint8_t *buf = h ? malloc(CHUNK) : NULL;
@@ -69,13 +81,13 @@ static int hash_side(const struct im_map *map, struct im_dev *dev, uint8_t whole
 		const struct im_segment *s = &map->segs.v[i];
 		uint64_t n = at < dev->size ? im_min(s->len, dev->size - at) : 0;
 
-		rc = s->kind == IM_KEEP ? hash_range(dev, at, n, h, NULL, buf, err) :
-					  hash_both(dev, at, n, h, (uint8_t *)&out[k++] + side, buf, err);
+		rc = s->kind == IM_KEEP ? hash_range(dev, at, n, h, NULL, buf, watch, err) :
+					  hash_both(dev, at, n, h, (uint8_t *)&out[k++] + side, buf, watch, err);
 		at += n;
 	}
 	/* what a shrinking image loses belongs to the old side alone */
 	if (rc == 0 && at < dev->size)
-		rc = hash_range(dev, at, dev->size - at, h, NULL, buf, err);
+		rc = hash_range(dev, at, dev->size - at, h, NULL, buf, watch, err);
 	if (h)
 		im_sha256_end(h, whole);
 	free(buf);
@@ -96,13 +108,15 @@ static struct im_manifest *new_manifest(size_t n, struct im_error *err)
 	return m;
 }
 
-struct im_manifest *im_manifest_make(const struct im_map *map, struct im_dev *image, struct im_error *err)
+struct im_manifest *im_manifest_make(const struct im_map *map, struct im_dev *image, struct im_watch *watch, struct im_error *err)
 {
 	struct im_manifest *m = new_manifest(count_ranges(map), err);
 	struct im_dev *view = m ? im_map_view(map, image, err) : NULL;
 
-	if (view && hash_side(map, image, m->whole.old, m->ranges.v, offsetof(struct im_hashes, old), err) == 0 &&
-	    hash_side(map, view, m->whole.new, m->ranges.v, offsetof(struct im_hashes, new), err) == 0) {
+	if (watch && view)
+		watch->total = image->size + view->size;
+	if (view && hash_side(map, image, m->whole.old, m->ranges.v, offsetof(struct im_hashes, old), watch, err) == 0 &&
+	    hash_side(map, view, m->whole.new, m->ranges.v, offsetof(struct im_hashes, new), watch, err) == 0) {
 		im_dev_close(view);
 		return m;
 	}
@@ -126,13 +140,16 @@ static int differs(uint64_t off, const char *what, struct im_error *err)
 			   " backup", what, off);
 }
 
-int im_manifest_check(const struct im_manifest *m, const struct im_map *map, struct im_dev *image, struct im_error *err)
+int im_manifest_check(const struct im_manifest *m, const struct im_map *map, struct im_dev *image, struct im_watch *watch,
+		      struct im_error *err)
 {
 	struct im_manifest *now = new_manifest(m->ranges.n, err);
 	size_t k = 0;
 	int rc = -1;
 
-	if (!now || hash_side(map, image, now->whole.new, now->ranges.v, offsetof(struct im_hashes, new), err) < 0)
+	if (watch)
+		watch->total = image->size;
+	if (!now || hash_side(map, image, now->whole.new, now->ranges.v, offsetof(struct im_hashes, new), watch, err) < 0)
 		goto out;
 	for (size_t i = 0; i < map->segs.n; i++) {
 		if (map->segs.v[i].kind == IM_KEEP)

@@ -22,12 +22,20 @@ struct im_manifest {
 	IM_VEC(struct im_hashes) ranges;
 };
 
-/* Reads the old image twice, once of it through the view. NULL on error. */
-struct im_manifest *im_manifest_make(const struct im_map *map, struct im_dev *image, struct im_error *err);
+/* Called now and then with bytes hashed of bytes to hash; false stops with IM_ECANCELLED. */
+struct im_watch {
+	bool (*progress)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+	uint64_t done, total;		/* kept here */
+};
+
+/* Reads the old image twice, once of it through the view. watch may be NULL. NULL on error. */
+struct im_manifest *im_manifest_make(const struct im_map *map, struct im_dev *image, struct im_watch *watch, struct im_error *err);
 void im_manifest_free(struct im_manifest *m);
 
 /* Read the repaired image and compare. 0; -1 with IM_EIO and the place where something else was read. */
-int im_manifest_check(const struct im_manifest *m, const struct im_map *map, struct im_dev *image, struct im_error *err);
+int im_manifest_check(const struct im_manifest *m, const struct im_map *map, struct im_dev *image, struct im_watch *watch,
+		      struct im_error *err);
 
 /* As bytes (malloc'd into *out), and back; NULL where it does not fit the map, or on error. */
 int im_manifest_encode(const struct im_manifest *m, uint8_t **out, size_t *len, struct im_error *err);

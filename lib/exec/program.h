@@ -33,6 +33,7 @@ struct im_exec_params {
 	uint32_t fill_part;	/* not 0: … in parts of that many bytes, each written into a gap (fills.h); a multiple of the unit */
 	bool manifest;		/* hash the image and what changes before the first write */
 	/* not kept in the journal */
+	struct im_watch *watch;	/* of the hashing (manifest.h); NULL: nobody */
 	struct im_dev *clone;	/* of the image, durable: the repair goes by that (clone.h) */
 	const struct im_range *dropped;	/* old bytes that undo need not give back: zeros come in their place; borrowed, sorted */
 	size_t n_dropped;

@@ -258,7 +258,8 @@ int im_plan_parse(struct im_plan *plan, const char *text, size_t len, struct im_
 	if (errno == ENOMEM)
 		im_error_nomem(err);
 	else if (!o)
-		malformed(err, json_tokener_error_desc(json_tokener_get_error(tok)));
+		malformed(err, json_tokener_get_error(tok) == json_tokener_continue ? "it ends too soon" :
+			  json_tokener_error_desc(json_tokener_get_error(tok)));
 	else
 		rc = parse(plan, o, err);
 out:

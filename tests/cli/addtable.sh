@@ -108,4 +108,4 @@ for label in dos gpt; do
 done
 make_bare ext4 0 $((8 * MIB))
 refused 16 fix --yes --add-table sun
-says "an unknown kind of table" 'mbr or gpt'
+says "an unknown kind of table" 'It takes: mbr gpt'

@@ -155,6 +155,9 @@ said=$(grep -oE '^\.(It )?Va [a-z_.]+' "$page" | sed 's/.* //; s/^options\.//' |
 declared=$({ fields imgmend_options; fields imgmend_storage; fields imgmend_error; } | sort -u)
 compare fields "$(grep -vx errno <<<"$said")" "$declared" "libimgmend(3)" imgmend.h
 
+words=$("$IMGMEND" plan --only=x x.img 2>&1 | sed -n 's/^It takes: //p' | tr ' ' '\n' | sort -u)
+[ "$words" = "$known" ] || fault "--only takes other ids than the scanner makes: $(diff <(echo "$words") <(echo "$known"))"
+
 [ $bad = 0 ] || exit 1
 echo "man: $(wc -w <<<"$verbs") verbs, $options options of theirs and $(wc -l <<<"$common") common ones," \
 	"$(wc -l <<<"$findings") findings and $(wc -l <<<"$functions") functions agree"

@@ -10,6 +10,7 @@ needs tidy
 valid() {
 	tidy -q -e --show-warnings yes out 2>tidy.err || { cat tidy.err; fail "$1: not valid HTML"; }
 	! grep -qE '(src|href)="(https?:)?//' out || fail "$1: the page wants another file"
+	"$PYTHON" "$HERE/../support/page.py" out || fail "$1: not for everybody to read"
 }
 
 # has WHAT REGEX
@@ -54,8 +55,38 @@ has "the manifest" "$(jq -r .new_sha256 m.json)"
 has "the sound one" 'class="verdict good">Nothing to repair'
 has "the one that is none" 'It cannot be looked at'
 
-# into a file, and where that cannot be
 cp out page
+
+# a batch: the same page whatever the number of jobs, of a folder, of a list; a bad one stops none of the others
+mkdir batch
+for i in 1 2 3 4 5 6; do cp fixed.img batch/$i.img; done
+cp disk.img batch/3.img
+printf 'QFI\373' >batch/4.qcow2
+run 12 report batch
+cp out batch.html
+valid "the page of a folder"
+check_eq "sections of the folder" 7 "$(grep -c '<section ' out)"
+check_eq "the bad one is named" 1 "$(grep -c 'batch/4.qcow2' err)"
+for jobs in 2 5 64; do
+	run 12 report --jobs=$jobs batch
+	cmp out batch.html || fail "the page is another one with $jobs jobs"
+done
+find batch -type f -print0 | sort -z >list
+run 12 report -j 3 --files0-from=list
+cmp out batch.html || fail "the page of a list is another one than that of the folder"
+"$IMGMEND" report -j 3 --files0-from=- <list >out 2>err || true
+cmp out batch.html || fail "the page of a list on standard input is another one"
+
+# an image without a plan is drawn as it is; a pipe is not waited for
+truncate -s $((16385 * 512)) full.img
+mkmbr -c -i c0ffee24 full.img 83:1:16384
+run 4 report --no-grow full.img
+valid "the page of an image without a plan"
+has "the disk as it is" 'Partition 1 begins at byte 512'
+mkfifo pipe
+run 16 report pipe
+
+# into a file, and where that cannot be
 run 12 report -o page.html vol saved.plan fixed.img.imgmend-journal fixed.img nowhere.img
 cmp page page.html || fail "the page in a file is another one than on standard output"
 run 8 report -o nowhere/page.html fixed.img

@@ -58,7 +58,7 @@ START_TEST(hashes)
 
 	make_map(&map, new_size);
 	new = render(&map, old);
-	m = im_manifest_make(&map, old, NULL);
+	m = im_manifest_make(&map, old, NULL, NULL);
 	ck_assert_ptr_nonnull(m);
 	check_hash(m->whole.old, im_dev_mem_bytes(old), OLD);
 	check_hash(m->whole.new, im_dev_mem_bytes(new), new_size);
@@ -73,7 +73,7 @@ START_TEST(hashes)
 	}
 	ck_assert_uint_eq(k, m->ranges.n);
 	ck_assert_uint_eq(k, new_size > OLD ? 5 : 4);
-	ck_assert_int_eq(im_manifest_check(m, &map, new, NULL), 0);
+	ck_assert_int_eq(im_manifest_check(m, &map, new, NULL, NULL), 0);
 	im_manifest_free(m);
 	im_map_free(&map);
 	im_dev_close(old);
@@ -91,18 +91,18 @@ START_TEST(wrong_bytes)
 
 	make_map(&map, NEW);
 	new = render(&map, old);
-	m = im_manifest_make(&map, old, NULL);
+	m = im_manifest_make(&map, old, NULL, NULL);
 	for (uint64_t off = 0; off < NEW; off += 97) {
 		const struct im_segment *s = &map.segs.v[im_map_find(&map, off)];
 
 		im_dev_mem_bytes(new)[off] ^= 0x10;
-		ck_assert_int_eq(im_manifest_check(m, &map, new, &err), -1);
+		ck_assert_int_eq(im_manifest_check(m, &map, new, NULL, &err), -1);
 		ck_assert_int_eq(err.code, IM_EIO);
 		if (s->kind != IM_KEEP)
 			ck_assert_uint_eq(err.off, s->start);
 		im_dev_mem_bytes(new)[off] ^= 0x10;
 	}
-	ck_assert_int_eq(im_manifest_check(m, &map, new, NULL), 0);
+	ck_assert_int_eq(im_manifest_check(m, &map, new, NULL, NULL), 0);
 	im_manifest_free(m);
 	im_map_free(&map);
 	im_dev_close(old);
@@ -119,7 +119,7 @@ START_TEST(file_form)
 	size_t len;
 
 	make_map(&map, NEW);
-	m = im_manifest_make(&map, old, NULL);
+	m = im_manifest_make(&map, old, NULL, NULL);
 	ck_assert_int_eq(im_manifest_encode(m, &p, &len, NULL), 0);
 	ck_assert_uint_eq(len, 64 + 64 * m->ranges.n);
 	back = im_manifest_decode(p, len, &map, NULL);

@@ -1,0 +1,69 @@
+/* jobs.c - the same work on many images, several at a time; the results are taken in the order of the images. */
+#include <config.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "program.h"
+
+struct work {
+	const struct job *job;
+	size_t n, next;
+	bool *done;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+};
+
+static void *worker(void *arg)
+{
+	struct work *w = arg;
+
+	pthread_mutex_lock(&w->lock);
+	while (w->next < w->n) {
+		size_t i = w->next++;
+
+		pthread_mutex_unlock(&w->lock);
+		w->job->look(w->job->arg, i);
+		pthread_mutex_lock(&w->lock);
+		w->done[i] = true;
+		pthread_cond_broadcast(&w->changed);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+/* Each as soon as it and those before it are there; without workers each is looked at when its turn comes. */
+static int collect(struct work *w, bool has_workers)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		if (!has_workers)
+			w->job->look(w->job->arg, i);
+		pthread_mutex_lock(&w->lock);
+		while (has_workers && !w->done[i])
+			pthread_cond_wait(&w->changed, &w->lock);
+		pthread_mutex_unlock(&w->lock);
+		status |= w->job->settle(w->job->arg, i);
+	}
+	return status;
+}
+
+int jobs_run(const struct job *job, size_t n, unsigned jobs)
+{
+	struct work w = { .job = job, .n = n, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	unsigned wanted = jobs > n ? (unsigned)n : jobs, started = 0;
+	pthread_t *threads = calloc(wanted + 1, sizeof(*threads));
+	int status;
+
+	w.done = calloc(n + 1, sizeof(*w.done));
+	if (!threads || !w.done)
+		wanted = 0;
+	while (wanted > 1 && started < wanted && pthread_create(&threads[started], NULL, worker, &w) == 0)
+		started++;
+	status = collect(&w, started > 0);
+	for (unsigned i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	free(threads);
+	free(w.done);
+	return status;
+}
