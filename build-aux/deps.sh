@@ -13,7 +13,8 @@ tools="autoconf automake libtool autopoint gettext pkg-config gcc make xz-utils"
 libs="libc6-dev libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-c-dev check
 	ntfs-3g-dev libext2fs-dev libseccomp-dev libnbd-dev nbdkit-plugin-dev"
 test="fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
-	fish jq libvshadow-utils mandoc openssl patch util-linux mount xfsprogs btrfs-progs attr strace nbdkit libnbd-bin procps python3-jsonschema tidy zsh"
+	fish jq libvshadow-utils mandoc openssl patch util-linux mount xfsprogs btrfs-progs attr strace nbdkit libnbd-bin procps python3-jsonschema python3-yaml parallel
+	systemd tidy zsh"
 long="qemu-system-x86 valgrind ansible-core pycodestyle pyflakes3 python3-voluptuous"
 fuzz="clang"
 ports="mmdebstrap util-linux"

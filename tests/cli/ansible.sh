@@ -6,6 +6,7 @@
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/../image/lib.sh"
 . "$HERE/fault-lib.sh"
+. "$HERE/../cli/recipe-lib.sh"
 needs ansible ansible-playbook ansible-doc jq qemu-img sfdisk strace cmp pycodestyle pyflakes3
 find_helpers
 find_shim
@@ -340,3 +341,17 @@ head -c 1000 /dev/zero >>folder/bad.qcow2
 task 2 "$(arguments '{ path: ["'"$WORK"'/folder"] }')"
 message folder/bad.qcow2
 check_eq "the good ones of a folder" "good.img one.img" "$(value alpha '[.images[].path | split("/")[-1]] | join(" ")')"
+
+# ---- what imgmend-many(7) says about it, in a copy of the folder
+
+cp -r "$contrib" examples
+cp good.yml examples/inventory
+cp --sparse=always old/disk.img "$alpha"
+cd examples
+export LC_ALL=C.UTF-8 PATH=$(dirname "$program"):$PATH
+follow 0 ansible
+check_eq "alpha, first in check mode" "changed=1 changed=1" "$(grep '^alpha  *:' "$WORK/out" | grep -o 'changed=.' | paste -sd ' ')"
+check_eq "partitions of alpha" "1048576 9437184" "$(start 1 "$alpha") $(start 2 "$alpha")"
+grep -qxF -e '-partition 1: bytes 512 to 8389119' "$WORK/out" || fail "the recipe shows no difference"
+follow 0 ansible-doc
+grep -q '^= path' "$WORK/out" || fail "the recipe shows no documentation"
