@@ -14,8 +14,9 @@ libs="libc6-dev libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-
 	ntfs-3g-dev libext2fs-dev libhivex-dev libseccomp-dev libnbd-dev nbdkit-plugin-dev"
 test="gettext locales fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
 	fish jq libhivex-bin libvshadow-utils libwin-hivex-perl man-db mandoc openssl patch util-linux mount xfsprogs btrfs-progs attr
-	strace nbdkit libnbd-bin procps python3-jsonschema tidy zsh"
-long="qemu-system-x86 valgrind chromium poppler-utils"
+	strace nbdkit libnbd-bin procps parallel python3-jsonschema python3-yaml
+	systemd tidy zsh"
+long="qemu-system-x86 valgrind chromium poppler-utils ansible-core pycodestyle pyflakes3 python3-voluptuous"
 fuzz="clang"
 ports="mmdebstrap util-linux"
 coverage="lcov"
