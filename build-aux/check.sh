@@ -3,7 +3,8 @@
 #
 #	check.sh [--whole]		--whole: the sanitizers' build runs the tests on whole images too
 #
-# Stages: what is missing is installed; every source file is in a list; bootstrap; a build with
+# Stages: what is missing is installed; every source file is in a list, and what the packages say agrees with
+# the rest (package.sh --lists; packages are made by package.sh alone); bootstrap; a build with
 # -Werror and its make check; the same with AddressSanitizer and UndefinedBehaviorSanitizer in
 # build/sanitize, by default without the tests on whole images; make distcheck, without them too.
 # The output of a stage is kept in build/logs and shown when it fails. A skip that
@@ -47,14 +48,17 @@ stage() {
 unlisted() {
 	cat Makefile.am ./*/Makemodule.am | sed 's/#.*//' | tr -s ' \t\\' '\n' > "$logs/listed"
 	found=0
-	for file in $(find lib src tests -type f \( -name '*.[ch]' -o -name '*.sh' \) | sort); do
+	# A build of packages leaves other things in debian/.
+	for file in $(find build-aux lib src tests -type f \( -name '*.[ch]' -o -name '*.sh' \) ! -name ltmain.sh | sort) \
+		$(git ls-files debian contrib 2> /dev/null); do
 		grep -qxF -e "$file" -e "${file%.c}" "$logs/listed" && continue
-		echo "$file is in no Makemodule.am"
+		echo "$file is in no Makemodule.am, nor in Makefile.am"
 		found=1
 	done
 	return $found
 }
 
+packaging() { sh build-aux/package.sh --lists; }
 bootstrap() { autoreconf -fi; }
 
 # compile FOLDER CONFIGURE-OPTION...
@@ -74,6 +78,7 @@ distcheck() {
 
 run_stages() {
 	stage listed unlisted
+	stage packaging packaging
 	stage bootstrap bootstrap && stage build build || return
 	stage check check
 	stage build-sanitized build_sanitized && stage check-sanitized check_sanitized

@@ -20,6 +20,7 @@ long="qemu-system-x86 valgrind chromium poppler-utils ansible-core pycodestyle p
 fuzz="clang"
 ports="mmdebstrap util-linux"
 coverage="lcov"
+package="dpkg-dev debhelper lintian autopkgtest faketime rpm rpmlint"
 
 list=
 if [ "${1-}" = -l ]; then
@@ -38,7 +39,8 @@ for group; do
 	fuzz) wanted="$wanted $fuzz" ;;
 	ports) wanted="$wanted $ports" ;;
 	coverage) wanted="$wanted $coverage" ;;
-	*) echo "usage: deps.sh [-l] [build | tools | libs | test | long | fuzz | ports | coverage]..." >&2; exit 16 ;;
+	package) wanted="$wanted $package" ;;
+	*) echo "usage: deps.sh [-l] [build | tools | libs | test | long | fuzz | ports | coverage | package]..." >&2; exit 16 ;;
 	esac
 done
 
