@@ -14,7 +14,14 @@ libs="libc6-dev libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-
 	ntfs-3g-dev libext2fs-dev libseccomp-dev libnbd-dev nbdkit-plugin-dev"
 test="fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
 	fish jq libvshadow-utils mandoc openssl patch util-linux mount xfsprogs btrfs-progs attr strace nbdkit libnbd-bin procps python3-jsonschema tidy zsh"
-long="qemu-system-x86 valgrind"
+long="valgrind"
+# PCs that boot: the loaders are packaged for PCs only.
+case $(dpkg --print-architecture 2>/dev/null) in
+amd64 | i386)
+	test="$test qemu-system-x86 binutils syslinux syslinux-common grub-common grub-pc-bin"
+	long="$long extlinux grub-efi-amd64-bin ovmf"
+	;;
+esac
 fuzz="clang"
 ports="mmdebstrap util-linux"
 coverage="lcov"
