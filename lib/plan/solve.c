@@ -43,12 +43,13 @@ static bool shift_for(const struct im_layout *l, const struct im_unit *u, uint64
 		*shift = d;
 		return true;
 	}
-	/* a multiple of both: align is a power of two, so at most align/512 steps tell */
+	/* A multiple of both, but only where that costs no more than align beyond the first cylinder: the next one may lie
+	 * thousands of cylinders further on. */
 	if (!im_round_up(im_max(need, u->start) - u->start, l->cylinder, &d))
 		return false;
-	for (uint64_t k = 0; k <= align / 512; k++, d += l->cylinder)
-		if ((u->start + u->anchor + d) % align == 0) {
-			*shift = d;
+	for (uint64_t more = 0; more <= align; more += l->cylinder)
+		if ((u->start + u->anchor + d + more) % align == 0) {
+			*shift = d + more;
 			return true;
 		}
 	return false;
