@@ -13,6 +13,7 @@ BOOT=$HERE/../boot
 BOOT_LIMIT=${BOOT_LIMIT:-300}
 TOKEN=$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')
 FIRMWARE=()		# arguments of qemu beside the disk's
+GEOMETRY=		# the disk's to the BIOS, ",lcyls=CYLINDERS,lheads=HEADS,lsecs=SECTORS"; where unset, it guesses
 VOLUMES=()		# "NUMBER:FS" of the partitions that their own checker is to see: fat, ext or ntfs
 LOOKS=true		# a function that looks at the repaired image, given as its argument
 FIX=()			# options of fix
@@ -94,7 +95,7 @@ says_line() {
 	: >firmware.log
 	qemu-system-x86_64 -accel tcg -m 128 -display none -nic none -no-reboot -monitor none \
 		-serial file:serial -debugcon file:firmware.log -global isa-debugcon.iobase=0x402 \
-		-drive if=ide,index=0,media=disk,format=raw,snapshot=on,file="$1" \
+		-drive if=none,id=disk,format=raw,snapshot=on,file="$1" -device "ide-hd,drive=disk,bus=ide.0$GEOMETRY" \
 		${FIRMWARE[@]+"${FIRMWARE[@]}"} </dev/null >qemu.err 2>&1 &
 	pid=$!
 	CHILDREN+=("$pid")

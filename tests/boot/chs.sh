@@ -2,8 +2,9 @@
 # chs.sh - loaders that read by cylinder, head and sector find their way after the repair.
 #
 # The master boot record reads the active partition's CHS fields, the boot sector counts from its hidden sectors and converts
-# with the geometry in its BIOS parameter block; both are tests/boot/chs-*.S. The firmware guesses the disk's geometry from the
-# ends of the table's entries, as real ones did, so these must keep implying the same geometry.
+# with the geometry in its BIOS parameter block; both are tests/boot/chs-*.S. The emulated PC guesses the disk's geometry from
+# the ends of the table's entries, so these must keep implying the same geometry; that of 255 heads, which it would not believe
+# of a disk so small, it is told.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/boot.sh"
 needs mkfs.fat mcopy fsck.fat ld
@@ -32,5 +33,6 @@ make_disk disk.img 8 16 63 40
 boot_cycle chs-16-63-lba8 disk.img
 make_disk disk.img 1 4 17 600
 boot_cycle chs-4-17-lba1 disk.img
+GEOMETRY=,lcyls=1023,lheads=255,lsecs=63
 make_disk disk.img 1 255 63 2
 boot_cycle chs-255-63-lba1 disk.img
