@@ -38,10 +38,12 @@ stage() {
 
 # ---- making disks
 
-# assemble NAME [ADDRESS]: the file $WORK/NAME.bin from NAME.S of this folder, real-mode code that begins at ADDRESS.
+# assemble NAME [DEFINITION]...: the file $WORK/NAME.bin from NAME.S of this folder, real-mode code that begins at 0x7C00.
 assemble() {
-	${CC:-gcc} -m16 -c -x assembler-with-cpp -DTOKEN="\"$TOKEN\"" "$BOOT/$1.S" -o "$WORK/$1.o" &&
-		ld -m elf_i386 -Ttext="${2:-0x7c00}" -e _start --oformat binary "$WORK/$1.o" -o "$WORK/$1.bin" ||
+	local definition definitions=("-DTOKEN=\"$TOKEN\"")
+	for definition in "${@:2}"; do definitions+=("-D$definition"); done
+	${CC:-gcc} -m16 -c -x assembler-with-cpp "${definitions[@]}" "$BOOT/$1.S" -o "$WORK/$1.o" &&
+		ld -m elf_i386 -Ttext=0x7c00 -e _start --oformat binary "$WORK/$1.o" -o "$WORK/$1.bin" ||
 		fail "$1.S cannot be assembled"
 }
 

@@ -13,11 +13,14 @@ mbr=/usr/lib/syslinux/mbr/mbr.bin
 sectors=49152
 echo "BOOTED $TOKEN" >token
 
+EXTENDED=	# the sector of an extended partition in which ext_disk makes the partition, instead of a primary one
+
 # ext_disk IMAGE SECTOR BOOT: ext4 in blocks of 1 KiB, in which the free blocks lie in pieces of 8; boot.img goes to the sector BOOT
 ext_disk() {
-	local i runs
+	local i runs table=("83:$2:$sectors:active")
+	[ -z "$EXTENDED" ] || table=("f:$EXTENDED:$(($2 + sectors - EXTENDED))" "L:83:$EXTENDED:$2:$sectors")
 	truncate -s $((($2 + sectors) * 512)) "$1"
-	mkmbr -i 96b2b10c "$1" "83:$2:$sectors:active"
+	mkmbr -i 96b2b10c "$1" "${table[@]}"
 	mkdir -p tree/boot/grub tree/pieces
 	cp token tree/boot/grub/
 	for i in $(seq 10 50); do head -c 8192 /dev/urandom >tree/pieces/$i; done
@@ -26,6 +29,7 @@ ext_disk() {
 	for i in $(seq 10 2 50); do echo "rm /pieces/$i"; done >commands
 	echo 'write core.img /boot/grub/core.img' >>commands
 	debugfs -w -f commands volume >debugfs.out 2>&1
+	e2fsck -fy volume >fsck.log 2>&1 || [ $? = 1 ] || fail "debugfs has spoilt the volume"
 	mapfile -t runs < <(ext_runs volume /boot/grub/core.img "$2")
 	[ ${#runs[@]} -gt 2 ] || fail "core.img was to lie in several pieces, but lies at ${runs[*]}"
 	put volume "$1" "$2"
@@ -66,3 +70,9 @@ fat_disk disk.img 1 0
 boot_cycle grub-blocklist-fat16-lba1 disk.img
 from_partition fat_disk 1
 boot_cycle grub-partition-fat16-lba1 disk.img
+
+VOLUMES=(5:ext)
+EXTENDED=8
+grub_core '(hd0,msdos5)/boot/grub' token part_msdos ext2
+ext_disk disk.img 9 0
+boot_cycle grub-blocklist-logical disk.img

@@ -55,10 +55,10 @@ grub_install() {
 # ext_runs VOLUME FILE SECTOR: the file's blocks as FIRST:COUNT of the disk on which the volume begins at that sector, no more
 # than core.img needs.
 ext_runs() {
-	local size
+	local size i
 	size=$(dumpe2fs -h "$1" 2>/dev/null | awk '/^Block size/ { print $3 / 512 }')
-	debugfs -R "blocks $2" "$1" 2>/dev/null | tr ' ' '\n' | grep . |
-		runs_of "$size" "$3"
+	for ((i = 0; i * size < CORE_SECTORS; i++)); do echo "bmap $2 $i"; done >bmap
+	debugfs -f bmap "$1" 2>/dev/null | grep -x '[0-9]*' | runs_of "$size" "$3"
 }
 
 # fat_runs VOLUME FILE SECTOR: the same of a FAT volume.
@@ -68,6 +68,12 @@ fat_runs() {
 	data=$(($(le "$1" 14 2) + $(le "$1" 16 1) * $(le "$1" 22 2) + $(le "$1" 17 2) / 16))
 	mshowfat -i "$1" "::$2" | tr ' ,' '\n\n' | grep -o '<[0-9-]*>' | tr -d '<>' |
 		awk -F- '{ for (i = $1; i <= $NF; i++) print i - 2 }' | runs_of "$cluster" $(($3 + data))
+}
+
+# ntfs_runs VOLUME FILE SECTOR: the same of an NTFS volume, with clusters of 4096 bytes.
+ntfs_runs() {
+	ntfscluster -f -F "$2" "$1" 2>/dev/null | awk '/0x80 - non-resident/ { data = 1 }
+		data && NF == 3 && $1 ~ /^[0-9]+$/ { for (i = 0; i < $3; i++) print $2 + i }' | runs_of 8 "$3"
 }
 
 # runs_of SECTORS FIRST: numbers of blocks of so many sectors, the first of which is at that sector, joined to runs.
