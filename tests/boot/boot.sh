@@ -16,7 +16,8 @@ FIRMWARE=()		# arguments of qemu beside the disk's
 GEOMETRY=		# the disk's to the BIOS, ",lcyls=CYLINDERS,lheads=HEADS,lsecs=SECTORS"; where unset, it guesses
 VOLUMES=()		# "NUMBER:FS" of the partitions that their own checker is to see: fat, ext or ntfs
 LOOKS=true		# a function that looks at the repaired image, given as its argument
-FIX=()			# options of fix
+FIX=()			# options of plan and fix
+FOUND=4			# the exit status of scan: 0 where all that is found is a warning
 STAGE=set-up
 case $(uname -m) in
 x86_64 | i?86) ;;
@@ -157,7 +158,7 @@ boot_cycle() {
 	cp --sparse=always "$image" old.img
 	boots "$name: boot before the repair" "$image"
 	stage "$name: scan and plan"
-	run 4 scan --json "$image"
+	run $FOUND scan --json "$image"
 	cp out scan.json
 	run 4 plan --json ${FIX[@]+"${FIX[@]}"} "$image"
 	cp out plan.json

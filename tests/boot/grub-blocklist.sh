@@ -71,6 +71,14 @@ boot_cycle grub-blocklist-fat16-lba1 disk.img
 from_partition fat_disk 1
 boot_cycle grub-partition-fat16-lba1 disk.img
 
+# Inside the volume everything moves right, as it gets more reserved sectors.
+FIX=(--only fat-reserved-short)
+FOUND=0
+fat_disk disk.img 16 0
+boot_cycle grub-blocklist-fat-reserved disk.img
+FIX=()
+FOUND=4
+
 VOLUMES=(5:ext)
 EXTENDED=8
 grub_core '(hd0,msdos5)/boot/grub' token part_msdos ext2

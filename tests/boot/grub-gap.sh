@@ -3,11 +3,12 @@
 # the corrected layout would overwrite it, and followed where it is the content of a partition that moves.
 #
 # A partition in the first 8 KiB leaves no room behind the master boot record; so core.img lies in the gap between the first
-# partition and the second, or, on a GPT, in a BIOS boot partition at sector 8.
+# partition and the second, or, on a GPT, in a BIOS boot partition at sector 8. Where only the reserved sectors of a FAT volume are
+# made more, core.img has its usual place from sector 1 on: the partition begins sooner only where that leaves core.img alone.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/boot.sh"
 . "$BOOT/grub-lib.sh"
-needs mke2fs e2fsck mkfs.fat fsck.fat
+needs mke2fs e2fsck mkfs.fat mcopy fsck.fat
 sectors=32768
 echo "BOOTED $TOKEN" >token
 
@@ -59,3 +60,26 @@ mkgpt disk.img 8:512:bios-boot "4096:$sectors:system"
 put volume disk.img 4096
 grub_install disk.img 0 "8:$CORE_SECTORS"
 boot_cycle grub-gpt-bios-boot disk.img
+
+# fat_disk IMAGE SECTOR: FAT16 from that sector on, core.img from sector 1 on
+fat_disk() {
+	truncate -s $((($2 + sectors) * 512)) "$1"
+	mkmbr -i 96b0fa70 "$1" "6:$2:$sectors:active"
+	rm -f volume
+	truncate -s $((sectors * 512)) volume
+	mkfs.fat -F 16 -s 4 -h "$2" -g 255/63 -n GRUB volume >/dev/null
+	mcopy -i volume token ::
+	put volume "$1" "$2"
+	grub_install "$1" 0 "1:$CORE_SECTORS"
+}
+
+grub_core '(hd0,msdos1)' token part_msdos fat
+VOLUMES=(1:fat)
+FIX=(--only fat-reserved-short)
+FOUND=0
+CORE=1
+LOOKS=stays
+fat_disk disk.img 2048
+boot_cycle grub-gap-fat-reserved disk.img
+fat_disk disk.img $((CORE_SECTORS + 4))
+boot_cycle grub-gap-fat-reserved-tight disk.img
