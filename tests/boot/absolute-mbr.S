@@ -1,4 +1,4 @@
-/* absolute-mbr.S - a master boot record that nobody knows: it starts the sector STAGE of the disk, wherever partitions are. */
+/* absolute-mbr.S - a master boot record that nobody knows: it starts the sector STAGE of the disk. */
 	.code16
 	.globl	_start
 _start:

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# absolute.sh - boot code that nobody knows, with its next stage at a fixed sector, boots as long as the repair leaves that alone.
+# absolute.sh - unknown boot code with its next stage at a fixed sector boots as long as the repair leaves that alone.
 #
-# Custom loaders keep a second stage between the master boot record and the first partition. It belongs to nobody, but a repair
-# that moves the partition has no need to touch it.
+# Custom loaders keep a second stage between the master boot record and the first partition. It belongs to nobody, but
+# a repair that moves the partition has no need to touch it.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/boot.sh"
 needs mkfs.fat fsck.fat ld

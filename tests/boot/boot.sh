@@ -48,13 +48,13 @@ assemble() {
 		fail "$1.S cannot be assembled"
 }
 
-# put FILE IMAGE SECTOR: write the file over the image from that sector on.
+# put FILE IMAGE SECTOR: write the file to the image from that sector on; its zeros are taken to be there already.
 put() {
 	dd if="$1" of="$2" bs=512 seek="$3" conv=notrunc,sparse status=none
 }
 
-# boot_code FILE IMAGE [SECTOR]: the code in the file's first 440 bytes becomes that of the master boot record; or that of another
-# boot sector, whose bytes 3 to 89, where volumes describe themselves, stay.
+# boot_code FILE IMAGE [SECTOR]: the code in the file's first 440 bytes becomes that of the master boot record; or
+# that of another boot sector, whose bytes 3 to 89, where volumes describe themselves, stay.
 boot_code() {
 	if [ "${3:-0}" = 0 ]; then
 		head -c 440 "$1" | dd of="$2" conv=notrunc status=none
@@ -143,7 +143,10 @@ judge() {
 			'.partitions[] | select(.number == $n) | "\(.new_start) \(.size)"' plan.json)
 		cut_out "$1" "$start" "$size" cut.vol
 		case ${row#*:} in
-		fat) fsck.fat -n cut.vol >fsck.log 2>&1 && check_eq "hidden sectors of partition $number" $((start / 512)) "$(le cut.vol 28 4)" ;;
+		fat)
+			check_eq "hidden sectors of partition $number" $((start / 512)) "$(le cut.vol 28 4)"
+			fsck.fat -n cut.vol >fsck.log 2>&1
+			;;
 		ext) e2fsck -fn cut.vol >fsck.log 2>&1 ;;
 		ntfs) ntfsfix -n cut.vol >fsck.log 2>&1 ;;
 		esac || fail "the checker of partition $number (${row#*:}) is not content: $(tail -n 5 fsck.log)"

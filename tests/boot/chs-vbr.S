@@ -1,8 +1,8 @@
 /* chs-vbr.S - the boot sector of a FAT12 or FAT16 volume that starts what lies in its first cluster.
  *
- * As those of DOS do, it adds the hidden sectors to the sector within the volume and reads by cylinder, head and sector, which
- * it works out with the heads and the sectors of a track in its own BIOS parameter block. Without a file system's block in
- * bytes 3 to 61, which the test puts there.
+ * As those of DOS do, it adds the hidden sectors to the sector within the volume and reads by cylinder, head and
+ * sector, which it works out with the heads and the sectors of a track in its own BIOS parameter block. Without a
+ * file system's block in bytes 3 to 61, which the test puts there.
  */
 	.code16
 	.globl	_start

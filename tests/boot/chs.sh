@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # chs.sh - loaders that read by cylinder, head and sector find their way after the repair.
 #
-# The master boot record reads the active partition's CHS fields, the boot sector counts from its hidden sectors and converts
-# with the geometry in its BIOS parameter block; both are tests/boot/chs-*.S. The emulated PC guesses the disk's geometry from
-# the ends of the table's entries, so these must keep implying the same geometry; that of 255 heads, which it would not believe
-# of a disk so small, it is told.
+# The master boot record reads the active partition's CHS fields, the boot sector counts from its hidden sectors and
+# converts with the geometry in its BIOS parameter block; both are tests/boot/chs-*.S. The emulated PC guesses the
+# disk's geometry from the ends of the table's entries, so these must keep implying the same geometry; that of 255
+# heads, which it would not believe of a disk so small, it is told.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/boot.sh"
 needs mkfs.fat mcopy fsck.fat ld

@@ -32,8 +32,9 @@ make_disk() {
 	rm volume
 }
 
-# The boot sector's own record of its place, which extlinux takes from the kernel: on a disk's partition its first sector, on a
-# loop device 0. It counts where the master boot record does not hand over the partition's entry, as SYSLINUX's does.
+# The boot sector's own record of its place, which extlinux takes from the kernel: on a disk's partition its first
+# sector, on a loop device 0. It counts where the master boot record does not hand over the partition's entry, as
+# SYSLINUX's does.
 hidden() {
 	write_number "$1" $(($2 * 512 + 28)) 4 "$2"
 	boot_code chs-mbr.bin "$1"

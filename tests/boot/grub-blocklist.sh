@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# grub-blocklist.sh - GRUB 2 whose core.img is a file of the partition that moves boots before the repair, after it, and after undo.
+# grub-blocklist.sh - GRUB 2 whose core.img is a file of the partition that moves boots before, after, and after undo.
 #
-# Where there is no room behind the master boot record, boot.img names the first sector of /boot/grub/core.img, and that sector
-# lists the others, all by their number on the disk. On ext4 the file lies in several pieces, so that the list has several
-# entries.
+# Where there is no room behind the master boot record, boot.img names the first sector of /boot/grub/core.img, and
+# that sector lists the others, all by their number on the disk. On ext4 the file lies in several pieces, so that the
+# list has several entries.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/boot.sh"
 . "$BOOT/grub-lib.sh"
@@ -15,7 +15,8 @@ echo "BOOTED $TOKEN" >token
 
 EXTENDED=	# the sector of an extended partition in which ext_disk makes the partition, instead of a primary one
 
-# ext_disk IMAGE SECTOR BOOT: ext4 in blocks of 1 KiB, in which the free blocks lie in pieces of 8; boot.img goes to the sector BOOT
+# ext_disk IMAGE SECTOR BOOT: ext4 in blocks of 1 KiB, in which the free blocks lie in pieces of 8; boot.img in sector
+# BOOT
 ext_disk() {
 	local i runs table=("83:$2:$sectors:active")
 	[ -z "$EXTENDED" ] || table=("f:$EXTENDED:$(($2 + sectors - EXTENDED))" "L:83:$EXTENDED:$2:$sectors")

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# grub-gap.sh - GRUB 2 whose core.img lies between partitions: left in peace where the repair does not touch it, refused where
-# the corrected layout would overwrite it, and followed where it is the content of a partition that moves.
+# grub-gap.sh - GRUB 2 whose core.img lies between partitions: left in peace where the repair does not touch it,
+# refused where the corrected layout would overwrite it, and followed where it is the content of a partition that
+# moves.
 #
-# A partition in the first 8 KiB leaves no room behind the master boot record; so core.img lies in the gap between the first
-# partition and the second, or, on a GPT, in a BIOS boot partition at sector 8. Where only the reserved sectors of a FAT volume are
-# made more, core.img has its usual place from sector 1 on: the partition begins sooner only where that leaves core.img alone.
+# A partition in the first 8 KiB leaves no room behind the master boot record; so core.img lies in the gap between the
+# first partition and the second, or, on a GPT, in a BIOS boot partition at sector 8. Where only the reserved sectors
+# of a FAT volume are made more, core.img has its usual place from sector 1 on: the partition begins sooner only where
+# that leaves core.img alone.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/boot.sh"
 . "$BOOT/grub-lib.sh"

@@ -1,16 +1,18 @@
 # grub-lib.sh - GRUB 2 on the disks of the tests, placed sector by sector.
 #
-# Sourced after boot.sh. grub-bios-setup writes to mounted disks only and chooses the place itself; what it writes is three
-# things, which are written here the same way: boot.img's code with the sector of core.img (byte 0x5C), core.img, and in the
-# first sector of core.img, which is diskboot.img, the list of the others (from byte 0x1F4 downwards: first sector u64, number
-# of sectors u16, segment to load them to u16). grub-setup.sh has the real one do it.
+# Sourced after boot.sh. grub-bios-setup writes to mounted disks only and chooses the place itself; what it writes is
+# three things, which are written here the same way: boot.img's code with the sector of core.img (byte 0x5C),
+# core.img, and in the first sector of core.img, which is diskboot.img, the list of the others (from byte 0x1F4
+# downwards: first sector u64, number of sectors u16, segment to load them to u16). grub-setup.sh has the real one do
+# it.
 
 GRUB_DIR=/usr/lib/grub/i386-pc
 needs grub-mkimage
 [ -e $GRUB_DIR/boot.img ] || fail "the test needs the package grub-pc-bin, which is not installed"
 
-# grub_core PREFIX FILE MODULE...: core.img in whole sectors, and core.raw as grub-mkimage made it; it takes FILE from the disk, from the folder PREFIX, to the serial
-# port. So the line comes only when GRUB has found the partition and read its file system.
+# grub_core PREFIX FILE MODULE...: core.img in whole sectors, and core.raw as grub-mkimage made it; it takes FILE from
+# the disk, from the folder PREFIX, to the serial port. So the line comes only when GRUB has found the partition and
+# read its file system.
 grub_core() {
 	local prefix=$1 file=$2
 	shift 2
@@ -22,8 +24,8 @@ grub_core() {
 	CORE_SECTORS=$(($(stat -c %s core.img) / 512))
 }
 
-# grub_install IMAGE SECTOR FIRST:COUNT...: core.img goes to these runs of sectors of the disk, in this order, and boot.img to
-# SECTOR, which is 0 or the first one of a partition; all but the code of what is there stays.
+# grub_install IMAGE SECTOR FIRST:COUNT...: core.img goes to these runs of sectors of the disk, in this order, and
+# boot.img to SECTOR, which is 0 or the first one of a partition; all but the code of what is there stays.
 grub_install() {
 	local image=$1 at=$2 run first count done=0 entry=500 segment
 	shift 2
@@ -52,8 +54,8 @@ grub_install() {
 	done
 }
 
-# ext_runs VOLUME FILE SECTOR: the file's blocks as FIRST:COUNT of the disk on which the volume begins at that sector, no more
-# than core.img needs.
+# ext_runs VOLUME FILE SECTOR: the file's blocks as FIRST:COUNT of the disk on which the volume begins at that sector,
+# no more than core.img needs.
 ext_runs() {
 	local size i
 	size=$(dumpe2fs -h "$1" 2>/dev/null | awk '/^Block size/ { print $3 / 512 }')

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # grub-ntfs.sh - GRUB 2 that reads an NTFS volume boots before the repair of the volume's boot area, after it, and after undo.
 #
-# Three disks: core.img in the gap behind the master boot record, where most disks have it, and a volume in which only clusters
-# move; core.img as a file of which the first cluster lies in the boot area and has to leave it; and both that and a partition at
-# sector 8, so that the clusters move inside what moves.
+# Three disks: core.img in the gap behind the master boot record, where most disks have it, and a volume in which only
+# clusters move; core.img as a file of which the first cluster lies in the boot area and has to leave it; and both
+# that and a partition at sector 8, so that the clusters move inside what moves.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/boot.sh"
 . "$BOOT/grub-lib.sh"

@@ -27,7 +27,8 @@ install_grub() {
 	cp $GRUB_DIR/boot.img mnt/boot/grub/i386-pc/
 	echo "(hd0) $LOOP" >mnt/boot/grub/device.map
 	sync -f mnt
-	$GRUB_DIR/grub-bios-setup --force --skip-fs-probe -d mnt/boot/grub/i386-pc -m mnt/boot/grub/device.map "$LOOP" >setup.log 2>&1 || {
+	$GRUB_DIR/grub-bios-setup --force --skip-fs-probe -d mnt/boot/grub/i386-pc \
+		-m mnt/boot/grub/device.map "$LOOP" >setup.log 2>&1 || {
 		cat setup.log
 		fail "grub-bios-setup does not install GRUB"
 	}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# syslinux.sh - SYSLINUX on FAT16 and FAT32 at sectors 1 and 8, and on a GPT, boots before the repair, after it, and after undo.
+# syslinux.sh - SYSLINUX on FAT16 and FAT32 at sectors 1 and 8, and on a GPT, boots before, after, and after undo.
 #
 # The master boot record's code is SYSLINUX's own; the volume's boot sector finds ldlinux.sys by sectors counted from the
 # beginning of the partition, which the hidden sectors give where the master boot record does not hand over the partition's

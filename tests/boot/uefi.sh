@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# uefi.sh - disks with an EFI system partition at sector 8, on an MBR and on a GPT, boot before the repair, after it, and after undo.
+# uefi.sh - disks with an EFI system partition at sector 8, of an MBR or a GPT, boot before, after, and after undo.
 #
-# The firmware is OVMF; it finds \EFI\BOOT\BOOTX64.EFI on the FAT volume, a GRUB 2 that reads a file of the same volume. It keeps
-# no boot entries from one boot to the next, as its variables are a snapshot as well.
+# The firmware is OVMF; it finds \EFI\BOOT\BOOTX64.EFI on the FAT volume, a GRUB 2 that reads a file of the same
+# volume. It keeps no boot entries from one boot to the next, as its variables are a snapshot as well.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/boot.sh"
 needs grub-mkimage mkfs.fat mcopy mmd fsck.fat

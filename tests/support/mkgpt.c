@@ -5,8 +5,8 @@
  * Positions are sectors of SECTOR bytes (512). The common tools insist on 128 entries, and so on
  * a first usable sector of 34; the UEFI specification (section 5.3) asks for 16 KiB only, and
  * disks with 4 to 48 entries exist. A partition named "esp" is an EFI system partition, one named "bios-boot" a BIOS
- * boot partition, all others get the type "basic data"; the GUIDs are made from their number. Writes a protective MBR (its boot code is kept), both headers and
- * both arrays; nothing else is touched.
+ * boot partition, all others get the type "basic data"; the GUIDs are made from their number. Writes a protective MBR
+ * (its boot code is kept), both headers and both arrays; nothing else is touched.
  */
 #include <fcntl.h>
 #include <stdint.h>

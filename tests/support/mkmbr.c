@@ -1,6 +1,8 @@
 /* mkmbr.c - a test helper that writes a master boot record, and the EBR chain of its logical partitions.
  *
- *	mkmbr [-s SECTOR] [-i DISK-ID] [-c] [-g HEADS/SECTORS] IMAGE [TYPE:START:COUNT[:active]]... [L:TYPE:EBR:START:COUNT]...
+ *	mkmbr [-s SECTOR] [-i DISK-ID] [-c] [-g HEADS/SECTORS] IMAGE ENTRY...
+ *
+ * An entry is TYPE:START:COUNT[:active] or, logical, L:TYPE:EBR:START:COUNT.
  *
  * Positions are sectors of SECTOR bytes (512). The first four plain entries are primaries; an
  * entry of type 5 or f is the extended partition, in which the chain of L entries lies: each
@@ -128,7 +130,8 @@ int main(int argc, char **argv)
 			id = strtoul(optarg, NULL, 16);
 		else if (opt == 'c')
 			with_code = true;
-		else if (opt != 'g' || sscanf(optarg, "%u/%u", &heads, &track) != 2 || !heads || !track || heads > 255 || track > 63)
+		else if (opt != 'g' || sscanf(optarg, "%u/%u", &heads, &track) != 2 || !heads || !track ||
+			 heads > 255 || track > 63)
 			die("unknown option, or one that cannot be");
 	}
 	if (optind >= argc || (size != 512 && size != 4096))
