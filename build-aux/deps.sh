@@ -16,7 +16,14 @@ test="gettext locales fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3
 	fish jq libhivex-bin libvshadow-utils libwin-hivex-perl man-db mandoc openssl patch util-linux mount xfsprogs btrfs-progs attr
 	strace nbdkit libnbd-bin procps parallel python3-jsonschema python3-yaml
 	systemd tidy zsh"
-long="qemu-system-x86 valgrind chromium poppler-utils ansible-core pycodestyle pyflakes3 python3-voluptuous"
+long="valgrind chromium poppler-utils ansible-core pycodestyle pyflakes3 python3-voluptuous"
+# PCs that boot: the loaders are packaged for PCs only.
+case $(dpkg --print-architecture 2>/dev/null) in
+amd64 | i386)
+	test="$test qemu-system-x86 binutils syslinux syslinux-common grub-common grub-pc-bin"
+	long="$long extlinux grub-efi-amd64-bin ovmf"
+	;;
+esac
 fuzz="clang"
 ports="mmdebstrap util-linux"
 coverage="lcov"

@@ -150,7 +150,7 @@ port() {
 	step root make_root && step bootstrap bootstrap && step build compile || return
 	find "$place/build/tests" -name '*.trs' -exec rm -f {} +
 	run_tests library UNIT_TESTS CRASH_TESTS
-	[ -n "$emulator" ] || run_tests program CRASH_CASES CLI_TESTS IMAGE_TESTS
+	[ -n "$emulator" ] || run_tests program CRASH_CASES CLI_TESTS IMAGE_TESTS BOOT_TESTS
 	count_results
 }
 

@@ -43,12 +43,13 @@ static bool shift_for(const struct im_layout *l, const struct im_unit *u, uint64
 		*shift = d;
 		return true;
 	}
-	/* a multiple of both, where there is one nearby: a disk must not grow by gigabytes for an alignment that it never knew */
+	/* A multiple of both, but only where that costs no more than align beyond the first cylinder: the next one may lie
+	 * thousands of cylinders further on. */
 	if (!im_round_up(im_max(need, u->start) - u->start, l->cylinder, &d))
 		return false;
-	for (uint64_t extra = 0; extra <= im_max(align, l->cylinder); extra += l->cylinder, d += l->cylinder)
-		if ((u->start + u->anchor + d) % align == 0) {
-			*shift = d;
+	for (uint64_t more = 0; more <= align; more += l->cylinder)
+		if ((u->start + u->anchor + d + more) % align == 0) {
+			*shift = d + more;
 			return true;
 		}
 	return false;

@@ -22,7 +22,7 @@ screen_text() {
 }
 
 # boot_screen NAME: boots disk.img, leaves the screen in NAME.txt once the prompt is there, or as
-# it is after two minutes.
+# it is after five minutes at least.
 boot_screen() {
 	local try pid
 	rm -f monitor && mkfifo monitor
@@ -33,7 +33,7 @@ boot_screen() {
 	pid=$!
 	CHILDREN+=("$pid")
 	exec 8>monitor
-	for try in $(seq 60); do
+	for try in $(seq 150); do
 		sleep 2
 		kill -0 "$pid" 2>/dev/null || fail "qemu ended by itself: $(tail -n 5 qemu.out)"
 		echo 'pmemsave 0xb8000 4000 screen.bin' >&8

@@ -4,9 +4,9 @@
  *
  * Positions are sectors of SECTOR bytes (512). The common tools insist on 128 entries, and so on
  * a first usable sector of 34; the UEFI specification (section 5.3) asks for 16 KiB only, and
- * disks with 4 to 48 entries exist. All partitions get the type "basic data" and GUIDs that are
- * made from their number. Writes a protective MBR (its boot code is kept), both headers and
- * both arrays; nothing else is touched.
+ * disks with 4 to 48 entries exist. A partition named "esp" is an EFI system partition, one named "bios-boot" a BIOS
+ * boot partition, all others get the type "basic data"; the GUIDs are made from their number. Writes a protective MBR
+ * (its boot code is kept), both headers and both arrays; nothing else is touched.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -65,18 +65,29 @@ static void write_at(const struct gpt *g, uint64_t lba, const uint8_t *p, size_t
 		die("a write failed");
 }
 
-static void put_partition(struct gpt *g, unsigned i, const char *arg)
+static const uint8_t *type_of(const char *name)
 {
 	static const uint8_t basic_data[16] = {
 		0xa2, 0xa0, 0xd0, 0xeb, 0xe5, 0xb9, 0x33, 0x44, 0x87, 0xc0, 0x68, 0xb6, 0xb7, 0x26, 0x99, 0xc7
 	};
+	static const uint8_t system[16] = {
+		0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b
+	};
+
+	if (!strcmp(name, "esp"))
+		return system;
+	return strcmp(name, "bios-boot") ? basic_data : (const uint8_t *)"Hah!IdontNeedEFI";
+}
+
+static void put_partition(struct gpt *g, unsigned i, const char *arg)
+{
 	unsigned long start, count, attributes = 0;
 	uint8_t *e = g->array + ENTRY_SIZE * i;
 	char name[37] = "";
 
 	if (i >= g->entries || sscanf(arg, "%lu:%lu:%36[^:]:%lx", &start, &count, name, &attributes) < 3)
 		die("expected START:COUNT:NAME[:ATTRIBUTES], not more of them than entries");
-	memcpy(e, basic_data, 16);
+	memcpy(e, type_of(name), 16);
 	put_guid(e + 16, i + 1);
 	put(e + 32, start, 8);
 	put(e + 40, start + count - 1, 8);

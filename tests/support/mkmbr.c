@@ -1,11 +1,14 @@
 /* mkmbr.c - a test helper that writes a master boot record, and the EBR chain of its logical partitions.
  *
- *	mkmbr [-s SECTOR] [-i DISK-ID] [-c] IMAGE [TYPE:START:COUNT[:active]]... [L:TYPE:EBR:START:COUNT]...
+ *	mkmbr [-s SECTOR] [-i DISK-ID] [-c] [-g HEADS/SECTORS] IMAGE ENTRY...
+ *
+ * An entry is TYPE:START:COUNT[:active] or, logical, L:TYPE:EBR:START:COUNT.
  *
  * Positions are sectors of SECTOR bytes (512). The first four plain entries are primaries; an
  * entry of type 5 or f is the extended partition, in which the chain of L entries lies: each
  * names the absolute sector of its EBR and of its volume. -c fills bytes 0-439 with a pattern
- * that stands for boot code: it loads the address of the table. The CHS fields follow 255 heads and 63 sectors a track, saturated.
+ * that stands for boot code: it loads the address of the table. The CHS fields follow 255 heads and 63 sectors a track unless
+ * -g says otherwise, saturated.
  * Only the written sectors are touched; the image must exist.
  */
 #include <fcntl.h>
@@ -17,6 +20,8 @@
 #include <unistd.h>
 
 #define MAX_LOGICAL 16
+
+static unsigned heads = 255, track = 63;
 
 struct entry {
 	unsigned type;
@@ -38,13 +43,13 @@ static void put32(uint8_t *p, uint32_t v)
 
 static void put_chs(uint8_t *p, uint64_t lba)
 {
-	uint64_t cylinder = lba / (255 * 63);
-	unsigned head = lba / 63 % 255, sector = lba % 63 + 1;
+	uint64_t cylinder = lba / (heads * track);
+	unsigned head = lba / track % heads, sector = lba % track + 1;
 
 	if (cylinder > 1023) {
 		cylinder = 1023;
-		head = 254;
-		sector = 63;
+		head = heads - 1;
+		sector = track;
 	}
 	p[0] = (uint8_t)head;
 	p[1] = (uint8_t)(sector | (cylinder >> 8) << 6);
@@ -119,18 +124,19 @@ int main(int argc, char **argv)
 	int primaries = 0, logicals = 0, opt, fd;
 	uint8_t *mbr;
 
-	while ((opt = getopt(argc, argv, "s:i:c")) != -1) {
+	while ((opt = getopt(argc, argv, "s:i:cg:")) != -1) {
 		if (opt == 's')
 			size = (unsigned)strtoul(optarg, NULL, 0);
 		else if (opt == 'i')
 			id = strtoul(optarg, NULL, 16);
 		else if (opt == 'c')
 			with_code = true;
-		else
-			die("unknown option");
+		else if (opt != 'g' || sscanf(optarg, "%u/%u", &heads, &track) != 2 || !heads || !track ||
+			 heads > 255 || track > 63)
+			die("unknown option, or one that cannot be");
 	}
 	if (optind >= argc || (size != 512 && size != 4096))
-		die("usage: mkmbr [-s 512|4096] [-i ID] [-c] IMAGE ENTRY...");
+		die("usage: mkmbr [-s 512|4096] [-i ID] [-c] [-g HEADS/SECTORS] IMAGE ENTRY...");
 	fd = open(argv[optind++], O_WRONLY | O_CLOEXEC);
 	mbr = calloc(1, size);
 	if (fd < 0 || !mbr)
