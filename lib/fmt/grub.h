@@ -16,12 +16,15 @@
 #define IM_GRUB_LISTS_MAX 20
 
 struct im_grub_list {
-	unsigned at;		/* byte of the sector where its u64 stands */
 	uint64_t sector;	/* the first */
 	uint32_t n;		/* sectors */
+	uint16_t segment;	/* where in memory they go: 16-byte units */
 };
 
 /* The lists of core.img's first sector. False: they do not end, or run past the 64 bits. */
 bool im_grub_lists(const uint8_t first[IM_GRUB_SECTOR], struct im_grub_list lists[IM_GRUB_LISTS_MAX], size_t *n);
+
+/* Put other lists in place of the old ones, of which there were n_old. False where there is no room for more. */
+bool im_grub_put_lists(uint8_t first[IM_GRUB_SECTOR], size_t n_old, const struct im_grub_list *lists, size_t n);
 
 #endif

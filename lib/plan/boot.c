@@ -10,7 +10,8 @@
 
 #define HIDDEN 0x1c	/* of syslinux' first sector: le32, sectors before the volume */
 
-bool im_boot_is_concerned(const struct im_plan_context *ctx)
+/* Do partitions move, or what is in front of their files? */
+static bool layout_changes(const struct im_plan_context *ctx)
 {
 	for (size_t i = 0; i < ctx->layout->units.n; i++)
 		if (ctx->layout->units.v[i].new_start != ctx->layout->units.v[i].start)
@@ -127,26 +128,49 @@ static int disk_code(struct im_plan_context *ctx, struct im_error *err)
 	return 0;
 }
 
-int im_map_boot(struct im_plan_context *ctx, struct im_error *err)
+/* Clusters that leave a boot area may be GRUB's. */
+static int grubs_only(struct im_plan_context *ctx, struct im_error *err)
 {
-	const struct im_boot *b = &ctx->scan->boot;
-	char text[240];
+	const struct im_boot_code *code = ctx->scan->boot.disk;
 
-	if (!im_boot_is_concerned(ctx))
-		return 0;
-	im_boot_text(ctx->scan, text, sizeof(text));
-	if ((b->by_bios || b->esp) && im_plan_note(ctx->plan, err, "the disk boots %s", text) < 0)
+	if (code && code->way == IM_BOOT_GRUB && disk_code(ctx, err) < 0)
 		return -1;
-	if (ctx->layout->add_table)
-		return b->by_bios ? im_plan_note(ctx->plan, err, "sector 0 of the new table has no boot code: a BIOS does not start the"
-						 " volume any more") : 0;
+	for (size_t i = 0; i < ctx->scan->volumes.n; i++) {
+		const struct im_volume *v = &ctx->scan->volumes.v[i];
+
+		if (v->is_extended)
+			continue;
+		if (im_boot_of_volume(ctx->dev, v, &code, err) < 0 || (code->way == IM_BOOT_GRUB && volume_code(ctx, v, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+static int all_code(struct im_plan_context *ctx, struct im_error *err)
+{
 	if (disk_code(ctx, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ctx->scan->volumes.n; i++)
 		if (volume_code(ctx, &ctx->scan->volumes.v[i], err) < 0)
 			return -1;
-	if (b->esp)
-		return im_plan_note(ctx->plan, err, "UEFI finds the EFI system partition through the table; an entry in the firmware's own"
-				    " memory that names its old place is made anew by the system, or with `efibootmgr`");
-	return 0;
+	if (!ctx->scan->boot.esp)
+		return 0;
+	return im_plan_note(ctx->plan, err, "UEFI finds the EFI system partition through the table; an entry in the firmware's own"
+			    " memory that names its old place is made anew by the system, or with `efibootmgr`");
+}
+
+int im_map_boot(struct im_plan_context *ctx, struct im_error *err)
+{
+	const struct im_boot *b = &ctx->scan->boot;
+	char text[240];
+
+	if (!layout_changes(ctx))
+		return im_insides_moved(ctx->insides) ? grubs_only(ctx, err) : 0;
+	im_boot_text(ctx->scan, text, sizeof(text));
+	if ((b->by_bios || b->esp) && im_plan_note(ctx->plan, err, "the disk boots %s", text) < 0)
+		return -1;
+	if (!ctx->layout->add_table)
+		return all_code(ctx, err);
+	return !b->by_bios ? 0 : im_plan_note(ctx->plan, err, "sector 0 of the new table has no boot code: a BIOS does not start the volume any"
+					      " more");
 }

@@ -10,9 +10,6 @@
 #include "fmt/boot_code.h"
 #include "plan/plan.h"
 
-/* Does the plan move partitions or what is in front of their files? */
-bool im_boot_is_concerned(const struct im_plan_context *ctx);
-
 /* Lay what boot code must have rewritten, over tables and volumes that are laid already; add notes. IM_EREFUSED where the disk
  * would not boot, or that cannot be told. Needs ctx->plan. */
 int im_map_boot(struct im_plan_context *ctx, struct im_error *err);

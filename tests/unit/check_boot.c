@@ -148,9 +148,7 @@ START_TEST(grub_lists)
 	put_list(1, UINT32_MAX + 9ull, 16);
 	ck_assert(im_grub_lists(sector, lists, &n));
 	ck_assert_uint_eq(n, 2);
-	ck_assert_uint_eq(lists[0].at, 0x1f4);
 	ck_assert_uint_eq(lists[0].sector, 3647);
-	ck_assert_uint_eq(lists[1].at, 0x1e8);
 	ck_assert_uint_eq(lists[1].sector, UINT32_MAX + 9ull);
 	ck_assert_uint_eq(lists[1].n, 16);
 	put_list(1, UINT64_MAX, 16);
@@ -162,6 +160,31 @@ START_TEST(grub_lists)
 	ck_assert(!im_grub_lists(sector, lists, &n));	/* no end */
 	memset(sector, 0xff, sizeof(sector));
 	ck_assert(!im_grub_lists(sector, lists, &n));
+}
+END_TEST
+
+START_TEST(more_grub_lists)
+{
+	struct im_grub_list lists[IM_GRUB_LISTS_MAX];
+	size_t n;
+
+	memset(sector, 0, sizeof(sector));
+	put_list(0, 9, 59);
+	lists[0] = (struct im_grub_list){ 700, 7, 0x820 };
+	lists[1] = (struct im_grub_list){ 16, 52, 0x820 + 7 * 32 };
+	ck_assert(im_grub_put_lists(sector, 1, lists, 2));
+	memset(lists, 0, sizeof(lists));
+	ck_assert(im_grub_lists(sector, lists, &n));
+	ck_assert_uint_eq(n, 2);
+	ck_assert_uint_eq(lists[0].sector, 700);
+	ck_assert_uint_eq(lists[1].sector, 16);
+	ck_assert_uint_eq(lists[1].segment, 0x820 + 7 * 32);
+	/* code where the end of the lists would be */
+	put_list(0, 9, 59);
+	memset(sector + 0x1f4 - 12, 0, 12);
+	sector[0x1f4 - 24] = 0x90;
+	ck_assert(!im_grub_put_lists(sector, 1, lists, 2));
+	ck_assert(!im_grub_put_lists(sector, 1, lists, IM_GRUB_LISTS_MAX));
 }
 END_TEST
 
@@ -303,6 +326,7 @@ int main(void)
 	tcase_add_test(t, reading_by_chs);
 	tcase_add_test(t, extlinux_records);
 	tcase_add_test(t, grub_lists);
+	tcase_add_test(t, more_grub_lists);
 	tcase_add_test(t, base_blocks);
 	tcase_add_test(t, positions_in_elements);
 	tcase_add_test(t, positions_of_letters);
