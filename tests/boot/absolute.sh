@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# absolute.sh - unknown boot code with its next stage at a fixed sector boots as long as the repair leaves that alone.
+# absolute.sh - unknown boot code with its next stage at a fixed sector is refused; where that is allowed, it boots as long as the repair leaves
+# the stage alone.
 #
 # Custom loaders keep a second stage between the master boot record and the first partition. It belongs to nobody, but
 # a repair that moves the partition has no need to touch it.
@@ -25,4 +26,8 @@ mkfs.fat -F 16 -s 4 -h 8 -n DATA volume >/dev/null
 put volume disk.img 8
 VOLUMES=(1:fat)
 LOOKS=left_alone
+KNOWN="true false unknown"
+cp --sparse=always disk.img copy.img
+refused absolute-unknown copy.img 'may not boot.*unknown code in sector 0.*unknown-boot-code'
+FIX=(--allow=unknown-boot-code)
 boot_cycle absolute-stage-in-gap disk.img

@@ -163,6 +163,8 @@ boot_cycle() {
 	stage "$name: scan and plan"
 	run $FOUND scan --json "$image"
 	cp out scan.json
+	[ -z "${KNOWN-}" ] || check_eq "what scan knows of the boot code" "$KNOWN" \
+		"$(jq -r '.boot | "\(.bios) \(.uefi) \(.code // "-")"' scan.json)"
 	run 4 plan --json ${FIX[@]+"${FIX[@]}"} "$image"
 	cp out plan.json
 	cmp old.img "$image" || fail "scan and plan have written to the disk"

@@ -30,6 +30,10 @@ assemble chs-mbr
 assemble chs-vbr
 VOLUMES=(1:fat)
 make_disk disk.img 8 16 63 40
+cp --sparse=always disk.img copy.img
+refused chs-unknown-vbr copy.img 'may not boot.*unknown code in partition 1'
+FIX=(--allow=unknown-boot-code)
+KNOWN="true false table"
 boot_cycle chs-16-63-lba8 disk.img
 make_disk disk.img 1 4 17 600
 boot_cycle chs-4-17-lba1 disk.img

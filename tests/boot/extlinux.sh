@@ -8,12 +8,13 @@ set -eu
 needs extlinux mke2fs e2fsck losetup ld
 mbr=/usr/lib/syslinux/mbr/mbr.bin
 [ -e "$mbr" ] || fail "the test needs the package syslinux-common, which is not installed"
-sectors=49152
+# with the partition at sector 8 it ends with a cylinder of 16 heads and 63 sectors, by which the code that reads by CHS finds it
+sectors=$((49 * 16 * 63 - 8))
 
 # make_disk IMAGE SECTOR
 make_disk() {
 	truncate -s $((($2 + sectors) * 512)) "$1"
-	mkmbr -i e47115ec "$1" "83:$2:$sectors:active"
+	mkmbr -i e47115ec -g 16/63 "$1" "83:$2:$sectors:active"
 	boot_code $mbr "$1"
 	truncate -s $((sectors * 512)) volume
 	mke2fs -q -F -t ext4 -O ^64bit -L EXTLINUX volume
