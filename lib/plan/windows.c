@@ -9,8 +9,8 @@
 #include "fmt/fatdir.h"
 #include "fmt/fs.h"
 
-#define IN_WINDOWS "run `bcdboot` (or `bootrec /rebuildbcd`) in Windows' recovery environment afterwards; drive letters are given anew in" \
-		   " Disk Management"
+static const char advice[] = N_("run `bcdboot` (or `bootrec /rebuildbcd`) in Windows' recovery environment afterwards; drive letters are"
+			       " given anew in Disk Management");
 
 /* A volume as it will be. */
 struct volume {
@@ -29,10 +29,11 @@ static int doubt(const struct volume *vol, const char *what, const char *why, st
 	what = _(what);
 	why = _(why);
 	if (ctx->options->allow_boot_code)
-		return im_plan_note(ctx->plan, err, "partition %d: %s keeps the old positions: %s; " IN_WINDOWS, vol->v->number, what, why);
+		return im_plan_note(ctx->plan, err, "partition %d: %s keeps the old positions: %s; %s", vol->v->number, what, why,
+				    _(advice));
 	return im_error_at(err, IM_EREFUSED, vol->v->start, "Windows knows partitions of this disk by their byte offsets, and %s of partition %d"
-			   " cannot follow the move: %s; allow it with --allow=unknown-boot-code and " IN_WINDOWS, what,
-			   vol->v->number, why);
+			   " cannot follow the move: %s; allow it with --allow=unknown-boot-code and %s", what, vol->v->number, why,
+			   _(advice));
 }
 
 static bool is_fat(const struct im_volume *v)
@@ -108,7 +109,7 @@ static int hives_of(const struct volume *vol, struct im_error *err)
 	return 0;
 }
 
-static int look_into(struct im_plan_context *ctx, const struct im_volume *v, struct im_dev *view, struct im_error *err)
+static int look_into(struct im_plan_context *ctx, const struct im_volume *v, struct im_dev *view, bool *has_bcd, struct im_error *err)
 {
 	struct volume vol = { .ctx = ctx, .v = v, .new_start = im_layout_start(ctx->layout, v->start) };
 	int rc;
@@ -120,6 +121,7 @@ static int look_into(struct im_plan_context *ctx, const struct im_volume *v, str
 	if (rc == 0 && vol.found.is_closed)
 		rc = im_plan_note(ctx->plan, err, "partition %d could not be searched for Windows' boot configuration and drive letters",
 				  v->number);
+	*has_bcd |= (vol.found.what & IM_WINDOWS_BCD) != 0;
 	if (rc == 0)
 		rc = hives_of(&vol, err);
 	im_dev_close(vol.dev);
@@ -142,17 +144,30 @@ static bool is_locked(const struct im_volume *v)
 	return v->n_formats && strcmp(v->info[0].name, "bitlocker") == 0;
 }
 
+/* What is locked may be a Windows system where the disk has a boot configuration that starts it; else it is somebody's data. */
+static int look_at_locked(struct im_plan_context *ctx, const struct im_volume *v, bool has_bcd, struct im_error *err)
+{
+	struct volume vol = { .ctx = ctx, .v = v };
+
+	if (has_bcd)
+		return doubt(&vol, N_("what lies there"), N_("it is encrypted (BitLocker)"), err);
+	return im_plan_note(ctx->plan, err, "partition %d is encrypted (BitLocker); if a Windows system is in it, it may not know its drives"
+			    " afterwards: %s", v->number, _(advice));
+}
+
 static int look_everywhere(struct im_plan_context *ctx, struct im_dev *view, struct im_error *err)
 {
+	bool has_bcd = false;
+
 	for (size_t i = 0; i < ctx->scan->volumes.n; i++) {
 		const struct im_volume *v = &ctx->scan->volumes.v[i];
-		struct volume vol = { .ctx = ctx, .v = v };
 
-		if (is_locked(v) && doubt(&vol, N_("what lies there"), N_("it is encrypted (BitLocker)"), err) < 0)
-			return -1;
-		if (v->n_formats == 1 && v->state == IM_FOUND && look_into(ctx, v, view, err) < 0)
+		if (v->n_formats == 1 && v->state == IM_FOUND && look_into(ctx, v, view, &has_bcd, err) < 0)
 			return -1;
 	}
+	for (size_t i = 0; i < ctx->scan->volumes.n; i++)
+		if (is_locked(&ctx->scan->volumes.v[i]) && look_at_locked(ctx, &ctx->scan->volumes.v[i], has_bcd, err) < 0)
+			return -1;
 	return 0;
 }
 

@@ -178,8 +178,8 @@ system
 disk
 check_hives disk.img 4096 $((WIN_AT * 512))
 run 4 plan disk.img
-says "the plan names a record" "BCD.*$MANAGER.*11000001.* 4096 → 1048576"
-says "the plan names a letter" 'DosDevices.C:.*→'
+says "the plan names a record" "BCD.*$MANAGER.*11000001.* 4096 -> 1048576"
+says "the plan names a letter" 'DosDevices.C:.*->'
 run 1 fix --yes disk.img
 read -r boot_at _ <<<"$(part disk.img 1)"
 read -r win_at _ <<<"$(part disk.img 2)"
@@ -291,5 +291,18 @@ locked=$(($(size_of locked.vol) / 512))
 rm -f disk.img*
 truncate -s $(((8 + locked) * 512)) disk.img
 mkmbr -c -i $SIGNATURE disk.img 7:8:$locked
-place locked disk.img 4096
-refused "a volume under BitLocker" 'BitLocker'
+cp --sparse=always locked.vol data.vol
+place data disk.img 4096
+run 4 plan disk.img
+says "data under BitLocker" 'partition 1 is encrypted .BitLocker.; if a Windows'
+
+rm -f disk.img* boot.vol
+truncate -s $(((WIN_AT + locked) * 512)) disk.img
+mkmbr -c -i $SIGNATURE disk.img 7:$BOOT_AT:$BOOT_SECTORS:active 7:$WIN_AT:$locked
+truncate -s $((BOOT_SECTORS * 512)) boot.vol
+quiet mkntfs -F -q -f -s 512 -c 512 -p $BOOT_AT -H 255 -S 63 boot.vol
+bcd "$(element 6 4096)" "$(element 6 $((WIN_AT * 512)))"
+fill boot.vol bcd Boot/BCD
+place boot disk.img $((BOOT_AT * 512))
+place locked disk.img $((WIN_AT * 512))
+refused "a system under BitLocker" 'partition 2.*BitLocker'
