@@ -1,5 +1,6 @@
 /* messages.c - errors, questions and sizes, as a person reads them. */
 #include <config.h>
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
@@ -27,15 +28,28 @@ const char *next_step(int number)
 	}
 }
 
+/* Does the message name this byte itself? */
+static bool names(const char *message, uint64_t offset)
+{
+	char number[24];
+	size_t n = (size_t)snprintf(number, sizeof(number), "%" PRIu64, offset);
+
+	for (const char *p = message; (p = strstr(p, number)); p++)
+		if ((p == message || !isdigit((unsigned char)p[-1])) && !isdigit((unsigned char)p[n]))
+			return true;
+	return false;
+}
+
 /* The place, the cause, and what to do about it, where the library has not said so already. */
 static void print_error(const struct imgmend_error *err)
 {
+	bool says_more = strchr(err->message, ';') || strstr(err->message, "；");
 	char text[SHOWN_MAX];
 
 	fprintf(stderr, "imgmend: %s", shown(err->message, text));
-	if (err->has_offset && !strstr(err->message, "byte"))
+	if (err->has_offset && !names(err->message, err->offset))
 		fprintf(stderr, _(" (at byte %" PRIu64 ")"), err->offset);
-	fprintf(stderr, "%s\n", strchr(err->message, ';') ? "" : next_step(err->sys_errno));
+	fprintf(stderr, "%s\n", says_more ? "" : next_step(err->sys_errno));
 }
 
 int report_error(const struct imgmend_error *err)

@@ -294,7 +294,7 @@ static int get_map(struct im_journal *j, const struct head *h, struct im_error *
 	    (params.shift_unit & (params.shift_unit - 1)) || (params.shift_unit && params.shift_unit < ss) ||
 	    (params.fill_part && !params.shift_unit))
 		return broken(err, _("its parameters"));
-	if (get_section(j->dev, &h->plan, &p, &len, "the plan", err) < 0)
+	if (get_section(j->dev, &h->plan, &p, &len, _("the plan"), err) < 0)
 		return -1;
 	rc = im_map_decode(&j->map, p, len, err);
 	free(p);
