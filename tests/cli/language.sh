@@ -10,11 +10,7 @@ set -eu
 needs xgettext msgen msgfilter msgfmt localedef jq mkfs.fat
 find_helpers
 find_shim
-SHIM=${SHIM%/*}/localedir.so
-if [ ! -e "$SHIM" ]; then
-	SHIM=$WORK/localedir.so
-	${CC:-cc} -D_GNU_SOURCE -shared -fPIC -o "$SHIM" "$HERE/../support/localedir.c" || fail "localedir.so cannot be built"
-fi
+find_localedir_shim
 
 make_pot pot || fail "the template of the catalogs cannot be made"
 mkdir -p locales share/de/LC_MESSAGES

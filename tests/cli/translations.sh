@@ -6,15 +6,12 @@
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/../image/lib.sh"
 . "$HERE/fault-lib.sh"
+. "$HERE/../support/messages.sh"
 needs gettext msgfmt localedef mkfs.fat
 find_helpers
 find_shim
-SHIM=${SHIM%/*}/localedir.so
-if [ ! -e "$SHIM" ]; then
-	SHIM=$WORK/localedir.so
-	${CC:-cc} -D_GNU_SOURCE -shared -fPIC -o "$SHIM" "$HERE/../support/localedir.c" || fail "localedir.so cannot be built"
-fi
-po=$HERE/../../po
+find_localedir_shim
+po=$SOURCES/po
 
 # in_language COMMAND...
 in_language() {

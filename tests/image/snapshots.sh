@@ -214,12 +214,16 @@ shown_alike "a repair that needs a new block of the list"
 [ "$(le vol $((LIST[1] + 40)) 8)" != 0 ] || fail "the full list of blocks does not go on"
 undone "a repair with a new block of the list"
 
+# with_room BLOCKS: a file in the boot area, and the newest store has room for that many blocks more
+with_room() {
+	local at
+	with_file -V $CATALOG
+	for ((at = 128; at <= 16360; at += 24)); do put vol $((115638272 + at)) "$(number 0 24)"; done
+	put vol $((115638272 + 128)) "$(number 115654656 8)" "$(number 49152 8)" "$(number $((FREE[0] - 49152 + $1 * 16384)) 8)"
+}
+
 # a store with room for what is in use, but not for hiding that something was kept
-with_file -V $CATALOG
-for ((at = 128; at < 16384; at += 24)); do
-	[ $at -gt 16360 ] || put vol $((115638272 + at)) "$(number 0 24)"
-done
-put vol $((115638272 + 128)) "$(number 115654656 8)" "$(number 49152 8)" "$(number $((FREE[0] - 49152 + 2 * 16384)) 8)"
+with_room 2
 remember
 run 1 fix --yes vol
 says "what a store with little room holds" "show the same before and after, in all that they have in use"
@@ -227,11 +231,7 @@ shown_alike "a repair with little room in the store" used
 undone "a repair with little room in the store"
 
 # a store without room: nothing is done
-with_file -V $CATALOG
-for ((at = 128; at < 16384; at += 24)); do
-	[ $at -gt 16360 ] || put vol $((115638272 + at)) "$(number 0 24)"
-done
-put vol $((115638272 + 128)) "$(number 115654656 8)" "$(number 49152 8)" "$(number 7864320 8)"
+with_room 0
 remember
 run 4 fix --yes vol
 says "a store without room" "no room left"
