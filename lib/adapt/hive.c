@@ -16,7 +16,7 @@
 #include "base/intl.h"
 #include "fmt/fs_util.h"
 
-#define VALUES_MAX 4096u
+#define VALUES_MAX 8192u
 #define CELL_HEAD 4u		/* bytes of a cell before its data: its length */
 
 /* The answer: this head, then n values. */
@@ -48,29 +48,66 @@ struct reading {
 	struct im_hive_value values[VALUES_MAX];
 };
 
+/* From now on nothing of the hive is believed. */
+static void give_up(struct reading *r, const char *why)
+{
+	if (!r->head.why[0])
+		snprintf(r->head.why, sizeof(r->head.why), "%s", why);
+}
+
 static void add(struct reading *r, hive_value_h value, uint32_t type, const char *name)
 {
 	hive_type form;
 	size_t len = 0, cell_len = 0;
-	hive_value_h cell;
+	hive_value_h cell = 0;
 	struct im_hive_value *v;
+	bool is_read = hivex_value_type(r->h, value, &form, &len) == 0;
 
-	if (r->head.n == VALUES_MAX || hivex_value_type(r->h, value, &form, &len) < 0 || len <= 4)
+	/* shorter ones lie in the key itself, and name no partition */
+	if (is_read && len <= 4)
 		return;
-	cell = hivex_value_data_cell_offset(r->h, value, &cell_len);
-	if (!cell)
+	if (is_read)
+		cell = hivex_value_data_cell_offset(r->h, value, &cell_len);
+	if (!cell || r->head.n == VALUES_MAX) {
+		give_up(r, cell ? N_("it has more values than are looked at") : N_("a value of it cannot be read"));
 		return;
+	}
 	v = &r->values[r->head.n++];
 	*v = (struct im_hive_value){ .at = cell + CELL_HEAD, .len = (uint32_t)len, .type = type };
 	snprintf(v->name, sizeof(v->name), "%s", name);
 }
 
+/* The key, or 0 where there is none; what cannot be read is no absence. */
+static hive_node_h key_of(struct reading *r, hive_node_h parent, const char *name)
+{
+	hive_node_h key;
+
+	errno = 0;
+	key = parent ? hivex_node_get_child(r->h, parent, name) : 0;
+	if (!key && errno)
+		give_up(r, N_("a key of it cannot be read"));
+	return key;
+}
+
+static hive_node_h *keys_in(struct reading *r, hive_node_h key)
+{
+	hive_node_h *keys = key ? hivex_node_children(r->h, key) : NULL;
+
+	if (key && !keys)
+		give_up(r, N_("a key of it cannot be read"));
+	return keys;
+}
+
 static void read_element(struct reading *r, hive_node_h element, const char *object)
 {
-	char *type = hivex_node_name(r->h, element), name[96], *end;
-	hive_value_h value = hivex_node_get_value(r->h, element, "Element");
+	char *type = hivex_node_name(r->h, element), name[96], *end = NULL;
 	unsigned long number = type ? strtoul(type, &end, 16) : 0;
+	hive_value_h value;
 
+	errno = 0;
+	value = hivex_node_get_value(r->h, element, "Element");
+	if (!type || (!value && errno))
+		give_up(r, N_("a key of it cannot be read"));
 	if (value && type && *type && !*end && number <= UINT32_MAX) {
 		snprintf(name, sizeof(name), "%.60s\\%.12s", object, type);
 		add(r, value, (uint32_t)number, name);
@@ -80,14 +117,13 @@ static void read_element(struct reading *r, hive_node_h element, const char *obj
 
 static void read_bcd(struct reading *r)
 {
-	hive_node_h objects = hivex_node_get_child(r->h, hivex_root(r->h), "Objects");
-	hive_node_h *object = objects ? hivex_node_children(r->h, objects) : NULL;
+	hive_node_h objects = key_of(r, hivex_root(r->h), "Objects");
+	hive_node_h *object = keys_in(r, objects);
 
-	r->head.is_done = object != NULL;
-	snprintf(r->head.why, sizeof(r->head.why), "%s", N_("it has no key \\Objects"));
+	if (!objects)
+		give_up(r, N_("it has no key \\Objects"));
 	for (size_t i = 0; object && object[i]; i++) {
-		hive_node_h elements = hivex_node_get_child(r->h, object[i], "Elements");
-		hive_node_h *element = elements ? hivex_node_children(r->h, elements) : NULL;
+		hive_node_h *element = keys_in(r, key_of(r, object[i], "Elements"));
 		char *name = hivex_node_name(r->h, object[i]);
 
 		for (size_t k = 0; element && element[k]; k++)
@@ -98,12 +134,14 @@ static void read_bcd(struct reading *r)
 	free(object);
 }
 
+/* A system that never gave a letter has no such key. */
 static void read_system(struct reading *r)
 {
-	hive_node_h mounted = hivex_node_get_child(r->h, hivex_root(r->h), "MountedDevices");
+	hive_node_h mounted = key_of(r, hivex_root(r->h), "MountedDevices");
 	hive_value_h *value = mounted ? hivex_node_values(r->h, mounted) : NULL;
 
-	r->head.is_done = true;		/* a system that never gave a letter has none */
+	if (mounted && !value)
+		give_up(r, N_("a key of it cannot be read"));
 	for (size_t i = 0; value && value[i]; i++) {
 		char *name = hivex_value_key(r->h, value[i]);
 
@@ -129,6 +167,7 @@ static void read_in_child(const struct im_child *child, const void *arg)
 		read_bcd(r);
 	else
 		read_system(r);
+	r->head.is_done = !r->head.why[0];
 	im_child_answer(child, sizeof(r->head) + r->head.n * sizeof(*r->values));
 	im_child_put(child, &r->head, sizeof(r->head));
 	im_child_put(child, r->values, r->head.n * sizeof(*r->values));
@@ -160,7 +199,10 @@ static int copy_of(const struct im_file_map *map, struct im_dev *vol, struct im_
 	for (uint64_t off = 0; rc == 0 && off < map->size; off += chunk) {
 		size_t n = (size_t)im_min(chunk, map->size - off);
 
-		rc = im_file_map_read(map, vol, off, buf, n, err);
+		/* what was never written reads as zeros */
+		memset(buf, 0, n);
+		if (off < map->valid)
+			rc = im_file_map_read(map, vol, off, buf, (size_t)im_min(n, map->valid - off), err);
 		if (rc == 0 && pwrite(fd, buf, n, (off_t)off) != (ssize_t)n)
 			rc = im_error_sys(err, errno, "cannot write a copy of a registry hive in memory");
 	}
@@ -190,7 +232,7 @@ static int take(struct im_hive *hive, const struct im_file_map *map, const struc
 		struct im_hive_value v, *to;
 
 		memcpy(&v, answer->data + sizeof(head) + i * sizeof(v), sizeof(v));
-		if (v.at > map->size || v.len > map->size - v.at)
+		if (v.at > map->valid || v.len > map->valid - v.at)
 			continue;
 		to = im_vec_push(&hive->values, err);
 		if (!to)

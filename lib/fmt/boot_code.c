@@ -25,36 +25,37 @@ static const struct row {
 	int at;
 	const char *text;
 } rows[] = {
-	{ { "lilo", "LILO", "lilo", IM_BOOT_SECTORS, false }, EITHER, 6, "LILO" },
-	{ { "lilo", "LILO", "lilo", IM_BOOT_SECTORS, false }, EITHER, 2, "LILO" },
-	{ { "isolinux", "ISOLINUX", "isohybrid", IM_BOOT_SECTORS, false }, DISK, ANYWHERE, "isolinux.bin missing or corrupt" },
-	{ { "extlinux", "EXTLINUX", "extlinux --install", IM_BOOT_TABLE, false }, VOLUME, 3, "EXTLINUX" },
-	{ { "syslinux", "SYSLINUX", "syslinux --install", IM_BOOT_TABLE, false }, VOLUME, 3, "SYSLINUX" },
-	{ { "shoelace", "ShoeLace", NULL, IM_BOOT_TABLE, false }, VOLUME, 3, "ShoeLace" },
-	{ { "winiboot", "WiniBoot", NULL, IM_BOOT_TABLE, true }, DISK, ANYWHERE, "WiniBoot" },
-	{ { "windows", "Windows", "bootsect /nt60", IM_BOOT_TABLE, false }, VOLUME, ANYWHERE, "BOOTMGR" },
-	{ { "windows", "Windows", "bootsect /nt52", IM_BOOT_TABLE, false }, VOLUME, ANYWHERE, "NTLDR" },
+	{ { "lilo", "LILO", "lilo", IM_BOOT_SECTORS, IM_BOOT_FILES }, EITHER, 6, "LILO" },
+	{ { "lilo", "LILO", "lilo", IM_BOOT_SECTORS, IM_BOOT_FILES }, EITHER, 2, "LILO" },
+	{ { "isolinux", "ISOLINUX", "isohybrid", IM_BOOT_SECTORS, 0 }, DISK, ANYWHERE, "isolinux.bin missing or corrupt" },
+	{ { "extlinux", "EXTLINUX", "extlinux --install", IM_BOOT_TABLE, IM_BOOT_FILES }, VOLUME, 3, "EXTLINUX" },
+	{ { "syslinux", "SYSLINUX", "syslinux --install", IM_BOOT_TABLE, IM_BOOT_FILES }, VOLUME, 3, "SYSLINUX" },
+	{ { "shoelace", "ShoeLace", NULL, IM_BOOT_TABLE, 0 }, VOLUME, 3, "ShoeLace" },
+	{ { "winiboot", "WiniBoot", NULL, IM_BOOT_TABLE, IM_BOOT_MENU }, DISK, ANYWHERE, "WiniBoot" },
+	{ { "windows", "Windows", "bootsect /nt60", IM_BOOT_TABLE, 0 }, VOLUME, ANYWHERE, "BOOTMGR" },
+	{ { "windows", "Windows", "bootsect /nt52", IM_BOOT_TABLE, 0 }, VOLUME, ANYWHERE, "NTLDR" },
 	/* of BitLocker, exFAT, NTFS: localised messages aside, these stand in Microsoft's */
-	{ { "windows", "Windows", "bootsect", IM_BOOT_TABLE, false }, VOLUME, ANYWHERE, "Press any key to restart" },
-	{ { "windows", "Windows", "bootsect", IM_BOOT_TABLE, false }, VOLUME, ANYWHERE, "A disk read error" },
+	{ { "windows", "Windows", "bootsect", IM_BOOT_TABLE, 0 }, VOLUME, ANYWHERE, "Press any key to restart" },
+	{ { "windows", "Windows", "bootsect", IM_BOOT_TABLE, 0 }, VOLUME, ANYWHERE, "A disk read error" },
 	/* written by mkfs and mkntfs */
-	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, false }, VOLUME, ANYWHERE, "This is not a bootable disk" },
+	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, 0 }, VOLUME, ANYWHERE, "This is not a bootable disk" },
 	/* a kernel's own first sector, from when it could be started from a floppy disk */
-	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, false }, VOLUME, ANYWHERE, "Direct booting from floppy is no" },
-	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, false }, VOLUME, ANYWHERE, "Direct floppy boot is not supp" },
+	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, 0 }, VOLUME, ANYWHERE, "Direct booting from floppy is no" },
+	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, 0 }, VOLUME, ANYWHERE, "Direct floppy boot is not supp" },
 };
 
 static const struct im_boot_code
-	none = { "none", N_("no boot code"), NULL, IM_BOOT_NOTHING, false },
-	message = { "message", N_("a message"), NULL, IM_BOOT_NOTHING, false },
-	grub2 = { "grub2", "GRUB 2", "grub-install", IM_BOOT_GRUB, false },
-	grub = { "grub", "GRUB Legacy", "grub-install", IM_BOOT_SECTORS, false },
-	syslinux = { "syslinux", "SYSLINUX", "syslinux --install", IM_BOOT_TABLE, false },
-	syslinux_disk = { "syslinux", "SYSLINUX", NULL, IM_BOOT_TABLE, false },
-	windows = { "windows", "Windows", "bootrec /fixmbr", IM_BOOT_TABLE, false },
-	table = { "table", N_("generic code"), NULL, IM_BOOT_TABLE, false },
-	bpb = { "dos", "DOS", NULL, IM_BOOT_TABLE, false },
-	unknown = { "unknown", N_("unknown code"), NULL, IM_BOOT_UNKNOWN, false };
+	none = { "none", N_("no boot code"), NULL, IM_BOOT_NOTHING, 0 },
+	message = { "message", N_("a message"), NULL, IM_BOOT_NOTHING, 0 },
+	grub2 = { "grub2", "GRUB 2", "grub-install", IM_BOOT_GRUB, 0 },
+	grub = { "grub", "GRUB Legacy", "grub-install", IM_BOOT_SECTORS, IM_BOOT_FILES },
+	syslinux = { "syslinux", "SYSLINUX", "syslinux --install", IM_BOOT_TABLE, IM_BOOT_FILES },
+	extlinux = { "extlinux", "EXTLINUX", "extlinux --install", IM_BOOT_TABLE, IM_BOOT_FILES },
+	syslinux_disk = { "syslinux", "SYSLINUX", NULL, IM_BOOT_TABLE, 0 },
+	windows = { "windows", "Windows", "bootrec /fixmbr", IM_BOOT_TABLE, 0 },
+	table = { "table", N_("generic code"), NULL, IM_BOOT_TABLE, 0 },
+	bpb = { "dos", "DOS", NULL, IM_BOOT_TABLE, 0 },
+	unknown = { "unknown", N_("unknown code"), NULL, IM_BOOT_UNKNOWN, IM_BOOT_FILES };
 
 static bool has(const uint8_t *sector, size_t len, const char *text)
 {
@@ -71,6 +72,10 @@ static const struct im_boot_code *grub_of(const uint8_t *sector)
 		return &grub2;
 	return sector[0x3e] == 3 ? &grub : NULL;
 }
+
+/* What SYSLINUX leaves at the end of a volume's first sector, whatever the file system (core/diskboot.inc: LDLINUX_MAGIC). */
+#define SYSLINUX_MAGIC 0x3eb202feu
+#define SYSLINUX_AT 0x1f0
 
 static const struct im_boot_code *row_of(const uint8_t *sector, size_t len, int where)
 {
@@ -161,6 +166,8 @@ const struct im_boot_code *im_boot_code_of_volume(const uint8_t sector[IM_BOOT_S
 {
 	const struct im_boot_code *code = grub_of(sector);
 
+	if (!code && im_get32(sector + SYSLINUX_AT) == SYSLINUX_MAGIC)
+		code = memcmp(sector + 3, "EXTLINUX", 8) == 0 ? &extlinux : &syslinux;
 	if (!code)
 		code = row_of(sector, MARK, VOLUME);
 	if (!code && !has_code(sector, fs))
@@ -186,5 +193,6 @@ bool im_boot_code_reads_chs(const uint8_t sector[IM_BOOT_SECTOR])
 bool im_boot_code_is_extlinux(const uint8_t sector[IM_BOOT_SECTOR], const char *fs)
 {
 	return !is_fat(fs) && !(fs && strcmp(fs, "ntfs") == 0) && has_code(sector, fs) &&
-	       (memcmp(sector + 3, "EXTLINUX", 8) == 0 || memcmp(sector + 3, "SYSLINUX", 8) == 0);
+	       (im_get32(sector + SYSLINUX_AT) == SYSLINUX_MAGIC || memcmp(sector + 3, "EXTLINUX", 8) == 0 ||
+		memcmp(sector + 3, "SYSLINUX", 8) == 0);
 }

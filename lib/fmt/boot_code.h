@@ -19,12 +19,17 @@ enum im_boot_way {
 	IM_BOOT_UNKNOWN,
 };
 
+enum {
+	IM_BOOT_MENU = 1,	/* a person chooses the partition: none need be active */
+	IM_BOOT_FILES = 2,	/* of a volume: it knows files of it by the numbers of their sectors */
+};
+
 struct im_boot_code {
 	const char *name;	/* stable, for scripts: "grub2" */
 	const char *title;	/* for sentences: "GRUB 2"; to be translated there */
 	const char *installer;	/* what installs it anew; NULL: not known */
 	enum im_boot_way way;
-	bool is_menu;		/* a person chooses the partition: none need be active */
+	unsigned traits;	/* IM_BOOT_MENU, IM_BOOT_FILES */
 };
 
 /* Whose code is in sector 0 of a disk with a table? Never NULL. */

@@ -247,22 +247,23 @@ int im_fat_find(struct im_dev *vol, const char *path, struct im_error *err)
 	return got <= 0 ? got : find(&v, path, &f, err);
 }
 
-int im_fat_file(struct im_dev *vol, const char *path, struct im_file_map *map, const char **why, struct im_error *err)
+int im_fat_file(struct im_dev *vol, const char *path, uint64_t most, struct im_file_map *map, const char **why, struct im_error *err)
 {
 	struct found f = { .is_directory = true };
 	struct volume v;
-	uint64_t held = 0;
+	uint64_t held = 0, want;
 	int got = open_volume(&v, vol, err);
 
-	*why = N_("its chain of clusters ends before its size");
+	*why = N_("its chain of clusters ends before its size, or does not end");
 	if (got > 0)
 		got = find(&v, path, &f, err);
 	if (got != IM_FAT_FILE)
 		return got < 0 ? -1 : IM_ABSENT;
-	map->size = f.size;
-	/* ends with the size, so that a chain that loops ends as well */
-	for (uint32_t cluster = f.cluster; held < f.size; held += v.g.cluster) {
-		if (!is_cluster(&v, cluster))
+	map->size = map->valid = f.size;
+	want = im_min(f.size, most);
+	for (uint32_t cluster = f.cluster; held < want; held += v.g.cluster) {
+		/* a chain with more clusters than there are loops */
+		if (!is_cluster(&v, cluster) || held / v.g.cluster >= v.g.clusters)
 			return IM_DAMAGED;
 		if (im_file_map_add(map, v.g.data + (uint64_t)(cluster - 2) * v.g.cluster, v.g.cluster, err) < 0)
 			return -1;

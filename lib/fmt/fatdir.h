@@ -19,8 +19,8 @@ enum im_fat_found {
  * Source: Microsoft's FAT specification, "FAT Directory Structure" and "FAT Long Directory Entries". */
 int im_fat_find(struct im_dev *vol, const char *path, struct im_error *err);
 
-/* Where the file at path lies. FOUND; ABSENT: there is none; DAMAGED with a clause in why where its chain of clusters ends before
- * its size. -1. */
-int im_fat_file(struct im_dev *vol, const char *path, struct im_file_map *map, const char **why, struct im_error *err);
+/* Where the first `most` bytes of the file at path lie. FOUND; ABSENT: there is none; DAMAGED with a clause in why where its chain of
+ * clusters ends before, or does not end. -1. */
+int im_fat_file(struct im_dev *vol, const char *path, uint64_t most, struct im_file_map *map, const char **why, struct im_error *err);
 
 #endif

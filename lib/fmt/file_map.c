@@ -13,6 +13,7 @@ void im_file_map_free(struct im_file_map *map)
 int im_file_map_add(struct im_file_map *map, uint64_t at, uint64_t len, struct im_error *err)
 {
 	struct im_file_piece *last = map->pieces.n ? &map->pieces.v[map->pieces.n - 1] : NULL;
+	uint64_t off = last ? last->off + last->len : 0;
 
 	if (last && last->at + last->len == at) {
 		last->len += len;
@@ -21,22 +22,28 @@ int im_file_map_add(struct im_file_map *map, uint64_t at, uint64_t len, struct i
 	last = im_vec_push(&map->pieces, err);
 	if (!last)
 		return -1;
-	*last = (struct im_file_piece){ .at = at, .len = len };
+	*last = (struct im_file_piece){ .off = off, .at = at, .len = len };
 	return 0;
 }
 
 uint64_t im_file_map_at(const struct im_file_map *map, uint64_t off, uint64_t *len)
 {
-	for (size_t i = 0; i < map->pieces.n; i++) {
-		const struct im_file_piece *p = &map->pieces.v[i];
+	size_t low = 0, high = map->pieces.n;
 
-		if (off < p->len) {
-			*len = p->len - off;
-			return p->at + off;
-		}
-		off -= p->len;
-	}
 	*len = 0;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct im_file_piece *p = &map->pieces.v[mid];
+
+		if (off < p->off) {
+			high = mid;
+		} else if (off - p->off >= p->len) {
+			low = mid + 1;
+		} else {
+			*len = p->len - (off - p->off);
+			return p->at + (off - p->off);
+		}
+	}
 	return UINT64_MAX;
 }
 
@@ -64,21 +71,18 @@ static int take_stream(struct im_file_map *map, const struct im_ntfs *fs, const 
 {
 	uint64_t held = 0;
 
-	*why = N_("it is compressed, sparse, encrypted, or so small that it lies in its file record");
-	if (s->is_resident || s->flags || s->compression_unit || s->initialized < s->size)
+	*why = N_("it is compressed, encrypted, or so small that it lies in its file record");
+	if (s->is_resident || s->flags & (IM_NTFS_COMPRESSED | IM_NTFS_ENCRYPTED) || s->compression_unit)
 		return IM_DAMAGED;
-	for (size_t i = 0; i < s->runs.n; i++) {
-		const struct im_ntfs_run *r = &s->runs.v[i];
-
-		if (r->lcn == IM_NTFS_HOLE)
-			return IM_DAMAGED;
-		if (im_file_map_add(map, r->lcn * fs->g.cluster, r->len * fs->g.cluster, err) < 0)
-			return -1;
-		held += r->len * fs->g.cluster;
-	}
 	map->size = s->size;
-	*why = N_("its runs end before its size");
-	return held < s->size ? IM_DAMAGED : IM_FOUND;
+	map->valid = im_min(s->size, s->initialized);
+	for (size_t i = 0; i < s->runs.n && held < map->valid && s->runs.v[i].lcn != IM_NTFS_HOLE; i++) {
+		if (im_file_map_add(map, s->runs.v[i].lcn * fs->g.cluster, s->runs.v[i].len * fs->g.cluster, err) < 0)
+			return -1;
+		held += s->runs.v[i].len * fs->g.cluster;
+	}
+	*why = N_("it has holes, or its runs end before its size");
+	return held < map->valid ? IM_DAMAGED : IM_FOUND;
 }
 
 int im_file_map_ntfs(struct im_file_map *map, struct im_dev *vol, uint64_t record, const char **why, struct im_error *err)

@@ -13,6 +13,7 @@
 
 #define IM_GRUB_SECTOR 512
 #define IM_GRUB_NEXT 0x5c	/* of boot.img: u64, the first sector of core.img */
+#define IM_GRUB_DRIVE 0x64	/* of boot.img: the BIOS' number of the disk to read from; 0xFF: the one that it was read from */
 #define IM_GRUB_LISTS_MAX 20
 
 struct im_grub_list {
@@ -21,7 +22,8 @@ struct im_grub_list {
 	uint16_t segment;	/* where in memory they go: 16-byte units */
 };
 
-/* The lists of core.img's first sector. False: they do not end, or run past the 64 bits. */
+/* The lists of core.img's first sector. False: it is no such sector (its messages, the places in memory to which the lists go), or
+ * they do not end, or run past the 64 bits. */
 bool im_grub_lists(const uint8_t first[IM_GRUB_SECTOR], struct im_grub_list lists[IM_GRUB_LISTS_MAX], size_t *n);
 
 /* Put other lists in place of the old ones, of which there were n_old. False where there is no room for more. */

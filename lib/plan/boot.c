@@ -2,6 +2,7 @@
 #include "plan/boot.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/bytes.h"
 #include "base/intl.h"
@@ -19,29 +20,72 @@ static bool layout_changes(const struct im_plan_context *ctx)
 	return ctx->layout->reserves.n > 0;
 }
 
-int im_boot_doubt(struct im_plan_context *ctx, const struct im_boot_code *code, const char *where, uint64_t off, const char *why,
-		  struct im_error *err)
+int im_boot_doubt(struct im_plan_context *ctx, const struct im_boot_stage *stage, const char *why, struct im_error *err)
 {
-	const char *title = _(code->title);
+	const char *title = _(stage->code->title);
 	char again[200];
 
-	if (code->installer)
-		im_say(again, sizeof(again), "install it anew afterwards (`%s`)", code->installer);
+	if (stage->code->installer)
+		im_say(again, sizeof(again), "install it anew afterwards (`%s`)", stage->code->installer);
 	else
 		im_say(again, sizeof(again), "see afterwards whether the disk boots");
+	if (!stage->counts)
+		return im_plan_note(ctx->plan, err, "%s in %s, which the disk does not start by itself: %s; if another boot loader"
+				    " does, %s", title, stage->where, _(why), again);
 	if (ctx->options->allow_boot_code)
-		return im_plan_note(ctx->plan, err, "%s in %s: %s; %s", title, where, _(why), again);
-	return im_error_at(err, IM_EREFUSED, off, "the disk may not boot after this correction: %s in %s, and %s; allow it with"
-			   " --allow=unknown-boot-code and %s", title, where, _(why), again);
+		return im_plan_note(ctx->plan, err, "%s in %s: %s; %s", title, stage->where, _(why), again);
+	return im_error_at(err, IM_EREFUSED, stage->at, "the disk may not boot after this correction: %s in %s, and %s; allow it with"
+			   " --allow=unknown-boot-code and %s", title, stage->where, _(why), again);
 }
 
-/* extlinux' first sector records the volume's position where no file system would keep it true. */
-static int relocate_extlinux(struct im_plan_context *ctx, const struct im_volume *v, uint64_t new_start, struct im_error *err)
+/* ---- the first stages ---- */
+
+static int add_volume(struct im_plan_context *ctx, const struct im_volume *v, im_boot_stages *stages, struct im_error *err)
 {
-	uint64_t ss = ctx->scan->sector_size;
+	const struct im_boot *b = &ctx->scan->boot;
+	struct im_boot_stage *s = im_vec_push(stages, err);
+
+	if (!s)
+		return -1;
+	*s = (struct im_boot_stage){
+		.at = v->start, .new_at = im_layout_start(ctx->layout, v->start),
+		.counts = b->by_bios && (!v->number || v->number == b->active || (b->disk && b->disk->traits & IM_BOOT_MENU)),
+	};
+	if (v->number)
+		im_say(s->where, sizeof(s->where), "partition %d", v->number);
+	else
+		im_say(s->where, sizeof(s->where), "the volume");
+	return im_boot_of_volume(ctx->dev, v, &s->code, err);
+}
+
+int im_boot_stages_of(struct im_plan_context *ctx, im_boot_stages *stages, struct im_error *err)
+{
+	struct im_boot_stage *s;
+
+	if (ctx->scan->boot.disk) {
+		s = im_vec_push(stages, err);
+		if (!s)
+			return -1;
+		*s = (struct im_boot_stage){ .code = ctx->scan->boot.disk, .counts = true };
+		snprintf(s->where, sizeof(s->where), "%s", _("sector 0"));
+	}
+	for (size_t i = 0; i < ctx->scan->volumes.n; i++)
+		if (!ctx->scan->volumes.v[i].is_extended && add_volume(ctx, &ctx->scan->volumes.v[i], stages, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- what moves with its volume ---- */
+
+/* extlinux' first sector records the volume's position where no file system would keep it true. */
+static int relocate_extlinux(struct im_plan_context *ctx, const struct im_volume *v, struct im_error *err)
+{
+	uint64_t new_start = im_layout_start(ctx->layout, v->start), ss = ctx->scan->sector_size;
 	uint8_t sector[IM_BOOT_SECTOR];
 	char reason[120];
 
+	if (new_start == v->start)
+		return 0;
 	if (v->there < sizeof(sector) || im_dev_read(ctx->dev, v->start, sector, sizeof(sector), err) < 0)
 		return v->there < sizeof(sector) ? 0 : -1;
 	if (!im_boot_code_is_extlinux(sector, v->n_formats ? v->info[0].name : NULL) || im_get32(sector + HIDDEN) != v->start / ss)
@@ -54,39 +98,8 @@ static int relocate_extlinux(struct im_plan_context *ctx, const struct im_volume
 	return im_map_literal(ctx, new_start, sector, sizeof(sector), reason, err);
 }
 
-/* Code in the first sector of a volume. It counts where the disk starts it. GRUB's, in a volume that stays, may name sectors of one
- * that moves. */
-static int volume_code(struct im_plan_context *ctx, const struct im_volume *v, struct im_error *err)
-{
-	uint64_t new_start = im_layout_start(ctx->layout, v->start);
-	bool counts = ctx->scan->boot.by_bios && (!v->number || v->number == ctx->scan->boot.active);
-	const struct im_boot_code *code;
-	char where[80];
-
-	if (v->is_extended || im_boot_of_volume(ctx->dev, v, &code, err) < 0)
-		return v->is_extended ? 0 : -1;
-	if (v->number)
-		im_say(where, sizeof(where), "partition %d", v->number);
-	else
-		im_say(where, sizeof(where), "the volume");
-	if (code->way == IM_BOOT_GRUB)
-		return im_boot_grub(ctx, code, where, v->start, new_start, err);
-	if (new_start == v->start)
-		return 0;
-	if (relocate_extlinux(ctx, v, new_start, err) < 0)
-		return -1;
-	if (code->way == IM_BOOT_SECTORS && !counts)
-		return im_plan_note(ctx->plan, err, "%s in %s knows sectors of the disk by number; if another boot loader starts it,"
-				    " install it anew (`%s`)", _(code->title), where, code->installer);
-	if (code->way == IM_BOOT_SECTORS)
-		return im_boot_doubt(ctx, code, where, v->start, N_("it knows sectors of the disk by number"), err);
-	if (code->way == IM_BOOT_UNKNOWN && counts)
-		return im_boot_doubt(ctx, code, where, v->start, N_("it may know sectors of the disk by number"), err);
-	return 0;
-}
-
 /* Code that knows no other way than cylinder, head and sector depends on the geometry that firmware takes the disk to have. */
-static int chs_code(struct im_plan_context *ctx, struct im_error *err)
+static int chs_code(struct im_plan_context *ctx, const struct im_boot_stage *stage, struct im_error *err)
 {
 	const struct im_mbr *mbr = &ctx->scan->mbr;
 	struct im_geometry geo = im_mbr_geometry(mbr);
@@ -103,55 +116,42 @@ static int chs_code(struct im_plan_context *ctx, struct im_error *err)
 	for (size_t i = 0; i < mbr->parts.n; i++)
 		if (mbr->parts.v[i].number == ctx->scan->boot.active && !im_chs_is_saturated(mbr->parts.v[i].chs_start) &&
 		    im_layout_start(ctx->layout, mbr->parts.v[i].start) != mbr->parts.v[i].start)
-			return im_boot_doubt(ctx, ctx->scan->boot.disk, _("sector 0"), 0, N_("it reads by cylinder, head and sector, and the table"
+			return im_boot_doubt(ctx, stage, N_("it reads by cylinder, head and sector, and the table"
 					     " implies no geometry by which the new place could be written down"), err);
 	return 0;
 }
 
-static int disk_code(struct im_plan_context *ctx, struct im_error *err)
+/* Code that moves, or whose partition does: sector 0 and the first sectors of volumes, but for GRUB 2's. */
+static int moved_code(struct im_plan_context *ctx, const struct im_boot_stage *stage, struct im_error *err)
 {
-	const struct im_boot_code *code = ctx->scan->boot.disk;
+	bool is_disk = stage->code == ctx->scan->boot.disk && !stage->at;
 
-	switch (code ? code->way : IM_BOOT_NOTHING) {
-	case IM_BOOT_GRUB:
-		return im_boot_grub(ctx, code, _("sector 0"), 0, 0, err);
+	if (!is_disk && stage->at == stage->new_at)
+		return 0;
+	switch (stage->code->way) {
 	case IM_BOOT_SECTORS:
-		return im_boot_doubt(ctx, code, _("sector 0"), 0, N_("it knows sectors of the disk by number"), err);
+		return im_boot_doubt(ctx, stage, N_("it knows sectors of the disk by number"), err);
 	case IM_BOOT_UNKNOWN:
-		return im_boot_doubt(ctx, code, _("sector 0"), 0, N_("it may know sectors of the disk by number"), err);
+		return stage->counts ? im_boot_doubt(ctx, stage, N_("it may know sectors of the disk by number"), err) : 0;
 	case IM_BOOT_TABLE:
+		if (!is_disk)
+			return 0;
 		return im_plan_note(ctx->plan, err, "the boot code in sector 0 (%s) stays as it is: it finds its partition through the"
-				    " table", _(code->title)) < 0 ? -1 : chs_code(ctx, err);
+				    " table", _(stage->code->title)) < 0 ? -1 : chs_code(ctx, stage, err);
+	case IM_BOOT_GRUB:
 	case IM_BOOT_NOTHING:
 		break;
 	}
 	return 0;
 }
 
-/* Clusters that leave a boot area may be GRUB's. */
-static int grubs_only(struct im_plan_context *ctx, struct im_error *err)
+static int all_code(struct im_plan_context *ctx, const im_boot_stages *stages, struct im_error *err)
 {
-	const struct im_boot_code *code = ctx->scan->boot.disk;
-
-	if (code && code->way == IM_BOOT_GRUB && disk_code(ctx, err) < 0)
-		return -1;
-	for (size_t i = 0; i < ctx->scan->volumes.n; i++) {
-		const struct im_volume *v = &ctx->scan->volumes.v[i];
-
-		if (v->is_extended)
-			continue;
-		if (im_boot_of_volume(ctx->dev, v, &code, err) < 0 || (code->way == IM_BOOT_GRUB && volume_code(ctx, v, err) < 0))
+	for (size_t i = 0; i < stages->n; i++)
+		if (moved_code(ctx, &stages->v[i], err) < 0)
 			return -1;
-	}
-	return 0;
-}
-
-static int all_code(struct im_plan_context *ctx, struct im_error *err)
-{
-	if (disk_code(ctx, err) < 0)
-		return -1;
 	for (size_t i = 0; i < ctx->scan->volumes.n; i++)
-		if (volume_code(ctx, &ctx->scan->volumes.v[i], err) < 0)
+		if (!ctx->scan->volumes.v[i].is_extended && relocate_extlinux(ctx, &ctx->scan->volumes.v[i], err) < 0)
 			return -1;
 	if (!ctx->scan->boot.esp)
 		return 0;
@@ -159,18 +159,53 @@ static int all_code(struct im_plan_context *ctx, struct im_error *err)
 			    " memory that names its old place is made anew by the system, or with `efibootmgr`");
 }
 
-int im_map_boot(struct im_plan_context *ctx, struct im_error *err)
+/* ---- what moves inside its volume ---- */
+
+/* Clusters that leave a boot area: code that knows files of its volume by sector number may lose some. */
+static int inside_code(struct im_plan_context *ctx, const im_boot_stages *stages, struct im_error *err)
+{
+	for (size_t i = 0; ctx->insides && i < ctx->insides->list.n; i++)
+		for (size_t k = 0; k < stages->n; k++) {
+			const struct im_boot_stage *s = &stages->v[k];
+
+			if (s->at != ctx->scan->volumes.v[ctx->insides->list.v[i].volume].start || !(s->code->traits & IM_BOOT_FILES))
+				continue;
+			if (im_boot_doubt(ctx, s, N_("it knows files of its volume by sector number, and clusters move inside it"), err) < 0)
+				return -1;
+		}
+	return 0;
+}
+
+static int lay(struct im_plan_context *ctx, const im_boot_stages *stages, struct im_error *err)
 {
 	const struct im_boot *b = &ctx->scan->boot;
 	char text[240];
 
-	if (!layout_changes(ctx))
-		return im_insides_moved(ctx->insides) ? grubs_only(ctx, err) : 0;
-	im_boot_text(ctx->scan, text, sizeof(text));
-	if ((b->by_bios || b->esp) && im_plan_note(ctx->plan, err, "the disk boots %s", text) < 0)
+	if (layout_changes(ctx)) {
+		im_boot_text(ctx->scan, text, sizeof(text));
+		if ((b->by_bios || b->esp) && im_plan_note(ctx->plan, err, "the disk boots %s", text) < 0)
+			return -1;
+		if (ctx->layout->add_table)
+			return !b->by_bios ? 0 : im_plan_note(ctx->plan, err, "sector 0 of the new table has no boot code: a BIOS does not"
+							      " start the volume any more");
+		if (all_code(ctx, stages, err) < 0)
+			return -1;
+	}
+	if (im_insides_moved(ctx->insides) && inside_code(ctx, stages, err) < 0)
 		return -1;
-	if (!ctx->layout->add_table)
-		return all_code(ctx, err);
-	return !b->by_bios ? 0 : im_plan_note(ctx->plan, err, "sector 0 of the new table has no boot code: a BIOS does not start the volume any"
-					      " more");
+	return im_boot_grubs(ctx, stages, err);
+}
+
+int im_map_boot(struct im_plan_context *ctx, struct im_error *err)
+{
+	im_boot_stages stages = { 0 };
+	int rc;
+
+	if (im_map_is_identity(ctx->map))
+		return 0;
+	rc = im_boot_stages_of(ctx, &stages, err);
+	if (rc == 0)
+		rc = lay(ctx, &stages, err);
+	im_vec_free(&stages);
+	return rc;
 }

@@ -121,9 +121,11 @@ static int build_map(struct im_plan_context *ctx, struct im_error *err)
 		return -1;
 	if ((gpt && im_map_vacate_gpt(ctx, err) < 0) || im_map_moves(ctx, err) < 0 ||
 	    im_map_reserves(ctx, err) < 0 || im_map_volumes(ctx, err) < 0 ||
-	    (ctx->plan && (im_map_windows(ctx, err) < 0 || im_shadow_keep(ctx, err) < 0)) ||
+	    (ctx->plan && im_map_windows(ctx, err) < 0) ||
 	    (dos && im_map_mbr(ctx, err) < 0) || (gpt && im_map_gpt(ctx, err) < 0) ||
-	    (l->add_table && im_map_new_table(ctx, err) < 0) || (ctx->plan && im_map_boot(ctx, err) < 0)) {
+	    (l->add_table && im_map_new_table(ctx, err) < 0) ||
+	    /* all that changes inside volumes is laid before what snapshots need of it */
+	    (ctx->plan && (im_map_boot(ctx, err) < 0 || im_shadow_keep(ctx, err) < 0))) {
 		im_map_free(ctx->map);
 		return -1;
 	}
@@ -208,7 +210,7 @@ static int make(struct im_plan *plan, struct im_plan_context *ctx, struct im_lay
 	ctx->plan = plan;
 	if (build_map(ctx, err) < 0)
 		return -1;
-	if (im_plan_drop_free(ctx, err) < 0 || im_map_check(&plan->map, err) < 0 || summarise(plan, ctx, err) < 0 || im_plan_notes(ctx, err) < 0)
+	if (im_plan_drop_free(ctx, err) < 0 || im_boot_prove(ctx, err) < 0 || im_map_check(&plan->map, err) < 0 || summarise(plan, ctx, err) < 0 || im_plan_notes(ctx, err) < 0)
 		return -1;
 	if (im_map_is_identity(&plan->map))
 		return 0;

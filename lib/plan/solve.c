@@ -18,6 +18,7 @@
 
 #define GAP_FAR_FEWER 4		/* a gap is chosen when pushing moves this many times its bytes */
 #define END_FAR_FEWER 8
+#define STEPS_MAX 4096ull	/* cylinders that are tried for an alignment */
 
 static uint64_t align_down_pow2(uint64_t v)
 {
@@ -47,7 +48,7 @@ static bool shift_for(const struct im_layout *l, const struct im_unit *u, uint64
 	 * thousands of cylinders further on. */
 	if (!im_round_up(im_max(need, u->start) - u->start, l->cylinder, &d))
 		return false;
-	for (uint64_t more = 0; more <= align; more += l->cylinder)
+	for (uint64_t more = 0; more <= im_min(align, STEPS_MAX * l->cylinder); more += l->cylinder)
 		if ((u->start + u->anchor + d + more) % align == 0) {
 			*shift = d + more;
 			return true;

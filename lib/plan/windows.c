@@ -2,8 +2,10 @@
 #include "plan/windows.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "adapt/hive.h"
 #include "adapt/windows.h"
 #include "base/intl.h"
 #include "fmt/fatdir.h"
@@ -41,12 +43,12 @@ static bool is_fat(const struct im_volume *v)
 	return strncmp(v->info[0].name, "fat", 3) == 0;
 }
 
-/* IM_FOUND, IM_ABSENT, IM_DAMAGED with why, -1. */
-static int locate(const struct volume *vol, enum im_windows_file which, struct im_file_map *file, const char **why,
+/* IM_FOUND, IM_ABSENT, IM_DAMAGED with why, -1. Of the file at least the first `most` bytes. */
+static int locate(const struct volume *vol, enum im_windows_file which, uint64_t most, struct im_file_map *file, const char **why,
 		  struct im_error *err)
 {
 	if (is_fat(vol->v))
-		return im_fat_file(vol->dev, im_windows_paths[which], file, why, err);
+		return im_fat_file(vol->dev, im_windows_paths[which], most, file, why, err);
 	return im_file_map_ntfs(file, vol->dev, vol->found.record[which], why, err);
 }
 
@@ -69,7 +71,7 @@ static int one_hive(const struct volume *vol, enum im_windows_file which, struct
 
 	path_of(which, path);
 	im_say(title, sizeof(title), is_bcd ? N_("the boot configuration (%s)") : N_("the registry with the drive letters (%s)"), path);
-	rc = locate(vol, which, &file, &clause, err);
+	rc = locate(vol, which, IM_HIVE_MAX, &file, &clause, err);
 	if (rc >= 0 && rc != IM_FOUND)
 		rc = doubt(vol, title, clause, err);
 	else if (rc == IM_FOUND) {
@@ -84,48 +86,139 @@ static int one_hive(const struct volume *vol, enum im_windows_file which, struct
 /* A system that was put to sleep goes on with the drive letters that it had, and writes them over what is changed here. */
 static int check_asleep(const struct volume *vol, struct im_error *err)
 {
+	static const char marks[2][4] = { { 'h', 'i', 'b', 'r' }, { 'H', 'I', 'B', 'R' } };
 	struct im_file_map file = { 0 };
 	const char *why;
 	char mark[4] = "";
-	int rc = locate(vol, IM_WINDOWS_HIBERNATED, &file, &why, err);
+	int rc = locate(vol, IM_WINDOWS_HIBERNATED, sizeof(mark), &file, &why, err), found = rc;
 
-	if (rc == IM_FOUND && file.size >= sizeof(mark))
+	if (rc == IM_FOUND && file.valid >= sizeof(mark))
 		rc = im_file_map_read(&file, vol->dev, 0, mark, sizeof(mark), err);
 	im_file_map_free(&file);
 	if (rc < 0)
 		return -1;
-	if (memcmp(mark, "hibr", 4) != 0 && memcmp(mark, "HIBR", 4) != 0)
+	if (found == IM_DAMAGED)
+		return doubt(vol, N_("the system"), N_("it may be hibernated (\\hiberfil.sys cannot be read); start it and shut it down fully first"),
+			     err);
+	if (memcmp(mark, marks[0], sizeof(mark)) != 0 && memcmp(mark, marks[1], sizeof(mark)) != 0)
 		return 0;
 	return doubt(vol, N_("the system"), N_("it is hibernated (\\hiberfil.sys); start it and shut it down fully first"), err);
 }
 
 static int hives_of(const struct volume *vol, struct im_error *err)
 {
+	const struct im_windows *w = &vol->found;
+
 	for (int i = 0; i < IM_WINDOWS_HIBERNATED; i++)
-		if (vol->found.has[i] && one_hive(vol, i, err) < 0)
+		if (w->has[i] && one_hive(vol, i, err) < 0)
 			return -1;
-	if (vol->found.has[IM_WINDOWS_HIBERNATED] && (vol->found.has[IM_WINDOWS_HIVE] || vol->found.has[IM_WINDOWS_NT_HIVE]))
-		return check_asleep(vol, err);
+	if (!w->has[IM_WINDOWS_HIVE] && !w->has[IM_WINDOWS_NT_HIVE])
+		return 0;
+	if (w->has[IM_WINDOWS_HIBERNATED] && check_asleep(vol, err) < 0)
+		return -1;
+	return im_plan_note(vol->ctx->plan, err, "partition %d: the settings of Windows' recovery environment (ReAgent.xml) are not edited; if"
+			    " `reagentc /info` does not find it afterwards, run `reagentc /disable` and `reagentc /enable`", vol->v->number);
+}
+
+/* ---- which volumes ---- */
+
+static bool is_named(const struct im_volume *v, const char *name)
+{
+	for (int i = 0; i < v->n_formats; i++)
+		if (strcmp(v->info[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What a look at all volumes found before one of them is changed. */
+struct survey {
+	struct im_windows *found;	/* of each volume */
+	bool has_bcd;			/* the disk has a boot configuration */
+	bool may_boot;			/* … or what starts one, or where one may be */
+};
+
+/* The volume as the map has it before hives are edited; what lies behind its end in a cut-off image is not there. */
+static struct im_dev *window_of(struct im_plan_context *ctx, const struct im_volume *v, struct im_dev *view, struct im_error *err)
+{
+	uint64_t start = im_layout_start(ctx->layout, v->start), size = im_layout_size(ctx->layout, v->start, v->there);
+
+	return im_dev_window(view, start, size, err);
+}
+
+/* Can nobody tell what is on this volume of Windows? */
+static bool is_closed(const struct survey *s, const struct im_scan *scan, size_t i)
+{
+	const struct im_volume *v = &scan->volumes.v[i];
+
+	return is_named(v, "ntfs") && (v->n_formats != 1 || v->state != IM_FOUND || s->found[i].is_closed);
+}
+
+static int survey(struct survey *s, struct im_plan_context *ctx, struct im_dev *view, struct im_error *err)
+{
+	bool some_closed = false;
+
+	for (size_t i = 0; i < ctx->scan->volumes.n; i++) {
+		const struct im_volume *v = &ctx->scan->volumes.v[i];
+		struct im_dev *dev;
+		int rc;
+
+		if (v->n_formats == 1 && v->state == IM_FOUND && (is_fat(v) || is_named(v, "ntfs"))) {
+			dev = window_of(ctx, v, view, err);
+			rc = dev ? im_windows_look(dev, 0, dev->size, v->info[0].name, &s->found[i], err) : -1;
+			im_dev_close(dev);
+			if (rc < 0)
+				return -1;
+		}
+		s->has_bcd |= (s->found[i].what & IM_WINDOWS_BCD) != 0;
+		some_closed |= is_closed(s, ctx->scan, i);
+	}
+	s->may_boot = s->has_bcd || (some_closed && ctx->scan->boot.by_bios);
 	return 0;
 }
 
-static int look_into(struct im_plan_context *ctx, const struct im_volume *v, struct im_dev *view, bool *has_bcd, struct im_error *err)
+/* Where the disk starts a Windows, or may do so, it may be in here; else this is somebody's data. */
+static int cannot_look(const struct survey *s, const struct volume *vol, const char *why, struct im_error *err)
 {
-	struct volume vol = { .ctx = ctx, .v = v, .new_start = im_layout_start(ctx->layout, v->start) };
+	if (s->may_boot)
+		return doubt(vol, N_("what lies there"), why, err);
+	return im_plan_note(vol->ctx->plan, err, "partition %d: %s; if a Windows system is in it, it may not know its drives afterwards: %s",
+			    vol->v->number, _(why), _(advice));
+}
+
+static int one_volume(struct im_plan_context *ctx, const struct survey *s, size_t i, struct im_dev *view, struct im_error *err)
+{
+	const struct im_volume *v = &ctx->scan->volumes.v[i];
+	struct volume vol = { .ctx = ctx, .v = v, .new_start = im_layout_start(ctx->layout, v->start), .found = s->found[i] };
 	int rc;
 
-	vol.dev = im_dev_window(view, vol.new_start, v->there, err);
-	if (!vol.dev)
-		return -1;
-	rc = im_windows_look(vol.dev, 0, vol.dev->size, v->info[0].name, &vol.found, err);
-	if (rc == 0 && vol.found.is_closed)
-		rc = im_plan_note(ctx->plan, err, "partition %d could not be searched for Windows' boot configuration and drive letters",
-				  v->number);
-	*has_bcd |= (vol.found.what & IM_WINDOWS_BCD) != 0;
-	if (rc == 0)
-		rc = hives_of(&vol, err);
+	if (is_named(v, "bitlocker"))
+		return cannot_look(s, &vol, N_("it is encrypted (BitLocker)"), err);
+	if (is_closed(s, ctx->scan, i))
+		return cannot_look(s, &vol, N_("it cannot be searched for Windows' registry"), err);
+	vol.dev = window_of(ctx, v, view, err);
+	rc = vol.dev ? hives_of(&vol, err) : -1;
 	im_dev_close(vol.dev);
 	return rc;
+}
+
+static int all_volumes(struct im_plan_context *ctx, struct im_dev *view, struct im_error *err)
+{
+	struct survey s = { .found = calloc(ctx->scan->volumes.n + 1, sizeof(*s.found)) };
+	int rc = s.found ? survey(&s, ctx, view, err) : im_error_nomem(err);
+
+	for (size_t i = 0; rc == 0 && i < ctx->scan->volumes.n; i++)
+		if (!ctx->scan->volumes.v[i].is_extended)
+			rc = one_volume(ctx, &s, i, view, err);
+	free(s.found);
+	return rc;
+}
+
+static bool has_windows_volume(const struct im_scan *scan)
+{
+	for (size_t i = 0; i < scan->volumes.n; i++)
+		if (is_named(&scan->volumes.v[i], "ntfs") || is_named(&scan->volumes.v[i], "bitlocker"))
+			return true;
+	return false;
 }
 
 static bool moves(const struct im_plan_context *ctx)
@@ -139,63 +232,25 @@ static bool moves(const struct im_plan_context *ctx)
 	return false;
 }
 
-static bool is_locked(const struct im_volume *v)
-{
-	return v->n_formats && strcmp(v->info[0].name, "bitlocker") == 0;
-}
-
-/* What is locked may be a Windows system where the disk has a boot configuration that starts it; else it is somebody's data. */
-static int look_at_locked(struct im_plan_context *ctx, const struct im_volume *v, bool has_bcd, struct im_error *err)
-{
-	struct volume vol = { .ctx = ctx, .v = v };
-
-	if (has_bcd)
-		return doubt(&vol, N_("what lies there"), N_("it is encrypted (BitLocker)"), err);
-	return im_plan_note(ctx->plan, err, "partition %d is encrypted (BitLocker); if a Windows system is in it, it may not know its drives"
-			    " afterwards: %s", v->number, _(advice));
-}
-
-static int look_everywhere(struct im_plan_context *ctx, struct im_dev *view, struct im_error *err)
-{
-	bool has_bcd = false;
-
-	for (size_t i = 0; i < ctx->scan->volumes.n; i++) {
-		const struct im_volume *v = &ctx->scan->volumes.v[i];
-
-		if (v->n_formats == 1 && v->state == IM_FOUND && look_into(ctx, v, view, &has_bcd, err) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < ctx->scan->volumes.n; i++)
-		if (is_locked(&ctx->scan->volumes.v[i]) && look_at_locked(ctx, &ctx->scan->volumes.v[i], has_bcd, err) < 0)
-			return -1;
-	return 0;
-}
-
-static bool has_windows_volume(const struct im_scan *scan)
-{
-	for (size_t i = 0; i < scan->volumes.n; i++)
-		if (scan->volumes.v[i].n_formats &&
-		    (strcmp(scan->volumes.v[i].info[0].name, "ntfs") == 0 || is_locked(&scan->volumes.v[i])))
-			return true;
-	return false;
-}
-
 int im_map_windows(struct im_plan_context *ctx, struct im_error *err)
 {
+	enum im_table table = ctx->scan->table;
+	struct im_map before = { 0 };
 	struct im_dev *view;
 	int rc;
 
-	if (!moves(ctx))
+	if (!moves(ctx) || (table != IM_TABLE_DOS && table != IM_TABLE_GPT))
 		return 0;
-	if (ctx->scan->table == IM_TABLE_GPT)
+	/* a hybrid's Windows sees the MBR */
+	if (table == IM_TABLE_GPT && !ctx->scan->mbr.is_hybrid)
 		return !has_windows_volume(ctx->scan) ? 0 :
 			im_plan_note(ctx->plan, err, "Windows knows the partitions of a disk with a GPT by their GUIDs, which stay");
-	if (ctx->scan->table != IM_TABLE_DOS)
-		return 0;
-	view = im_map_view(ctx->map, ctx->dev, err);
-	if (!view)
+	/* one hive may be reached by two paths: what is edited is never read */
+	if (im_map_copy(&before, ctx->map, err) < 0)
 		return -1;
-	rc = look_everywhere(ctx, view, err);
+	view = im_map_view(&before, ctx->dev, err);
+	rc = view ? all_volumes(ctx, view, err) : -1;
 	im_dev_close(view);
+	im_map_free(&before);
 	return rc;
 }

@@ -15,7 +15,7 @@
 int im_map_windows(struct im_plan_context *ctx, struct im_error *err);
 
 /* The edits of one hive (windows_hive.c): the offsets of partitions that move. `title`: what it is in sentences; vol: the corrected
- * volume, which begins at byte `start` of the corrected disk. 0; 1 with a clause in why where it cannot be done; -1. */
+ * volume without edits of hives, which begins at byte `start` of the corrected disk. 0; 1 with a clause in why where it cannot be done; -1. */
 int im_windows_hive(struct im_plan_context *ctx, const struct im_file_map *file, struct im_dev *vol, uint64_t start, bool is_bcd,
 		    const char *title, char why[160], struct im_error *err);
 

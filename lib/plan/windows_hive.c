@@ -12,6 +12,7 @@
 #include "fmt/windows_position.h"
 #include "plan/windows.h"
 
+#define POSITIONS_MAX 256u	/* in one hive that change */
 #define VALUE_MAX 16344u	/* bytes; larger values lie in pieces, and none of them names a partition */
 
 struct hive {
@@ -22,6 +23,7 @@ struct hive {
 	bool is_bcd;
 	const char *title;
 	char *why;			/* 160 bytes */
+	unsigned *changed;		/* positions so far */
 };
 
 /* The partition that began at this byte and begins elsewhere now; false: none. */
@@ -96,12 +98,17 @@ static int one_value(const struct hive *h, const struct im_hive_value *v, uint8_
 		uint64_t old = im_get64(data + at), new;
 
 		if (moved_to(h->ctx, old, &new)) {
+			if (++*h->changed > POSITIONS_MAX) {
+				im_say(h->why, 160, "it names partitions in more than %u places", POSITIONS_MAX);
+				return 1;
+			}
 			if (put(h, v->at + at, new, err) < 0 ||
 			    im_plan_note(h->ctx->plan, err, "%s: %s names the partition at byte %" PRIu64 " → %" PRIu64, h->title, v->name,
 					 old, new) < 0)
 				return -1;
-			memset(data + at, 0xff, 8);
 		}
+		/* what is known is not looked through for what is not */
+		memset(data + at, 0xff, 8);
 		at += 8;
 	}
 	if (!is_strange(h, data, v->len))
@@ -116,10 +123,10 @@ static int check_head(const struct hive *h, struct im_error *err)
 	uint8_t block[IM_REGF_BLOCK];
 	const char *clause = N_("it is no registry hive");
 
-	if (h->file->size >= sizeof(block)) {
+	if (h->file->valid >= sizeof(block)) {
 		if (im_file_map_read(h->file, h->vol, 0, block, sizeof(block), err) < 0)
 			return -1;
-		if (im_regf_check(block, h->file->size, &clause) == IM_FOUND)
+		if (im_regf_check(block, h->file->valid, &clause) == IM_FOUND)
 			return 0;
 	}
 	snprintf(h->why, 160, "%s", _(clause));
@@ -129,7 +136,10 @@ static int check_head(const struct hive *h, struct im_error *err)
 int im_windows_hive(struct im_plan_context *ctx, const struct im_file_map *file, struct im_dev *vol, uint64_t start, bool is_bcd,
 		    const char *title, char why[160], struct im_error *err)
 {
-	struct hive h = { .ctx = ctx, .file = file, .vol = vol, .start = start, .is_bcd = is_bcd, .title = title, .why = why };
+	unsigned changed = 0;
+	struct hive h = {
+		.ctx = ctx, .file = file, .vol = vol, .start = start, .is_bcd = is_bcd, .title = title, .why = why, .changed = &changed,
+	};
 	struct im_hive hive = { 0 };
 	uint8_t *data = malloc(VALUE_MAX);
 	int rc = data ? check_head(&h, err) : im_error_nomem(err);

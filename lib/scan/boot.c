@@ -100,7 +100,7 @@ int im_scan_boot(struct im_scan *scan, struct im_dev *dev, struct im_error *err)
 	for (size_t i = 0; i < scan->volumes.n; i++)
 		if (look_at_volume(scan, dev, &scan->volumes.v[i], err) < 0)
 			return -1;
-	b->by_bios = starts_alone(b->disk) || b->disk->is_menu ||
+	b->by_bios = starts_alone(b->disk) || b->disk->traits & IM_BOOT_MENU ||
 		     (b->disk->way == IM_BOOT_TABLE && b->active && b->volume->way != IM_BOOT_NOTHING);
 	return 0;
 }
@@ -112,7 +112,7 @@ static void say_bios(const struct im_boot *b, char *out, size_t len)
 		im_say(out, len, "from BIOS, by %s in its first sector", _(b->volume->title));
 	else if (starts_alone(b->disk))
 		im_say(out, len, "from BIOS, by %s in sector 0", _(b->disk->title));
-	else if (b->disk->is_menu)
+	else if (b->disk->traits & IM_BOOT_MENU)
 		im_say(out, len, "from BIOS, by %s in sector 0, which lets a person choose a partition", _(b->disk->title));
 	else
 		im_say(out, len, "from BIOS, by %s in sector 0, which starts active partition %d (%s)", _(b->disk->title), b->active,

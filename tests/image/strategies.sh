@@ -354,7 +354,7 @@ for fs in ext4 xfs btrfs; do
 		cycle $fs $lba journalled journalled
 	done
 	others_files direct 1
-	refused 1 fast "there is no strategy" 16
+	refused 1 fast 'does not take "fast"' 16
 	if [ $fs = ext4 ]; then
 		refused 8 reflink "files of one xfs or btrfs"
 		moves_blocks ext4

@@ -224,6 +224,49 @@ quiet fsck.fat -n part.vol
 run 0 undo --yes disk.img
 cmp disk.img old.img || fail "undo did not bring the old disk back"
 
+# ---- one hive under two names, and a partition that comes to lie where another one began: each record is read once
+small=2040
+after=2048
+large=8192
+rm -f disk.img* boot.vol win.vol
+truncate -s $(((after + large) * 512)) disk.img
+mkmbr -c -i $SIGNATURE disk.img 1:8:$small 7:$after:$large:active
+truncate -s $((small * 512)) boot.vol
+truncate -s $((large * 512)) win.vol
+quiet mkfs.fat -F 12 -h 8 boot.vol
+quiet mkntfs -F -q -f -s 512 -c 4096 -p $after -H 255 -S 63 win.vol
+bcd "$(element 6 4096)" "$(element 6 $((after * 512)))"
+fill win.vol bcd Boot/BCD
+mkdir -p mnt
+quiet ntfs-3g win.vol mnt
+MOUNTS+=("$WORK/mnt")
+mkdir -p mnt/EFI/Microsoft/Boot
+ln mnt/Boot/BCD mnt/EFI/Microsoft/Boot/BCD
+umount mnt
+MOUNTS=()
+place boot disk.img 4096
+place win disk.img $((after * 512))
+cp --sparse=always disk.img old.img
+run 1 fix --yes disk.img
+read -r first _ <<<"$(part disk.img 1)"
+read -r second _ <<<"$(part disk.img 2)"
+check_eq "where the first partition comes to lie" $((after * 512)) "$first"
+hive_of disk.img 2 /Boot/BCD got.bcd
+check_eq "the first partition, in a hive with two names" "$(element 6 "$first")" \
+	"$(value got.bcd "\\Objects\\$MANAGER\\Elements\\11000001" Element)"
+check_eq "the second partition, in a hive with two names" "$(element 6 "$second")" \
+	"$(value got.bcd "\\Objects\\$LOADER\\Elements\\21000001" Element)"
+run 0 undo --yes disk.img
+cmp disk.img old.img || fail "undo did not bring the old disk back"
+
+# ---- a device at 1 MiB has the bytes of another place among its own; it stays where it is, and its records are no strange ones
+tail=16384
+truncate -s $(((after + large + tail) * 512)) disk.img
+run 1 fix --yes disk.img
+check_eq "a partition at 1 MiB that need not move" $((after * 512)) "$(part disk.img 2 | cut -d' ' -f1)"
+hive_of disk.img 2 /Boot/BCD got.bcd
+check_eq "its record" "$(element 6 $((after * 512)))" "$(value got.bcd "\\Objects\\$LOADER\\Elements\\21000001" Element)"
+
 # ---- what cannot be believed is refused
 bcd "$(element 6 4096)" "$(element 6 $((WIN_AT * 512)))"
 mkhive -d bcd
@@ -249,6 +292,42 @@ head -c 4096 /dev/zero | tr '\0' x >hiberfil
 printf hibr | dd of=hiberfil conv=notrunc status=none
 disk hiberfil hiberfil.sys
 refused "a hibernated system" 'hibernated'
+
+# Windows leaves the file as long as memory is, of which only the first bytes were ever written.
+bcd "$(element 6 4096)" "$(element 6 $((WIN_AT * 512)))"
+printf 'hibr%04092d' 0 >hiberfil
+truncate -s 1M hiberfil
+disk hiberfil hiberfil.sys
+refused "a hibernated system, in a long file" 'hibernated'
+printf 'wake%04092d' 0 >hiberfil
+disk hiberfil hiberfil.sys
+run 4 plan disk.img
+
+# a key beside the one that is looked for is spoiled
+printf 'Windows Registry Editor Version 5.00\n\n[\\Setup]\n"x"=hex:01\n' >system.reg
+hivexregedit --merge --prefix '\' system system.reg
+"$PYTHON" - system <<'PY'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+at = data.index(b"Setup")
+data[at - 0x4c:at - 0x4a] = b"xx"
+open(sys.argv[1], "wb").write(data)
+PY
+disk
+refused "a registry with a key that cannot be read" 'SYSTEM.*key of it cannot be read'
+
+# more values than anybody needs: none is left out in silence
+system
+{
+	printf 'Windows Registry Editor Version 5.00\n\n[\\MountedDevices]\n'
+	for ((i = 0; i < 8300; i++)); do printf '"v%d"=hex:00,00,00,00,00,00,00,00,00,00,00,00\n' $i; done
+	printf '"\\\\DosDevices\\\\C:"=hex:%s\n' "$(letter $SIGNATURE $((WIN_AT * 512)) | commas)"
+} >system.reg
+rm system
+mkhive system
+hivexregedit --merge --prefix '\' system system.reg
+disk
+refused "a registry with too many values" 'SYSTEM.*more values'
 
 # ---- hostile hives: no crash, nothing written, whatever the bytes are
 system
@@ -294,7 +373,7 @@ mkmbr -c -i $SIGNATURE disk.img 7:8:$locked
 cp --sparse=always locked.vol data.vol
 place data disk.img 4096
 run 4 plan disk.img
-says "data under BitLocker" 'partition 1 is encrypted .BitLocker.; if a Windows'
+says "data under BitLocker" 'partition 1: it is encrypted .BitLocker.; if a Windows'
 
 rm -f disk.img* boot.vol
 truncate -s $(((WIN_AT + locked) * 512)) disk.img

@@ -47,6 +47,7 @@ static const struct sample {
 	{ "extlinux", IM_BOOT_TABLE, "EXTLINUX", 8, 3 },
 	{ "syslinux", IM_BOOT_TABLE, "SYSLINUX", 8, 3 },
 	{ "shoelace", IM_BOOT_TABLE, "ShoeLace", 8, 3 },
+	{ "syslinux", IM_BOOT_TABLE, "\xfe\x02\xb2\x3e", 4, 0x1f0 },	/* on NTFS its name is not there */
 	{ "windows", IM_BOOT_TABLE, "BOOTMGR is missing", 18, 0x180 },
 	{ "windows", IM_BOOT_TABLE, "NTLDR is missing", 16, 0x180 },
 	{ "message", IM_BOOT_NOTHING, "This is not a bootable disk", 27, 0x77 },
@@ -128,13 +129,24 @@ END_TEST
 
 /* ---- GRUB ---- */
 
+static unsigned segment;
+
 static void put_list(unsigned i, uint64_t lba, uint16_t n)
 {
 	uint8_t *p = sector + 0x1f4 - 12 * i;
 
 	im_put64(p, lba);
 	im_put16(p + 8, n);
-	im_put16(p + 10, 0x820);
+	im_put16(p + 10, (uint16_t)segment);
+	segment += n * 32u;
+}
+
+/* The first sector of core.img, without lists. */
+static void make_diskboot(void)
+{
+	memset(sector, 0, sizeof(sector));
+	memcpy(sector + 0x11c, "loading\0.\0\r\n\0Geom\0Read\0 Error", 30);
+	segment = 0x820;
 }
 
 START_TEST(grub_lists)
@@ -142,24 +154,32 @@ START_TEST(grub_lists)
 	struct im_grub_list lists[IM_GRUB_LISTS_MAX];
 	size_t n;
 
-	memset(sector, 0, sizeof(sector));
+	make_diskboot();
 	ck_assert(!im_grub_lists(sector, lists, &n));	/* core.img never is one sector */
 	put_list(0, 3647, 1);
 	put_list(1, UINT32_MAX + 9ull, 16);
 	ck_assert(im_grub_lists(sector, lists, &n));
 	ck_assert_uint_eq(n, 2);
 	ck_assert_uint_eq(lists[0].sector, 3647);
+	ck_assert_uint_eq(lists[0].segment, 0x820);
 	ck_assert_uint_eq(lists[1].sector, UINT32_MAX + 9ull);
 	ck_assert_uint_eq(lists[1].n, 16);
-	put_list(1, UINT64_MAX, 16);
+	ck_assert_uint_eq(lists[1].segment, 0x840);
+	sector[0x11c] = 'L';			/* somebody's data, that happens to end like lists */
 	ck_assert(!im_grub_lists(sector, lists, &n));
-	put_list(1, UINT64_MAX / 512, 16);
+	sector[0x11c] = 'l';
+	im_put16(sector + 0x1f4 - 12 + 10, 0x841);	/* a hole in memory */
 	ck_assert(!im_grub_lists(sector, lists, &n));
+	im_put16(sector + 0x1f4 - 12 + 10, 0x840);
+	im_put64(sector + 0x1f4 - 12, UINT64_MAX);
+	ck_assert(!im_grub_lists(sector, lists, &n));
+	im_put64(sector + 0x1f4 - 12, UINT64_MAX / 512);
+	ck_assert(!im_grub_lists(sector, lists, &n));
+	make_diskboot();
 	for (unsigned i = 0; i < IM_GRUB_LISTS_MAX; i++)
 		put_list(i, 5 + i, 1);
+	memcpy(sector + 0x90, "loading\0.\0\r\n\0Geom\0Read\0 Error", 30);
 	ck_assert(!im_grub_lists(sector, lists, &n));	/* no end */
-	memset(sector, 0xff, sizeof(sector));
-	ck_assert(!im_grub_lists(sector, lists, &n));
 }
 END_TEST
 
@@ -168,7 +188,7 @@ START_TEST(more_grub_lists)
 	struct im_grub_list lists[IM_GRUB_LISTS_MAX];
 	size_t n;
 
-	memset(sector, 0, sizeof(sector));
+	make_diskboot();
 	put_list(0, 9, 59);
 	lists[0] = (struct im_grub_list){ 700, 7, 0x820 };
 	lists[1] = (struct im_grub_list){ 16, 52, 0x820 + 7 * 32 };
@@ -179,11 +199,15 @@ START_TEST(more_grub_lists)
 	ck_assert_uint_eq(lists[0].sector, 700);
 	ck_assert_uint_eq(lists[1].sector, 16);
 	ck_assert_uint_eq(lists[1].segment, 0x820 + 7 * 32);
-	/* code where the end of the lists would be */
+	/* code where the end of the lists would be, and in the old end */
+	for (unsigned at = 0x1f4 - 24; at <= 0x1f4 - 12; at += 12) {
+		make_diskboot();
+		put_list(0, 9, 59);
+		sector[at] = 0x90;
+		ck_assert(!im_grub_put_lists(sector, 1, lists, 2));
+	}
+	make_diskboot();
 	put_list(0, 9, 59);
-	memset(sector + 0x1f4 - 12, 0, 12);
-	sector[0x1f4 - 24] = 0x90;
-	ck_assert(!im_grub_put_lists(sector, 1, lists, 2));
 	ck_assert(!im_grub_put_lists(sector, 1, lists, IM_GRUB_LISTS_MAX));
 }
 END_TEST
@@ -288,7 +312,7 @@ END_TEST
 
 START_TEST(file_maps)
 {
-	struct im_file_map map = { .size = 700 };
+	struct im_file_map map = { .size = 700, .valid = 700 };
 	struct im_dev *vol = im_dev_mem(4096, 512, NULL);
 	uint8_t got[700];
 	uint64_t left;
