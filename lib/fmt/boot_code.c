@@ -75,7 +75,7 @@ static const struct im_boot_code *grub_of(const uint8_t *sector)
 
 /* What SYSLINUX leaves at the end of a volume's first sector, whatever the file system (core/diskboot.inc: LDLINUX_MAGIC). */
 #define SYSLINUX_MAGIC 0x3eb202feu
-#define SYSLINUX_AT 0x1f0
+#define SYSLINUX_AT 0x1f8
 
 static const struct im_boot_code *row_of(const uint8_t *sector, size_t len, int where)
 {

@@ -47,7 +47,7 @@ static const struct sample {
 	{ "extlinux", IM_BOOT_TABLE, "EXTLINUX", 8, 3 },
 	{ "syslinux", IM_BOOT_TABLE, "SYSLINUX", 8, 3 },
 	{ "shoelace", IM_BOOT_TABLE, "ShoeLace", 8, 3 },
-	{ "syslinux", IM_BOOT_TABLE, "\xfe\x02\xb2\x3e", 4, 0x1f0 },	/* on NTFS its name is not there */
+	{ "syslinux", IM_BOOT_TABLE, "\xfe\x02\xb2\x3e", 4, 0x1f8 },	/* on NTFS its name is not there */
 	{ "windows", IM_BOOT_TABLE, "BOOTMGR is missing", 18, 0x180 },
 	{ "windows", IM_BOOT_TABLE, "NTLDR is missing", 16, 0x180 },
 	{ "message", IM_BOOT_NOTHING, "This is not a bootable disk", 27, 0x77 },
