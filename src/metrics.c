@@ -18,7 +18,7 @@ static bool write_all(FILE *f, const struct tally *t)
 {
 	put(f, "images", "Images that the last scan was asked for.", t->images);
 	put(f, "images_with_errors", "Images with findings of severity error.", t->with_errors);
-	put(f, "images_failed", "Images that could not be read or understood.", t->failed);
+	put(f, "images_failed", "Images that could not be read or understood, and folders and lists that could not.", t->failed);
 	fprintf(f, "# HELP imgmend_findings Findings of the last scan.\n# TYPE imgmend_findings gauge\n");
 	fprintf(f, "imgmend_findings{severity=\"error\"} %" PRIu64 "\n", t->findings[IMGMEND_ERROR]);
 	fprintf(f, "imgmend_findings{severity=\"warning\"} %" PRIu64 "\n", t->findings[IMGMEND_WARNING]);

@@ -219,15 +219,15 @@ int verb_scan(const struct settings *s)
 {
 	struct tally tally = { 0 };
 	struct images images;
-	int status = images_list(s, &images) < 0 ? EXIT_FAILED : EXIT_FINE;
+	bool is_listed = images_list(s, &images) == 0;
+	int status = is_listed ? scan_all(s, &images, &tally) : EXIT_FAILED;
 
-	if (status == EXIT_FINE) {
-		status = scan_all(s, &images, &tally);
+	if (is_listed)
 		print_summary(s, &tally);
-	}
-	/* folders that could not be looked into */
+	/* folders that could not be looked into, or the list itself: whoever watches the sums must see that something is missing */
 	if (images.failed)
 		status |= EXIT_FAILED;
+	tally.failed += images.failed + !is_listed;
 	images_free(&images);
 	if (s->metrics && save_metrics(s->metrics, &tally) < 0)
 		status |= EXIT_FAILED;

@@ -32,6 +32,10 @@ done
 [ "$(awk '$1 == "imgmend_last_scan_timestamp_seconds" { print $2 }' sums.prom)" -gt 1700000000 ] || fail "the metrics have no time"
 [ ! -e sums.prom.new ] || fail "half of the metrics was left"
 
+# a list that is not there is missing from no sum
+run 8 scan --quiet --files0-from=nowhere --metrics-file=none.prom
+grep -qxF "imgmend_images_failed 1" none.prom || fail "the metrics of a list that is not there: $(cat none.prom)"
+
 # a list, several at a time, in its order
 printf '%s\0' images/b.img "images/deeper/deepest/d d.img" images/a.img >list
 run 4 scan --json -j 2 --files0-from=list
