@@ -117,7 +117,7 @@ static int lay(struct job *j, const struct im_boot_stage *stage, struct im_error
 {
 	struct im_dev *view = im_map_view(j->ctx->map, j->ctx->dev, err);
 	uint8_t sector[IM_BOOT_SECTOR];
-	char reason[200];
+	char reason[200], all[400];
 	int rc = view ? im_dev_read(view, stage->new_at, sector, sizeof(sector), err) : -1;
 
 	im_dev_close(view);
@@ -126,7 +126,8 @@ static int lay(struct job *j, const struct im_boot_stage *stage, struct im_error
 	im_put64(sector + IM_GRUB_NEXT, j->new_at / IM_GRUB_SECTOR);
 	im_say(reason, sizeof(reason), "GRUB 2: its next stage is in sector %" PRIu64 " → %" PRIu64, j->core.at / IM_GRUB_SECTOR,
 	       j->new_at / IM_GRUB_SECTOR);
-	if (im_map_literal(j->ctx, stage->new_at, sector, sizeof(sector), reason, err) < 0)
+	im_join_reasons(j->ctx->map, stage->new_at, reason, all, sizeof(all));
+	if (im_map_literal(j->ctx, stage->new_at, sector, sizeof(sector), all, err) < 0)
 		return -1;
 	return im_map_literal(j->ctx, j->new_at, j->core.first, sizeof(j->core.first),
 			      _("GRUB 2: where the rest of core.img comes to lie"), err);

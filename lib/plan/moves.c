@@ -77,3 +77,13 @@ out:
 	free(now);
 	return rc;
 }
+
+void im_join_reasons(const struct im_map *map, uint64_t off, const char *reason, char *out, size_t size)
+{
+	const struct im_segment *s = &map->segs.v[im_map_find(map, off)];
+
+	if (s->kind == IM_BYTES && s->reason && strstr(s->reason, reason) == NULL)
+		snprintf(out, size, "%s; %s", s->reason, reason);
+	else
+		snprintf(out, size, "%s", reason);
+}

@@ -160,6 +160,9 @@ int im_map_volumes(struct im_plan_context *ctx, struct im_error *err);
 int im_map_literal(struct im_plan_context *ctx, uint64_t off, const uint8_t *data, uint64_t len, const char *reason,
 		   struct im_error *err);
 
+/* The reason of a literal at off, behind that of one that is laid there already. */
+void im_join_reasons(const struct im_map *map, uint64_t off, const char *reason, char *out, size_t size);
+
 /* Where the GPT's structures come to lie, in bytes. IM_EREFUSED where they do not fit. */
 struct im_gpt_places {
 	uint64_t primary_array, backup, backup_array, array_size;

@@ -19,17 +19,6 @@ static bool wanted(const struct im_plan_context *ctx, const struct im_volume *v,
 	return false;
 }
 
-/* The reason of an edit, behind the one of a repair inside the volume that writes the same sector. */
-static void join_reasons(const struct im_map *map, uint64_t off, const char *reason, char *out, size_t size)
-{
-	const struct im_segment *s = &map->segs.v[im_map_find(map, off)];
-
-	if (s->kind == IM_BYTES && s->reason && strstr(s->reason, reason) == NULL)
-		snprintf(out, size, "%s; %s", s->reason, reason);
-	else
-		snprintf(out, size, "%s", reason);
-}
-
 static int put_edits(struct im_plan_context *ctx, const struct im_fs_edits *edits, uint64_t start, struct im_error *err)
 {
 	char reason[400];
@@ -37,7 +26,7 @@ static int put_edits(struct im_plan_context *ctx, const struct im_fs_edits *edit
 	for (size_t i = 0; i < edits->list.n; i++) {
 		const struct im_fs_edit *e = &edits->list.v[i];
 
-		join_reasons(ctx->map, start + e->off, e->reason, reason, sizeof(reason));
+		im_join_reasons(ctx->map, start + e->off, e->reason, reason, sizeof(reason));
 		if (im_map_literal(ctx, start + e->off, e->data, e->len, reason, err) < 0)
 			return -1;
 	}
