@@ -1,5 +1,4 @@
 /* volume_map.c - what volumes record about their own position, after the move. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
