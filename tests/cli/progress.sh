@@ -70,7 +70,7 @@ grep '^{' err >lines
 [ "$(jq -s 'map(select(.phase == "move" and .done == .total)) | length' lines)" = 1 ] || fail "the last line of progress lacks"
 jq -es '[.[].done] | . == sort' lines >/dev/null || fail "progress goes back"
 run 0 undo --yes disk.img
-(slowly script -qec "$IMGMEND fix --yes --strategy direct --align 8K disk.img" terminal </dev/null >/dev/null) || true
+(slowly script -qec "$IMGMEND fix --yes --strategy direct --align 64K disk.img" terminal </dev/null >/dev/null) || true
 tr '\r' '\n' <terminal >frames
 grep -qE '^\[#+ *\] +[0-9]+%  [0-9]+ MiB/s  .*left' frames || fail "the bar shows no rate and no time that is left"
 grep -qE '^\[#{40}\] 100%' frames || fail "the bar does not come to its end"
