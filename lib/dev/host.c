@@ -20,6 +20,9 @@
 #define PROBE (8u << 20)	/* bytes that are written to see how fast that goes */
 #define BATCH (1u << 20)
 #define FLUSHES 5
+/* Not seen by the probe, which writes nothing to the image; measured on a virtio disk, on ext4 and on a loop device over it. */
+#define HANDOVER_FILE 350000u	/* ns */
+#define HANDOVER_DEVICE 650000u
 
 static uint64_t now_ns(void)
 {
@@ -181,6 +184,7 @@ void im_host_look(struct im_host *host, struct im_dev *image, const char *folder
 {
 	/* a disk of spinning platters: what a wrong guess costs most on */
 	*host = (struct im_host){ .flush_ns = 5000000, .write_rate = 100000000 };
+	host->handover_ns = image->is_block ? HANDOVER_DEVICE : HANDOVER_FILE;
 	host->share_unit = im_host_shares(image) ? image->share_unit : 0;
 	name_fs(host, folder);
 	/* what stands in a journal begins at multiples of 4096 */

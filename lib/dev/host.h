@@ -11,6 +11,7 @@ struct im_host {
 	uint32_t shift_unit;	/* of the image, bytes; 0: blocks cannot be inserted into it or taken out, else im_host_shifts knows */
 	bool is_probed;		/* the two below are measured */
 	uint64_t flush_ns;	/* to make a batch durable, and then a record of it */
+	uint64_t handover_ns;		/* what else a batch of less than a few MiB costs: the disk stands still while it is handed over */
 	uint64_t write_rate;	/* bytes a second */
 };
 
