@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #include "program.h"
 
@@ -96,7 +95,7 @@ void take_decimal_point(void)
 	const char *point = nl_langinfo(RADIXCHAR);
 
 	/* text is UTF-8 whatever the locale has */
-	if (*point && (!point[1] || strcmp(nl_langinfo(CODESET), "UTF-8") == 0) && strlen(point) < sizeof(decimal_point))
+	if (*point && (!point[1] || is_locale_utf8()) && strlen(point) < sizeof(decimal_point))
 		strcpy(decimal_point, point);
 }
 

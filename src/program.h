@@ -119,6 +119,8 @@ int save_text(const char *text, const char *file, const char *what);	/* to a fil
 int save_manifest(const struct settings *s);	/* the exit status */
 
 /* report.c; the words are translated */
+/* A row of a table: each cell so wide, and as printf has it, to the right unless that is negative. */
+void put_row(FILE *out, const char *const *cells, const int *widths, size_t n);
 const char *severity_word(enum imgmend_severity severity);
 const char *segment_word(enum imgmend_kind kind);
 void print_findings(const struct settings *s, FILE *out, const char *path, const struct imgmend_finding *f, size_t n, uint32_t sector_size);

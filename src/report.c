@@ -53,8 +53,7 @@ void print_findings(const struct settings *s, FILE *out, const char *path, const
 	}
 }
 
-/* A row of a table: each cell so wide, and as printf has it, to the right unless that is negative. */
-static void put_row(FILE *out, const char *const *cells, const int *widths, size_t n)
+void put_row(FILE *out, const char *const *cells, const int *widths, size_t n)
 {
 	fputc(' ', out);
 	for (size_t i = 0; i < n; i++) {

@@ -56,6 +56,7 @@ static void print_region(FILE *out, const struct imgmend_region *r, uint32_t sec
 
 static void print_regions(FILE *out, const imgmend_scan *scan)
 {
+	static const int heads[] = { 14, 12, 16 };
 	const struct imgmend_region *r;
 	struct widths w = { 0 };
 	char name[96];
@@ -67,13 +68,7 @@ static void print_regions(FILE *out, const imgmend_scan *scan)
 		widen(&w.type, r[i].type);
 		widen(&w.fs, r[i].fs);
 	}
-	fputs("  ", out);
-	put_column(out, _("start"), 14);
-	fputc(' ', out);
-	put_column(out, _("sector"), 12);
-	fputc(' ', out);
-	put_column(out, _("size"), 16);
-	fputc('\n', out);
+	put_row(out, (const char *[]){ _("start"), _("sector"), _("size") }, heads, 3);
 	for (size_t i = 0; i < n; i++)
 		print_region(out, &r[i], imgmend_scan_sector_size(scan), &w);
 }

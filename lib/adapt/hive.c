@@ -25,10 +25,6 @@ struct head {
 	char why[120];
 };
 
-struct job {
-	enum im_hive_kind kind;
-};
-
 #ifdef HAVE_HIVEX
 #include <hivex.h>
 #include <iconv.h>
@@ -153,7 +149,7 @@ static void read_system(struct reading *r)
 
 static void read_in_child(const struct im_child *child, const void *arg)
 {
-	const struct job *job = arg;
+	const enum im_hive_kind *kind = arg;
 	struct reading *r = calloc(1, sizeof(*r));
 	char path[40];
 
@@ -163,7 +159,7 @@ static void read_in_child(const struct im_child *child, const void *arg)
 	r->h = hivex_open(path, 0);
 	if (!r->h)
 		snprintf(r->head.why, sizeof(r->head.why), "hivex cannot open it: %.80s", strerror(errno));
-	else if (job->kind == IM_HIVE_BCD)
+	else if (*kind == IM_HIVE_BCD)
 		read_bcd(r);
 	else
 		read_system(r);
@@ -246,7 +242,6 @@ static int take(struct im_hive *hive, const struct im_file_map *map, const struc
 int im_hive_read(struct im_hive *hive, const struct im_file_map *map, struct im_dev *vol, enum im_hive_kind kind, char why[160],
 		 struct im_error *err)
 {
-	struct job job = { .kind = kind };
 	struct im_answer answer = { 0 };
 	int fd, rc;
 
@@ -258,7 +253,7 @@ int im_hive_read(struct im_hive *hive, const struct im_file_map *map, struct im_
 	fd = copy_of(map, vol, err);
 	if (fd < 0)
 		return -1;
-	rc = im_child_run(read_in_child, &needs, &job, fd, NULL, &answer, err);
+	rc = im_child_run(read_in_child, &needs, &kind, fd, NULL, &answer, err);
 	close(fd);
 	if (rc == 0)
 		rc = take(hive, map, &answer, why, err);

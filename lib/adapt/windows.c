@@ -9,6 +9,7 @@
 
 #include "adapt/child.h"
 #include "fmt/fatdir.h"
+#include "fmt/fs.h"
 
 #ifdef HAVE_LIBNTFS_3G
 #include "adapt/ntfs3g_volume.h"
@@ -25,20 +26,8 @@ const char *const im_windows_paths[IM_WINDOWS_FILES] = {
 	[IM_WINDOWS_HIBERNATED] = "hiberfil.sys",
 };
 
-#define FOLDER "Windows"
-
-static void set_bits(struct im_windows *w, bool has_folder)
-{
-	w->what = (w->has[IM_WINDOWS_BOOT_BCD] || w->has[IM_WINDOWS_EFI_BCD] ? IM_WINDOWS_BCD : 0) |
-		  (has_folder ? IM_WINDOWS_SYSTEM : 0);
-}
-
 static int look_fat(struct im_dev *vol, struct im_windows *w, struct im_error *err)
 {
-	int folder = im_fat_find(vol, FOLDER, err);
-
-	if (folder < 0)
-		return -1;
 	for (int i = 0; i < IM_WINDOWS_FILES; i++) {
 		int found = im_fat_find(vol, im_windows_paths[i], err);
 
@@ -46,45 +35,43 @@ static int look_fat(struct im_dev *vol, struct im_windows *w, struct im_error *e
 			return -1;
 		w->has[i] = found == IM_FAT_FILE;
 	}
-	set_bits(w, folder == IM_FAT_DIRECTORY);
 	return 0;
 }
 
 #ifdef HAVE_LIBNTFS_3G
 
-/* The number of the file's or folder's record; 0, which is $MFT's, where there is none. */
-static uint64_t record_of(ntfs_volume *vol, const char *path, bool is_directory)
+/* The number of the file's record; 0, which is $MFT's, where there is none. */
+static uint64_t record_of(ntfs_volume *vol, const char *path)
 {
 	ntfs_inode *inode = ntfs_pathname_to_inode(vol, NULL, path);
 	uint64_t number = 0;
 
-	if (inode && !(inode->mrec->flags & MFT_RECORD_IS_DIRECTORY) == !is_directory)
+	if (inode && !(inode->mrec->flags & MFT_RECORD_IS_DIRECTORY))
 		number = inode->mft_no;
 	if (inode)
 		ntfs_inode_close(inode);
 	return number;
 }
 
-/* In the child: answer with the records, the folder's last; without a word where the volume cannot be mounted. */
+/* In the child: answer with the records; without a word where the volume cannot be mounted. */
 static void look_in_child(const struct im_child *child, const void *arg)
 {
 	const uint64_t *size = arg;
 	struct im_ntfs3g_source source = { .dev = im_child_dev(child, *size) };
 	ntfs_volume *vol = source.dev ? im_ntfs3g_mount(&source) : NULL;
-	uint64_t records[IM_WINDOWS_FILES + 1];
+	uint64_t records[IM_WINDOWS_FILES];
 
 	if (!vol || ntfs_set_ignore_case(vol))
 		return;
 	for (int i = 0; i < IM_WINDOWS_FILES; i++)
-		records[i] = record_of(vol, im_windows_paths[i], false);
-	records[IM_WINDOWS_FILES] = record_of(vol, FOLDER, true);
+		records[i] = record_of(vol, im_windows_paths[i]);
 	im_child_answer(child, sizeof(records));
 	im_child_put(child, records, sizeof(records));
 }
 
 static int look_ntfs(struct im_dev *vol, struct im_windows *w, struct im_error *err)
 {
-	uint64_t records[IM_WINDOWS_FILES + 1];
+	uint64_t records[IM_WINDOWS_FILES];
 	struct im_answer answer;
 
 	if (im_child_run(look_in_child, NULL, &vol->size, -1, vol, &answer, err))
@@ -96,7 +83,6 @@ static int look_ntfs(struct im_dev *vol, struct im_windows *w, struct im_error *
 			w->has[i] = records[i] != 0;
 			w->record[i] = records[i];
 		}
-		set_bits(w, records[IM_WINDOWS_FILES] != 0);
 	}
 	free(answer.data);
 	return 0;
@@ -117,7 +103,7 @@ int im_windows_look(struct im_dev *dev, uint64_t start, uint64_t len, const char
 		    struct im_error *err)
 {
 	bool is_ntfs = fs && strcmp(fs, "ntfs") == 0;
-	bool is_fat = fs && (strcmp(fs, "fat12") == 0 || strcmp(fs, "fat16") == 0 || strcmp(fs, "fat32") == 0);
+	bool is_fat = im_fs_is_fat(fs);
 	struct im_dev *vol;
 	int rc;
 

@@ -12,12 +12,6 @@
 #include "base/error.h"
 #include "dev/dev.h"
 
-/* What of Windows a volume holds. */
-enum {
-	IM_WINDOWS_BCD = 1,	/* the file \Boot\BCD or \EFI\Microsoft\Boot\BCD */
-	IM_WINDOWS_SYSTEM = 2,	/* the directory \Windows */
-};
-
 /* Files that matter when a partition moves. */
 enum im_windows_file {
 	IM_WINDOWS_BOOT_BCD, IM_WINDOWS_EFI_BCD,	/* boot configuration */
@@ -29,7 +23,6 @@ enum im_windows_file {
 extern const char *const im_windows_paths[IM_WINDOWS_FILES];
 
 struct im_windows {
-	unsigned what;				/* bits, as above */
 	bool has[IM_WINDOWS_FILES];
 	uint64_t record[IM_WINDOWS_FILES];	/* of NTFS: the file's record, as libntfs-3g says; else 0 */
 	bool is_closed;				/* the volume could not be looked into */

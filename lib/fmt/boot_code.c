@@ -10,52 +10,64 @@
 #include "base/bytes.h"
 #include "base/intl.h"
 #include "fmt/fat.h"
+#include "fmt/fs.h"
 
 #define CODE_END 440	/* of sector 0: the disk identifier follows */
 #define MARK 510
 
 enum { EITHER, DISK, VOLUME };
 
-/* A row is recognised by text (at `at`, or anywhere with ANYWHERE) in the code of a disk's or a volume's sector. */
-#define ANYWHERE (-1)
-
-static const struct row {
-	struct im_boot_code code;
-	int where;
-	int at;
-	const char *text;
-} rows[] = {
-	{ { "lilo", "LILO", "lilo", IM_BOOT_SECTORS, IM_BOOT_FILES }, EITHER, 6, "LILO" },
-	{ { "lilo", "LILO", "lilo", IM_BOOT_SECTORS, IM_BOOT_FILES }, EITHER, 2, "LILO" },
-	{ { "isolinux", "ISOLINUX", "isohybrid", IM_BOOT_SECTORS, 0 }, DISK, ANYWHERE, "isolinux.bin missing or corrupt" },
-	{ { "extlinux", "EXTLINUX", "extlinux --install", IM_BOOT_TABLE, IM_BOOT_FILES }, VOLUME, 3, "EXTLINUX" },
-	{ { "syslinux", "SYSLINUX", "syslinux --install", IM_BOOT_TABLE, IM_BOOT_FILES }, VOLUME, 3, "SYSLINUX" },
-	{ { "shoelace", "ShoeLace", NULL, IM_BOOT_TABLE, 0 }, VOLUME, 3, "ShoeLace" },
-	{ { "winiboot", "WiniBoot", NULL, IM_BOOT_TABLE, IM_BOOT_MENU }, DISK, ANYWHERE, "WiniBoot" },
-	{ { "windows", "Windows", "bootsect /nt60", IM_BOOT_TABLE, 0 }, VOLUME, ANYWHERE, "BOOTMGR" },
-	{ { "windows", "Windows", "bootsect /nt52", IM_BOOT_TABLE, 0 }, VOLUME, ANYWHERE, "NTLDR" },
-	/* of BitLocker, exFAT, NTFS: localised messages aside, these stand in Microsoft's */
-	{ { "windows", "Windows", "bootsect", IM_BOOT_TABLE, 0 }, VOLUME, ANYWHERE, "Press any key to restart" },
-	{ { "windows", "Windows", "bootsect", IM_BOOT_TABLE, 0 }, VOLUME, ANYWHERE, "A disk read error" },
-	/* written by mkfs and mkntfs */
-	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, 0 }, VOLUME, ANYWHERE, "This is not a bootable disk" },
-	/* a kernel's own first sector, from when it could be started from a floppy disk */
-	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, 0 }, VOLUME, ANYWHERE, "Direct booting from floppy is no" },
-	{ { "message", N_("a message"), NULL, IM_BOOT_NOTHING, 0 }, VOLUME, ANYWHERE, "Direct floppy boot is not supp" },
-};
-
 static const struct im_boot_code
 	none = { "none", N_("no boot code"), NULL, IM_BOOT_NOTHING, 0 },
 	message = { "message", N_("a message"), NULL, IM_BOOT_NOTHING, 0 },
 	grub2 = { "grub2", "GRUB 2", "grub-install", IM_BOOT_GRUB, 0 },
 	grub = { "grub", "GRUB Legacy", "grub-install", IM_BOOT_SECTORS, IM_BOOT_FILES },
+	lilo = { "lilo", "LILO", "lilo", IM_BOOT_SECTORS, IM_BOOT_FILES },
+	isolinux = { "isolinux", "ISOLINUX", "isohybrid", IM_BOOT_SECTORS, 0 },
 	syslinux = { "syslinux", "SYSLINUX", "syslinux --install", IM_BOOT_TABLE, IM_BOOT_FILES },
 	extlinux = { "extlinux", "EXTLINUX", "extlinux --install", IM_BOOT_TABLE, IM_BOOT_FILES },
 	syslinux_disk = { "syslinux", "SYSLINUX", NULL, IM_BOOT_TABLE, 0 },
-	windows = { "windows", "Windows", "bootrec /fixmbr", IM_BOOT_TABLE, 0 },
+	shoelace = { "shoelace", "ShoeLace", NULL, IM_BOOT_TABLE, 0 },
+	winiboot = { "winiboot", "WiniBoot", NULL, IM_BOOT_TABLE, IM_BOOT_MENU },
+	windows_disk = { "windows", "Windows", "bootrec /fixmbr", IM_BOOT_TABLE, 0 },
+	windows = { "windows", "Windows", "bootsect", IM_BOOT_TABLE, 0 },
+	bootmgr = { "windows", "Windows", "bootsect /nt60", IM_BOOT_TABLE, 0 },
+	ntldr = { "windows", "Windows", "bootsect /nt52", IM_BOOT_TABLE, 0 },
 	table = { "table", N_("generic code"), NULL, IM_BOOT_TABLE, 0 },
 	bpb = { "dos", "DOS", NULL, IM_BOOT_TABLE, 0 },
 	unknown = { "unknown", N_("unknown code"), NULL, IM_BOOT_UNKNOWN, IM_BOOT_FILES };
+
+/* What SYSLINUX leaves at the end of a volume's first sector, whatever the file system (core/diskboot.inc: LDLINUX_MAGIC). */
+#define SYSLINUX_MAGIC "\xfe\x02\xb2\x3e"
+#define SYSLINUX_AT 0x1f8
+#define ANYWHERE (-1)
+
+/* Recognised by text (at `at`, or anywhere) in the code of a disk's or a volume's sector; the first row that fits. */
+static const struct row {
+	const struct im_boot_code *code;
+	int where;
+	int at;
+	const char *text;
+} rows[] = {
+	{ &extlinux, VOLUME, 3, "EXTLINUX" },
+	{ &syslinux, VOLUME, 3, "SYSLINUX" },
+	{ &syslinux, VOLUME, SYSLINUX_AT, SYSLINUX_MAGIC },
+	{ &lilo, EITHER, 6, "LILO" },
+	{ &lilo, EITHER, 2, "LILO" },
+	{ &isolinux, DISK, ANYWHERE, "isolinux.bin missing or corrupt" },
+	{ &shoelace, VOLUME, 3, "ShoeLace" },
+	{ &winiboot, DISK, ANYWHERE, "WiniBoot" },
+	{ &bootmgr, VOLUME, ANYWHERE, "BOOTMGR" },
+	{ &ntldr, VOLUME, ANYWHERE, "NTLDR" },
+	/* of BitLocker, exFAT, NTFS: localised messages aside, these stand in Microsoft's */
+	{ &windows, VOLUME, ANYWHERE, "Press any key to restart" },
+	{ &windows, VOLUME, ANYWHERE, "A disk read error" },
+	/* written by mkfs and mkntfs */
+	{ &message, VOLUME, ANYWHERE, "This is not a bootable disk" },
+	/* a kernel's own first sector, from when it could be started from a floppy disk */
+	{ &message, VOLUME, ANYWHERE, "Direct booting from floppy is no" },
+	{ &message, VOLUME, ANYWHERE, "Direct floppy boot is not supp" },
+};
 
 static bool has(const uint8_t *sector, size_t len, const char *text)
 {
@@ -73,10 +85,6 @@ static const struct im_boot_code *grub_of(const uint8_t *sector)
 	return sector[0x3e] == 3 ? &grub : NULL;
 }
 
-/* What SYSLINUX leaves at the end of a volume's first sector, whatever the file system (core/diskboot.inc: LDLINUX_MAGIC). */
-#define SYSLINUX_MAGIC 0x3eb202feu
-#define SYSLINUX_AT 0x1f8
-
 static const struct im_boot_code *row_of(const uint8_t *sector, size_t len, int where)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -85,7 +93,7 @@ static const struct im_boot_code *row_of(const uint8_t *sector, size_t len, int 
 		if (r->where != EITHER && r->where != where)
 			continue;
 		if (r->at == ANYWHERE ? has(sector, len, r->text) : memcmp(sector + r->at, r->text, strlen(r->text)) == 0)
-			return &r->code;
+			return r->code;
 	}
 	return NULL;
 }
@@ -129,13 +137,8 @@ const struct im_boot_code *im_boot_code_of_disk(const uint8_t sector[IM_BOOT_SEC
 	if (is_syslinux_disk(sector))
 		return &syslinux_disk;
 	if (is_windows_disk(sector))
-		return &windows;
+		return &windows_disk;
 	return asks_table(sector) ? &table : &unknown;
-}
-
-static bool is_fat(const char *fs)
-{
-	return fs && strncmp(fs, "fat", 3) == 0;
 }
 
 static const struct im_boot_code *fat_code(const uint8_t *sector)
@@ -166,13 +169,11 @@ const struct im_boot_code *im_boot_code_of_volume(const uint8_t sector[IM_BOOT_S
 {
 	const struct im_boot_code *code = grub_of(sector);
 
-	if (!code && im_get32(sector + SYSLINUX_AT) == SYSLINUX_MAGIC)
-		code = memcmp(sector + 3, "EXTLINUX", 8) == 0 ? &extlinux : &syslinux;
 	if (!code)
 		code = row_of(sector, MARK, VOLUME);
 	if (!code && !has_code(sector, fs))
 		code = &none;
-	if (!code && is_fat(fs))
+	if (!code && im_fs_is_fat(fs))
 		code = fat_code(sector);
 	return code ? code : &unknown;
 }
@@ -192,7 +193,7 @@ bool im_boot_code_reads_chs(const uint8_t sector[IM_BOOT_SECTOR])
 
 bool im_boot_code_is_extlinux(const uint8_t sector[IM_BOOT_SECTOR], const char *fs)
 {
-	return !is_fat(fs) && !(fs && strcmp(fs, "ntfs") == 0) && has_code(sector, fs) &&
-	       (im_get32(sector + SYSLINUX_AT) == SYSLINUX_MAGIC || memcmp(sector + 3, "EXTLINUX", 8) == 0 ||
-		memcmp(sector + 3, "SYSLINUX", 8) == 0);
+	const struct im_boot_code *code = im_boot_code_of_volume(sector, fs);
+
+	return (code == &extlinux || code == &syslinux) && has_code(sector, fs) && !im_fs_is_fat(fs) && !(fs && strcmp(fs, "ntfs") == 0);
 }

@@ -97,3 +97,8 @@ int im_fs_edits_add(struct im_fs_edits *edits, uint64_t off, const void *data, u
 	snprintf(edit->reason, sizeof(edit->reason), "%s", reason);
 	return 0;
 }
+
+bool im_fs_is_fat(const char *fs)
+{
+	return fs && (strcmp(fs, "fat12") == 0 || strcmp(fs, "fat16") == 0 || strcmp(fs, "fat32") == 0);
+}

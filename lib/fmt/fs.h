@@ -70,6 +70,9 @@ struct im_fs_type {
 /* The table, ended by NULL. */
 extern const struct im_fs_type *const im_fs_types[];
 
+/* Is this one of our names for FAT: "fat12", "fat16", "fat32"? NULL is none. */
+bool im_fs_is_fat(const char *fs);
+
 /* Ask every reader; put what was not ABSENT into found (FOUND before DAMAGED), at most max.
  * Returns the number found, -1 on a read error. types[i] is the row that gave found[i]. */
 int im_fs_probe(struct im_dev *vol, struct im_fs_info *found, const struct im_fs_type **types, int max,

@@ -11,15 +11,6 @@
 
 #define HIDDEN 0x1c	/* of syslinux' first sector: le32, sectors before the volume */
 
-/* Do partitions move, or what is in front of their files? */
-static bool layout_changes(const struct im_plan_context *ctx)
-{
-	for (size_t i = 0; i < ctx->layout->units.n; i++)
-		if (ctx->layout->units.v[i].new_start != ctx->layout->units.v[i].start)
-			return true;
-	return ctx->layout->reserves.n > 0;
-}
-
 int im_boot_doubt(struct im_plan_context *ctx, const struct im_boot_stage *stage, const char *why, struct im_error *err)
 {
 	const char *title = _(stage->code->title);
@@ -66,7 +57,7 @@ int im_boot_stages_of(struct im_plan_context *ctx, im_boot_stages *stages, struc
 		s = im_vec_push(stages, err);
 		if (!s)
 			return -1;
-		*s = (struct im_boot_stage){ .code = ctx->scan->boot.disk, .counts = true };
+		*s = (struct im_boot_stage){ .code = ctx->scan->boot.disk, .is_disk = true, .counts = true };
 		snprintf(s->where, sizeof(s->where), "%s", _("sector 0"));
 	}
 	for (size_t i = 0; i < ctx->scan->volumes.n; i++)
@@ -81,7 +72,7 @@ int im_boot_stages_of(struct im_plan_context *ctx, im_boot_stages *stages, struc
 static int relocate_extlinux(struct im_plan_context *ctx, const struct im_volume *v, struct im_error *err)
 {
 	uint64_t new_start = im_layout_start(ctx->layout, v->start), ss = ctx->scan->sector_size;
-	uint8_t sector[IM_BOOT_SECTOR];
+	uint8_t sector[IM_BOOT_SECTOR], hidden[4];
 	char reason[120];
 
 	if (new_start == v->start)
@@ -93,9 +84,9 @@ static int relocate_extlinux(struct im_plan_context *ctx, const struct im_volume
 	if (new_start / ss > UINT32_MAX)
 		return im_error_at(err, IM_EREFUSED, v->start, "EXTLINUX in partition %d cannot record that it begins at byte %" PRIu64,
 				   v->number, new_start);
-	im_put32(sector + HIDDEN, (uint32_t)(new_start / ss));
+	im_put32(hidden, (uint32_t)(new_start / ss));
 	im_say(reason, sizeof(reason), "EXTLINUX: hidden sectors %" PRIu64 " → %" PRIu64, v->start / ss, new_start / ss);
-	return im_map_literal(ctx, new_start, sector, sizeof(sector), reason, err);
+	return im_map_patch(ctx, new_start + HIDDEN, hidden, sizeof(hidden), reason, err);
 }
 
 /* Code that knows no other way than cylinder, head and sector depends on the geometry that firmware takes the disk to have. */
@@ -124,9 +115,7 @@ static int chs_code(struct im_plan_context *ctx, const struct im_boot_stage *sta
 /* Code that moves, or whose partition does: sector 0 and the first sectors of volumes, but for GRUB 2's. */
 static int moved_code(struct im_plan_context *ctx, const struct im_boot_stage *stage, struct im_error *err)
 {
-	bool is_disk = stage->code == ctx->scan->boot.disk && !stage->at;
-
-	if (!is_disk && stage->at == stage->new_at)
+	if (!stage->is_disk && stage->at == stage->new_at)
 		return 0;
 	switch (stage->code->way) {
 	case IM_BOOT_SECTORS:
@@ -134,7 +123,7 @@ static int moved_code(struct im_plan_context *ctx, const struct im_boot_stage *s
 	case IM_BOOT_UNKNOWN:
 		return stage->counts ? im_boot_doubt(ctx, stage, N_("it may know sectors of the disk by number"), err) : 0;
 	case IM_BOOT_TABLE:
-		if (!is_disk)
+		if (!stage->is_disk)
 			return 0;
 		return im_plan_note(ctx->plan, err, "the boot code in sector 0 (%s) stays as it is: it finds its partition through the"
 				    " table", _(stage->code->title)) < 0 ? -1 : chs_code(ctx, stage, err);
@@ -181,7 +170,7 @@ static int lay(struct im_plan_context *ctx, const im_boot_stages *stages, struct
 	const struct im_boot *b = &ctx->scan->boot;
 	char text[240];
 
-	if (layout_changes(ctx)) {
+	if (im_layout_moves(ctx->layout) || ctx->layout->reserves.n) {
 		im_boot_text(ctx->scan, text, sizeof(text));
 		if ((b->by_bios || b->esp) && im_plan_note(ctx->plan, err, "the disk boots %s", text) < 0)
 			return -1;

@@ -26,6 +26,7 @@ struct im_boot_stage {
 	const struct im_boot_code *code;
 	char where[80];			/* for sentences: "sector 0", "partition 1" */
 	uint64_t at, new_at;		/* bytes of the old and of the corrected disk */
+	bool is_disk;			/* sector 0 of a disk with a table */
 	bool counts;			/* the disk is started by it, when nobody chooses otherwise */
 };
 typedef IM_VEC(struct im_boot_stage) im_boot_stages;

@@ -5,8 +5,6 @@
  * core.img.
  */
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/bytes.h"
 #include "base/intl.h"
@@ -115,19 +113,13 @@ static bool is_still(const struct job *j)
 /* Lay what changes. The first sector of core.img is laid whole: where two stages name it, twice the same. */
 static int lay(struct job *j, const struct im_boot_stage *stage, struct im_error *err)
 {
-	struct im_dev *view = im_map_view(j->ctx->map, j->ctx->dev, err);
-	uint8_t sector[IM_BOOT_SECTOR];
-	char reason[200], all[400];
-	int rc = view ? im_dev_read(view, stage->new_at, sector, sizeof(sector), err) : -1;
+	uint8_t next[8];
+	char reason[200];
 
-	im_dev_close(view);
-	if (rc < 0)
-		return -1;
-	im_put64(sector + IM_GRUB_NEXT, j->new_at / IM_GRUB_SECTOR);
+	im_put64(next, j->new_at / IM_GRUB_SECTOR);
 	im_say(reason, sizeof(reason), "GRUB 2: its next stage is in sector %" PRIu64 " → %" PRIu64, j->core.at / IM_GRUB_SECTOR,
 	       j->new_at / IM_GRUB_SECTOR);
-	im_join_reasons(j->ctx->map, stage->new_at, reason, all, sizeof(all));
-	if (im_map_literal(j->ctx, stage->new_at, sector, sizeof(sector), all, err) < 0)
+	if (im_map_patch(j->ctx, stage->new_at + IM_GRUB_NEXT, next, sizeof(next), reason, err) < 0)
 		return -1;
 	return im_map_literal(j->ctx, j->new_at, j->core.first, sizeof(j->core.first),
 			      _("GRUB 2: where the rest of core.img comes to lie"), err);

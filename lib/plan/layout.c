@@ -167,6 +167,14 @@ void im_layout_free(struct im_layout *l)
 	im_vec_free(&l->reserves);
 }
 
+bool im_layout_moves(const struct im_layout *l)
+{
+	for (size_t i = 0; i < l->units.n; i++)
+		if (l->units.v[i].new_start != l->units.v[i].start)
+			return true;
+	return false;
+}
+
 uint64_t im_layout_moved(const struct im_layout *l, uint64_t off)
 {
 	for (size_t i = 0; i < l->units.n; i++) {

@@ -87,3 +87,21 @@ void im_join_reasons(const struct im_map *map, uint64_t off, const char *reason,
 	else
 		snprintf(out, size, "%s", reason);
 }
+
+int im_map_patch(struct im_plan_context *ctx, uint64_t off, const void *bytes, size_t len, const char *reason, struct im_error *err)
+{
+	uint64_t in = off % UNIT, size = (in + len + UNIT - 1) / UNIT * UNIT;
+	struct im_dev *view = im_map_view(ctx->map, ctx->dev, err);
+	uint8_t *sectors = malloc(size);
+	char all[400];
+	int rc = !view ? -1 : sectors ? im_dev_read(view, off - in, sectors, size, err) : im_error_nomem(err);
+
+	im_dev_close(view);
+	if (rc == 0) {
+		memcpy(sectors + in, bytes, len);
+		im_join_reasons(ctx->map, off - in, reason, all, sizeof(all));
+		rc = im_map_literal(ctx, off - in, sectors, size, all, err);
+	}
+	free(sectors);
+	return rc;
+}

@@ -124,10 +124,7 @@ static int look_around(struct im_plan_context *ctx, const struct im_reserve *r, 
 static int tables(struct im_plan_context *ctx, struct im_error *err)
 {
 	struct im_geometry geo = im_mbr_geometry(&ctx->scan->mbr);
-	bool moves = false;
 
-	for (size_t i = 0; i < ctx->layout->units.n; i++)
-		moves |= ctx->layout->units.v[i].new_start != ctx->layout->units.v[i].start;
 	if (ctx->scan->table != IM_TABLE_DOS)
 		return 0;
 	if (!geo.heads)
@@ -135,8 +132,8 @@ static int tables(struct im_plan_context *ctx, struct im_error *err)
 				    " geometry");
 	return im_plan_note(ctx->plan, err, "the CHS fields of changed entries follow the table's geometry of %u heads and %u"
 			    " sectors%s", geo.heads, geo.sectors,
-			    moves && geo.ends_on_cylinder ? _("; partitions move by whole cylinders, as their ends lie on cylinder borders") :
-			    "");
+			    im_layout_moves(ctx->layout) && geo.ends_on_cylinder ?
+			    _("; partitions move by whole cylinders, as their ends lie on cylinder borders") : "");
 }
 
 int im_plan_notes(struct im_plan_context *ctx, struct im_error *err)

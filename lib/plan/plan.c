@@ -102,10 +102,7 @@ static bool gpt_wanted(const struct im_plan_context *ctx)
 
 static bool layout_changes(const struct im_layout *l)
 {
-	for (size_t i = 0; i < l->units.n; i++)
-		if (l->units.v[i].new_start != l->units.v[i].start)
-			return true;
-	return l->new_size != l->disk_size || l->reserves.n;
+	return im_layout_moves(l) || l->new_size != l->disk_size || l->reserves.n;
 }
 
 /* The map of a layout. */

@@ -163,6 +163,10 @@ int im_map_literal(struct im_plan_context *ctx, uint64_t off, const uint8_t *dat
 /* The reason of a literal at off, behind that of one that is laid there already. */
 void im_join_reasons(const struct im_map *map, uint64_t off, const char *reason, char *out, size_t size);
 
+/* The same for a few bytes: the rest of their sectors stays as the map has it. The reason stands behind that of a literal that is laid
+ * there already. */
+int im_map_patch(struct im_plan_context *ctx, uint64_t off, const void *bytes, size_t len, const char *reason, struct im_error *err);
+
 /* Where the GPT's structures come to lie, in bytes. IM_EREFUSED where they do not fit. */
 struct im_gpt_places {
 	uint64_t primary_array, backup, backup_array, array_size;
@@ -171,6 +175,9 @@ int im_gpt_places(struct im_plan_context *ctx, struct im_gpt_places *places, str
 
 /* Does nothing lie over anything else, now and after the correction? Else IM_EREFUSED. */
 int im_plan_guard(struct im_plan_context *ctx, struct im_error *err);
+
+/* Does any unit come to lie elsewhere? */
+bool im_layout_moves(const struct im_layout *layout);
 
 /* New start of byte range [off, …) of the old disk, as the layout moves it. */
 uint64_t im_layout_moved(const struct im_layout *layout, uint64_t off);

@@ -38,16 +38,11 @@ static int doubt(const struct volume *vol, const char *what, const char *why, st
 			   _(advice));
 }
 
-static bool is_fat(const struct im_volume *v)
-{
-	return strncmp(v->info[0].name, "fat", 3) == 0;
-}
-
 /* IM_FOUND, IM_ABSENT, IM_DAMAGED with why, -1. Of the file at least the first `most` bytes. */
 static int locate(const struct volume *vol, enum im_windows_file which, uint64_t most, struct im_file_map *file, const char **why,
 		  struct im_error *err)
 {
-	if (is_fat(vol->v))
+	if (im_fs_is_fat(vol->v->info[0].name))
 		return im_fat_file(vol->dev, im_windows_paths[which], most, file, why, err);
 	return im_file_map_ntfs(file, vol->dev, vol->found.record[which], why, err);
 }
@@ -162,14 +157,14 @@ static int survey(struct survey *s, struct im_plan_context *ctx, struct im_dev *
 		struct im_dev *dev;
 		int rc;
 
-		if (v->n_formats == 1 && v->state == IM_FOUND && (is_fat(v) || is_named(v, "ntfs"))) {
+		if (v->n_formats == 1 && v->state == IM_FOUND && (im_fs_is_fat(v->info[0].name) || is_named(v, "ntfs"))) {
 			dev = window_of(ctx, v, view, err);
 			rc = dev ? im_windows_look(dev, 0, dev->size, v->info[0].name, &s->found[i], err) : -1;
 			im_dev_close(dev);
 			if (rc < 0)
 				return -1;
 		}
-		s->has_bcd |= (s->found[i].what & IM_WINDOWS_BCD) != 0;
+		s->has_bcd |= s->found[i].has[IM_WINDOWS_BOOT_BCD] || s->found[i].has[IM_WINDOWS_EFI_BCD];
 		some_closed |= is_closed(s, ctx->scan, i);
 	}
 	s->may_boot = s->has_bcd || (some_closed && ctx->scan->boot.by_bios);

@@ -23,7 +23,7 @@ struct hive {
 	bool is_bcd;
 	const char *title;
 	char *why;			/* 160 bytes */
-	unsigned *changed;		/* positions so far */
+	unsigned changed;		/* positions so far */
 };
 
 /* The partition that began at this byte and begins elsewhere now; false: none. */
@@ -39,27 +39,21 @@ static bool moved_to(const struct im_plan_context *ctx, uint64_t old, uint64_t *
 	return false;
 }
 
-/* Write the offset at byte `at` of the file, which may lie in two sectors. */
+/* Write the offset at byte `at` of the file, which may lie in two pieces of it. */
 static int put(const struct hive *h, uint64_t at, uint64_t new, struct im_error *err)
 {
-	uint8_t bytes[8], sector[512];
+	uint8_t bytes[8];
 	char reason[240];
+	uint64_t there;
 
 	im_put64(bytes, new);
 	im_say(reason, sizeof(reason), "%s: where partitions begin", h->title);
-	for (size_t done = 0; done < sizeof(bytes); ) {
-		uint64_t there, on_disk = h->start + im_file_map_at(h->file, at + done, &there), in = on_disk % sizeof(sector);
-		size_t n = (size_t)im_min(im_min(there, sizeof(bytes) - done), sizeof(sector) - in);
-		struct im_dev *view = im_map_view(h->ctx->map, h->ctx->dev, err);
-		int rc = view ? im_dev_read(view, on_disk - in, sector, sizeof(sector), err) : -1;
+	for (size_t done = 0, n; done < sizeof(bytes); done += n) {
+		uint64_t on_disk = h->start + im_file_map_at(h->file, at + done, &there);
 
-		im_dev_close(view);
-		if (rc < 0)
+		n = (size_t)im_min(there, sizeof(bytes) - done);
+		if (im_map_patch(h->ctx, on_disk, bytes + done, n, reason, err) < 0)
 			return -1;
-		memcpy(sector + in, bytes + done, n);
-		if (im_map_literal(h->ctx, on_disk - in, sector, sizeof(sector), reason, err) < 0)
-			return -1;
-		done += n;
 	}
 	return 0;
 }
@@ -86,7 +80,7 @@ static bool is_strange(const struct hive *h, const uint8_t *data, size_t len)
 }
 
 /* 0; 1 with why; -1. */
-static int one_value(const struct hive *h, const struct im_hive_value *v, uint8_t *data, struct im_error *err)
+static int one_value(struct hive *h, const struct im_hive_value *v, uint8_t *data, struct im_error *err)
 {
 	size_t at = 0;
 
@@ -98,7 +92,7 @@ static int one_value(const struct hive *h, const struct im_hive_value *v, uint8_
 		uint64_t old = im_get64(data + at), new;
 
 		if (moved_to(h->ctx, old, &new)) {
-			if (++*h->changed > POSITIONS_MAX) {
+			if (++h->changed > POSITIONS_MAX) {
 				im_say(h->why, 160, "it names partitions in more than %u places", POSITIONS_MAX);
 				return 1;
 			}
@@ -136,10 +130,7 @@ static int check_head(const struct hive *h, struct im_error *err)
 int im_windows_hive(struct im_plan_context *ctx, const struct im_file_map *file, struct im_dev *vol, uint64_t start, bool is_bcd,
 		    const char *title, char why[160], struct im_error *err)
 {
-	unsigned changed = 0;
-	struct hive h = {
-		.ctx = ctx, .file = file, .vol = vol, .start = start, .is_bcd = is_bcd, .title = title, .why = why, .changed = &changed,
-	};
+	struct hive h = { .ctx = ctx, .file = file, .vol = vol, .start = start, .is_bcd = is_bcd, .title = title, .why = why };
 	struct im_hive hive = { 0 };
 	uint8_t *data = malloc(VALUE_MAX);
 	int rc = data ? check_head(&h, err) : im_error_nomem(err);

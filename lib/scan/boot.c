@@ -30,7 +30,8 @@ static bool has_esp_type(const struct im_scan *scan, const struct im_volume *v)
 	return scan->table == IM_TABLE_DOS && v->entry < scan->mbr.parts.n && scan->mbr.parts.v[v->entry].type == MBR_ESP;
 }
 
-int im_boot_is_esp(const struct im_scan *scan, struct im_dev *dev, const struct im_volume *v, struct im_error *err)
+/* Is this a partition that UEFI looks for boot loaders in: an EFI system partition by its type, with a FAT that has \EFI? 1, 0, -1. */
+static int is_esp(const struct im_scan *scan, struct im_dev *dev, const struct im_volume *v, struct im_error *err)
 {
 	struct im_dev *vol;
 	int found;
@@ -72,7 +73,7 @@ static int look_at_volume(struct im_scan *scan, struct im_dev *dev, const struct
 	}
 	if (b->esp)
 		return 0;
-	esp = im_boot_is_esp(scan, dev, v, err);
+	esp = is_esp(scan, dev, v, err);
 	if (esp > 0)
 		b->esp = v->number;
 	return esp < 0 ? -1 : 0;

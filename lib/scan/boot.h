@@ -8,8 +8,4 @@
 /* Where a volume begins: whose code is in its first sector. IM_BOOT_NOTHING where the image ends before. 0 or -1. */
 int im_boot_of_volume(struct im_dev *dev, const struct im_volume *v, const struct im_boot_code **code, struct im_error *err);
 
-/* Is this a partition that UEFI looks for boot loaders in: an EFI system partition by its type, with a FAT that has
- * \EFI? 1, 0, -1. */
-int im_boot_is_esp(const struct im_scan *scan, struct im_dev *dev, const struct im_volume *v, struct im_error *err);
-
 #endif

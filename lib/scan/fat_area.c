@@ -19,7 +19,7 @@ int im_scan_fat(const struct im_volume *v, struct im_dev *dev, struct im_fat_geo
 	struct im_bpb bpb;
 	int got;
 
-	if (v->n_formats != 1 || v->state != IM_FOUND || strncmp(v->info[0].name, "fat", 3) != 0)
+	if (v->n_formats != 1 || v->state != IM_FOUND || !im_fs_is_fat(v->info[0].name))
 		return 0;
 	window = im_dev_window(dev, v->start, v->there, err);
 	if (!window)

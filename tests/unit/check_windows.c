@@ -28,7 +28,13 @@
 
 #define BEFORE 12288u		/* bytes of the device before the volume */
 #define MUTATIONS 3000
-#define ALL (IM_WINDOWS_BCD | IM_WINDOWS_SYSTEM)
+
+/* What look() says was found. */
+enum {
+	BCD = 1,	/* \Boot\BCD or \EFI\Microsoft\Boot\BCD */
+	SYSTEM = 2,	/* the hive of a Windows system */
+	ALL = BCD | SYSTEM
+};
 
 static char dir[256];
 
@@ -79,10 +85,11 @@ static struct im_dev *load(uint32_t sector)
 static unsigned look(struct im_dev *dev, const char *fs)
 {
 	struct im_error err = { 0 };
-	struct im_windows found = { .what = ~0u };
+	struct im_windows found;
 
+	memset(&found, 0xff, sizeof(found));
 	ck_assert_msg(im_windows_look(dev, BEFORE, dev->size - BEFORE - 4096, fs, &found, &err) == 0, "%s", err.message);
-	return found.what;
+	return (found.has[IM_WINDOWS_BOOT_BCD] || found.has[IM_WINDOWS_EFI_BCD] ? BCD : 0) | (found.has[IM_WINDOWS_HIVE] ? SYSTEM : 0);
 }
 
 static void expect_file(uint32_t sector, const char *fs, unsigned want)
@@ -128,11 +135,14 @@ START_TEST(fat)
 	run("mcopy -i vol x ::/boot/bcd.log && mcopy -i vol x ::/windows");	/* a file, no directory */
 	expect_file(k->sector, k->fs, 0);
 	run("mcopy -i vol x ::/boot/bcd");
-	expect_file(k->sector, k->fs, IM_WINDOWS_BCD);
-	run("mdel -i vol ::/windows && mmd -i vol ::/WINDOWS");
+	expect_file(k->sector, k->fs, BCD);
+	run("mdel -i vol ::/windows && mmd -i vol ::/WINDOWS ::/WINDOWS/System32 ::/WINDOWS/System32/config "
+	    "::/WINDOWS/System32/config/SYSTEM");	/* a directory, no file */
+	expect_file(k->sector, k->fs, BCD);
+	run("mrd -i vol ::/WINDOWS/System32/config/SYSTEM && mcopy -i vol x ::/WINDOWS/System32/config/system");
 	expect_file(k->sector, k->fs, ALL);
 	run("mdel -i vol ::/boot/bcd");
-	expect_file(k->sector, k->fs, IM_WINDOWS_SYSTEM);
+	expect_file(k->sector, k->fs, SYSTEM);
 	run("mmd -i vol ::/EFI && mmd -i vol ::/EFI/Microsofts && mmd -i vol ::/EFI/Microsoft && "
 	    "mmd -i vol ::/EFI/Microsoft/Boot && mcopy -i vol x ::/EFI/Microsoft/Boot/BCD");
 	expect_file(k->sector, k->fs, ALL);
@@ -216,7 +226,7 @@ START_TEST(fat_broken_chains)
 		return;
 	make_long_boot(k);
 	f = open_fat(k);
-	ck_assert_uint_eq(look(f.dev, k->fs), IM_WINDOWS_BCD);
+	ck_assert_uint_eq(look(f.dev, k->fs), BCD);
 	boot = cluster_of(&f, "BOOT       ");
 	memcpy(nexts, (uint32_t[]){ boot, 0, 1, (uint32_t)f.clusters + 2, (uint32_t)f.clusters + 50, 0x0ffffff7,
 				    0x0fffffff, 0xf0000000 }, sizeof(nexts));
@@ -305,11 +315,11 @@ START_TEST(fat_mutations)
 			f.b[at[j]] = (uint8_t)next_random();
 		}
 		what = look(f.dev, k->fs);
-		ck_assert_uint_eq(what & ~(unsigned)ALL, 0);
+		ck_assert_uint_eq(what & ~(unsigned)BCD, 0);	/* nobody made a hive */
 		for (int j = 7; j >= 0; j--)
 			f.b[at[j]] = old[j];
 	}
-	ck_assert_uint_eq(look(f.dev, k->fs), IM_WINDOWS_BCD);
+	ck_assert_uint_eq(look(f.dev, k->fs), BCD);
 	for (uint64_t len = 0; len < f.data + 100000 && len < f.dev->size - BEFORE; len += len < 1100 ? 1 : 509)
 		ck_assert_msg(im_windows_look(f.dev, BEFORE, len, k->fs, &found, &err) == 0, "%s", err.message);
 	im_dev_close(f.dev);
@@ -352,14 +362,15 @@ START_TEST(reads_that_fail)
 	static const struct im_dev_ops ops = { .read = fail_read };
 	struct im_dev dev = { .ops = &ops, .size = 1 << 20, .sector_size = 512 };
 	struct im_error err = { 0 };
-	struct im_windows found = { .what = 99 };
+	struct im_windows found, nothing = { 0 };
 
+	memset(&found, 0xff, sizeof(found));
 	ck_assert_int_eq(im_windows_look(&dev, 0, dev.size, "fat16", &found, &err), -1);
 	ck_assert_int_eq(err.code, IM_EIO);
-	ck_assert_uint_eq(found.what, 0);
-	found.what = 99;
+	ck_assert_mem_eq(found.has, nothing.has, sizeof(found.has));
+	memset(&found, 0xff, sizeof(found));
 	ck_assert_int_eq(im_windows_look(&dev, 0, dev.size, "ntfs", &found, &err), 0);
-	ck_assert_uint_eq(found.what, 0);
+	ck_assert_mem_eq(found.has, nothing.has, sizeof(found.has));
 	ck_assert(found.is_closed);
 }
 END_TEST
@@ -369,7 +380,9 @@ START_TEST(other_file_systems)
 	static const char *const names[] = { NULL, "", "exfat", "ext4", "fat", "NTFS" };
 
 	make_fat(&kinds[2]);
-	run("mmd -i vol ::/Windows");
+	run("mmd -i vol ::/Windows ::/Windows/System32 ::/Windows/System32/config && "
+	    "mcopy -i vol x ::/Windows/System32/config/SYSTEM");
+	expect_file(512, kinds[2].fs, SYSTEM);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		expect_file(512, names[i], 0);
 	expect_file(512, "ntfs", 0);	/* the name is wrong: nothing is found, nothing breaks */
@@ -383,8 +396,8 @@ END_TEST
 
 #ifdef HAVE_LIBNTFS_3G
 
-#define NTFS_BCD IM_WINDOWS_BCD
-#define NTFS_SYSTEM IM_WINDOWS_SYSTEM
+#define NTFS_BCD BCD
+#define NTFS_SYSTEM SYSTEM
 
 /* Create path, whose parent exists, on the file "vol". */
 static void ntfs_add(const char *path, mode_t type)
@@ -445,6 +458,10 @@ START_TEST(ntfs)
 	ntfs_add("/boot/bcd", S_IFREG);
 	expect_file(sector, "ntfs", NTFS_BCD);
 	ntfs_add("/WINDOWS", S_IFDIR);
+	ntfs_add("/WINDOWS/System32", S_IFDIR);
+	ntfs_add("/WINDOWS/System32/config", S_IFDIR);
+	expect_file(sector, "ntfs", NTFS_BCD);
+	ntfs_add("/WINDOWS/System32/config/system", S_IFREG);
 	expect_file(sector, "ntfs", NTFS_BCD | NTFS_SYSTEM);
 
 	make_ntfs(sector);
@@ -458,6 +475,9 @@ START_TEST(ntfs)
 
 	make_ntfs(sector);
 	ntfs_add("/Windows", S_IFDIR);
+	ntfs_add("/Windows/System32", S_IFDIR);
+	ntfs_add("/Windows/System32/config", S_IFDIR);
+	ntfs_add("/Windows/System32/config/SYSTEM", S_IFREG);
 	expect_file(sector, "ntfs", NTFS_SYSTEM);
 }
 END_TEST
@@ -481,7 +501,7 @@ START_TEST(ntfs_mutations)
 		uint8_t old = b[at];
 
 		b[at] = (uint8_t)next_random();
-		ck_assert_uint_eq(look(dev, "ntfs") & ~(unsigned)ALL, 0);
+		ck_assert_uint_eq(look(dev, "ntfs") & ~(unsigned)BCD, 0);	/* nobody made a hive */
 		b[at] = old;
 	}
 	ck_assert_uint_eq(look(dev, "ntfs"), NTFS_BCD);
