@@ -228,8 +228,10 @@ static int take(struct im_hive *hive, const struct im_file_map *map, const struc
 		struct im_hive_value v, *to;
 
 		memcpy(&v, answer->data + sizeof(head) + i * sizeof(v), sizeof(v));
-		if (v.at > map->valid || v.len > map->valid - v.at)
-			continue;
+		if (v.at > map->valid || v.len > map->valid - v.at) {
+			im_say(why, 160, "a value of it cannot be read");
+			return 1;
+		}
 		to = im_vec_push(&hive->values, err);
 		if (!to)
 			return -1;
