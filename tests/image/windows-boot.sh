@@ -6,7 +6,7 @@ set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$HERE/ntfs-lib.sh"
 find_ntfs_helpers
-needs hivexregedit hivexget sfdisk mcopy
+needs hivexregedit hivexsh sfdisk mcopy
 command -v mkhive >/dev/null || fail "the helper mkhive is not built"
 has_ntfs_mount || skip "no FUSE, or not root: folders on NTFS need the driver"
 
@@ -154,6 +154,10 @@ check_hives() {
 	check_eq "a volume's name" "$(letter $SIGNATURE "$2")" \
 		"$(value got.system '\MountedDevices' '\??\Volume{2f6eb7c4-0f10-11ec-9d3c-806e6f6e6963}')"
 	check_eq "another disk's letter" "$(letter aabbccdd 4096)" "$(value got.system '\MountedDevices' '\DosDevices\D:')"
+	printf 'cd \\MountedDevices\nlsval\n' | hivexsh got.system >shell.out 2>&1 || fail "hivexsh cannot read the registry: $(cat shell.out)"
+	grep -qF 'DosDevices' shell.out || fail "hivexsh does not see the drive letters: $(cat shell.out)"
+	printf 'cd \\Objects\\%s\\Elements\nls\n' "$LOADER" | hivexsh got.bcd >shell.out 2>&1 || fail "hivexsh cannot read the BCD: $(cat shell.out)"
+	grep -qx 21000001 shell.out || fail "hivexsh does not see the system's device: $(cat shell.out)"
 	check_eq "its size" "$(size_of bcd)" "$(size_of got.bcd)"
 	check_eq "the registry's size" "$(size_of system)" "$(size_of got.system)"
 }
