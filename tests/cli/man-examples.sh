@@ -192,7 +192,7 @@ run_page() {
 	mkfifo ../answers
 	exec 9<>../answers
 	for i in $(seq 40); do echo y; done >&9
-	script -qec "timeout -k 5 100 bash ../script.sh" ../said <&9 >/dev/null ||
+	script -qec "timeout --foreground -k 5 100 bash ../script.sh" ../said <&9 >/dev/null ||
 		fail "the script of $name failed: $(tail -n 20 ../said)"
 	exec 9>&-
 	COMMANDS=0

@@ -67,14 +67,19 @@ cp out batch.html
 valid "the page of a folder"
 check_eq "sections of the folder" 7 "$(grep -c '<section ' out)"
 check_eq "the bad one is named" 1 "$(grep -c 'batch/4.qcow2' err)"
-for jobs in 2 5 64; do
+# a sanitizer's allocator is not made for a fork beside threads: its child may wait for ever
+case ${MUTANT_CFLAGS-} in
+*-fsanitize*) several=1 ;;
+*) several='2 5 64' ;;
+esac
+for jobs in $several; do
 	run 12 report --jobs=$jobs batch
 	cmp out batch.html || fail "the page is another one with $jobs jobs"
 done
 find batch -type f -print0 | sort -z >list
-run 12 report -j 3 --files0-from=list
+run 12 report -j $jobs --files0-from=list
 cmp out batch.html || fail "the page of a list is another one than that of the folder"
-"$IMGMEND" report -j 3 --files0-from=- <list >out 2>err || true
+"$IMGMEND" report -j $jobs --files0-from=- <list >out 2>err || true
 cmp out batch.html || fail "the page of a list on standard input is another one"
 
 # an image without a plan is drawn as it is; a pipe is not waited for
