@@ -81,8 +81,7 @@ static int fail(const char *what, const struct imgmend_error *err)
 /* Zero goes on; anything else would stop the repair at the next safe point. */
 static int progress(void *arg, enum imgmend_phase phase, uint64_t done, uint64_t total)
 {
-	(void)phase;
-	*(unsigned *)arg += done == total;
+	*(unsigned *)arg += phase == IMGMEND_PHASE_MOVE && done == total;
 	return 0;
 }
 

@@ -132,8 +132,8 @@ struct imgmend_options {
 					   reads the image twice */
 	int verify;			/* … and read the image back after the repair and compare */
 	const char *journal;		/* its path; NULL: beside a file, in /var/lib/imgmend for a block device */
-	/* Called every now and then with work done of work to do (batches moved, bytes copied, searched or hashed); non-zero stops at the
-	 * next safe point. */
+	/* Called every now and then with work done of work to do (batches moved, bytes copied, searched or hashed), with 0 of 0 where nobody
+	 * knows, by the thread that called the function; non-zero stops at the next safe point. Scans and plans call it whenever they read. */
 	int (*progress)(void *arg, enum imgmend_phase phase, uint64_t done, uint64_t total);
 	void *progress_arg;
 };

@@ -4,13 +4,6 @@
 
 #include "program.h"
 
-static int get_plan(const struct settings *s, imgmend_plan **plan, struct imgmend_error *err)
-{
-	if (s->plan_file)
-		return imgmend_plan_load(s->plan_file, plan, err);
-	return imgmend_plan_image(s->images[0], &s->library, plan, err);
-}
-
 static int write_new(struct settings *s, const imgmend_plan *plan)
 {
 	struct imgmend_plan_figures figures;

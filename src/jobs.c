@@ -43,7 +43,9 @@ static int collect(struct work *w, bool has_workers)
 		while (has_workers && !w->done[i])
 			pthread_cond_wait(&w->changed, &w->lock);
 		pthread_mutex_unlock(&w->lock);
+		progress_clear();
 		status |= w->job->settle(w->job->arg, i);
+		progress_image();
 	}
 	return status;
 }
@@ -61,6 +63,7 @@ int jobs_run(const struct job *job, size_t n, unsigned jobs)
 	while (wanted > 1 && started < wanted && pthread_create(&threads[started], NULL, worker, &w) == 0)
 		started++;
 	status = collect(&w, started > 0);
+	progress_end();
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	free(threads);

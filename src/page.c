@@ -372,8 +372,9 @@ static int save(const struct settings *s, const struct subject *subjects, size_t
 	return rc;
 }
 
-int verb_report(const struct settings *s)
+int verb_report(const struct settings *settings)
 {
+	struct settings own = *settings, *s = &own;
 	struct images images;
 	struct page page = { .s = s, .images = &images };
 	struct job job = { .look = work_on, .settle = settle, .arg = &page };
@@ -384,6 +385,7 @@ int verb_report(const struct settings *s)
 		fprintf(stderr, _("imgmend: out of memory\n"));
 		return EXIT_FAILED;
 	}
+	progress_follow(s, images.n, false);
 	status |= jobs_run(&job, images.n, s->jobs);
 	if (save(s, page.subjects, images.n) < 0)
 		status |= EXIT_FAILED;

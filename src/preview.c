@@ -197,14 +197,15 @@ static int run(struct preview *p, const struct settings *s)
 	return is_up && (WIFSIGNALED(status) || WEXITSTATUS(status) == 0) ? EXIT_FINE : EXIT_FAILED;
 }
 
-int verb_preview(const struct settings *s)
+int verb_preview(const struct settings *settings)
 {
+	struct settings own = *settings, *s = &own;
 	struct preview p = { 0 };
 	struct imgmend_error err;
 	imgmend_plan *plan;
 	int status;
 
-	if ((s->plan_file ? imgmend_plan_load(s->plan_file, &plan, &err) : imgmend_plan_image(s->images[0], &s->library, &plan, &err)) < 0)
+	if (get_plan(s, &plan, &err) < 0)
 		return report_error(&err);
 	if (imgmend_plan_is_empty(plan)) {
 		if (!s->quiet)

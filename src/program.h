@@ -115,6 +115,9 @@ void take_decimal_point(void);
 const char *size_text(uint64_t size, char buf[64]);
 bool use_color(const struct settings *s);	/* on standard output */
 
+/* plan.c: of plan_file, or made of the image. */
+int get_plan(struct settings *s, imgmend_plan **plan, struct imgmend_error *err);
+
 int save_text(const char *text, const char *file, const char *what);	/* to a file of its own; -1: complained */
 int save_manifest(const struct settings *s);	/* the exit status */
 
@@ -161,9 +164,15 @@ const char *escape_of(int32_t c, unsigned char byte, char buf[16]);
 
 bool has_errors(const struct imgmend_finding *f, size_t n);
 
-/* progress.c: fills options->progress; Ctrl-C, as often as it comes, makes it stop at the next safe point, and SIGUSR1 has a line
- * printed. size: bytes of all the work, 0 where that is not known. */
+/* progress.c: fills options->progress, and SIGUSR1 has a line printed. */
+/* For what only reads: Ctrl-C ends it at once. Nothing is shown in the first second. Of several images, how many were looked at; where
+ * their results go to the terminal meanwhile, nothing. */
+void progress_follow(struct settings *s, size_t n_images, bool prints_meanwhile);
+/* For what writes: Ctrl-C, as often as it comes, makes it stop at the next safe point. size: bytes of all the work, 0 where that is
+ * not known. */
 void progress_install(struct settings *s, uint64_t size);
+void progress_image(void);	/* one more image was looked at */
+void progress_clear(void);	/* something else is to be printed */
 void progress_end(void);
 const char *duration(uint64_t ms, char buf[32]);	/* "1m05s" */
 

@@ -210,13 +210,16 @@ static void print_summary(const struct settings *s, const struct tally *t)
 				 (unsigned long)t->images), t->images, t->with_errors, t->failed, t->images - t->with_errors - t->failed);
 }
 
-int verb_scan(const struct settings *s)
+int verb_scan(const struct settings *settings)
 {
+	struct settings own = *settings, *s = &own;
 	struct tally tally = { 0 };
 	struct images images;
 	bool is_listed = images_list(s, &images) == 0;
-	int status = is_listed ? scan_all(s, &images, &tally) : EXIT_FAILED;
+	int status;
 
+	progress_follow(s, images.n, true);
+	status = is_listed ? scan_all(s, &images, &tally) : EXIT_FAILED;
 	if (is_listed)
 		print_summary(s, &tally);
 	/* folders that could not be looked into, or the list itself: whoever watches the sums must see that something is missing */

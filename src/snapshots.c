@@ -141,9 +141,9 @@ int verb_snapshots(const struct settings *settings)
 	int status, rc;
 
 	s.library.shadows = 1;
-	progress_install(&s, 0);
+	progress_follow(&s, 1, false);
 	rc = imgmend_scan_image(s.images[0], &s.library, &scan, &err);
-	progress_end();
+	progress_clear();
 	if (rc < 0) {
 		status = report_error(&err);
 		return status == EXIT_UNCORRECTED ? EXIT_FAILED : status;
@@ -162,13 +162,17 @@ int verb_snapshots(const struct settings *settings)
 	return status;
 }
 
-static int extract(const struct settings *s)
+static int extract(struct settings *s)
 {
 	char folder[SHOWN_MAX], name[SHOWN_MAX];
 	struct imgmend_error err;
 	char *json;
+	int rc;
 
-	if (imgmend_extract(s->images[0], &s->library, s->extract, &json, &err) < 0)
+	progress_follow(s, 1, false);
+	rc = imgmend_extract(s->images[0], &s->library, s->extract, &json, &err);
+	progress_clear();
+	if (rc < 0)
 		return report_error(&err);
 	if (!s->quiet)
 		fprintf(stderr, _("imgmend: %s/manifest.json says what was written; %s is as it was\n"), shown(s->extract, folder), shown(s->images[0], name));

@@ -45,6 +45,7 @@ void __gcov_dump(void);
 #endif
 
 #define WALL_MS 30000
+#define BEAT_MS 200u
 #define CPU_SECONDS 20
 #define MEMORY (512ull << 20)	/* above what the parent had mapped */
 #define MAX_READ (1u << 20)
@@ -245,21 +246,27 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Transfer all of buf: 1 done, 0 the child is gone, -1 too late. */
-static int transfer(int sock, void *buf, size_t len, bool out, int64_t deadline)
+struct talk {
+	int sock;
+	int64_t deadline;		/* as of now_ms */
+	struct im_watch *watch;		/* NULL: nobody follows */
+};
+
+/* Transfer all of buf: 1 done, 0 the child is gone, -1 too late, or somebody stopped us. */
+static int transfer(const struct talk *t, void *buf, size_t len, bool out)
 {
 	uint8_t *p = buf;
 
 	while (len) {
-		struct pollfd pf = { .fd = sock, .events = out ? POLLOUT : POLLIN };
-		int64_t left = deadline - now_ms();
+		struct pollfd pf = { .fd = t->sock, .events = out ? POLLOUT : POLLIN };
+		int64_t left = t->deadline - now_ms();
 		ssize_t n;
 
-		if (left <= 0)
+		if (left <= 0 || im_watch_beat(t->watch, NULL) < 0)
 			return -1;
-		if (poll(&pf, 1, (int)left) <= 0)
+		if (poll(&pf, 1, (int)im_min((uint64_t)left, BEAT_MS)) <= 0)
 			continue;
-		n = out ? send(sock, p, len, MSG_NOSIGNAL | MSG_DONTWAIT) : recv(sock, p, len, MSG_DONTWAIT);
+		n = out ? send(t->sock, p, len, MSG_NOSIGNAL | MSG_DONTWAIT) : recv(t->sock, p, len, MSG_DONTWAIT);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
@@ -270,29 +277,29 @@ static int transfer(int sock, void *buf, size_t len, bool out, int64_t deadline)
 	return 1;
 }
 
-static int serve_read(int sock, struct im_dev *dev, const struct request *rq, uint8_t *buf, int64_t deadline)
+static int serve_read(const struct talk *t, struct im_dev *dev, const struct request *rq, uint8_t *buf)
 {
 	int32_t status = dev && im_dev_read(dev, rq->off, buf, rq->len, NULL) == 0 ? 0 : -1;
-	int rc = transfer(sock, &status, sizeof(status), true, deadline);
+	int rc = transfer(t, &status, sizeof(status), true);
 
 	if (rc == 1 && !status)
-		rc = transfer(sock, buf, rq->len, true, deadline);
+		rc = transfer(t, buf, rq->len, true);
 	return rc;
 }
 
 /* Serve until the answer is there (1), the child is gone or talks nonsense (0), or it is too late (-1). */
 static int serve(int sock, struct im_dev *dev, uint8_t *buf, struct im_answer *out)
 {
-	int64_t deadline = now_ms() + WALL_MS;
+	struct talk t = { sock, now_ms() + WALL_MS, dev ? dev->watch : NULL };
 	struct request rq;
 	int rc;
 
 	for (;;) {
-		rc = transfer(sock, &rq, sizeof(rq), false, deadline);
+		rc = transfer(&t, &rq, sizeof(rq), false);
 		if (rc != 1)
 			return rc;
 		if (rq.kind == READ && rq.len <= MAX_READ) {
-			rc = serve_read(sock, dev, &rq, buf, deadline);
+			rc = serve_read(&t, dev, &rq, buf);
 			if (rc != 1)
 				return rc;
 			continue;
@@ -301,7 +308,7 @@ static int serve(int sock, struct im_dev *dev, uint8_t *buf, struct im_answer *o
 			return 0;
 		out->data = malloc(rq.len + 1u);
 		out->len = rq.len;
-		return out->data ? transfer(sock, out->data, rq.len, false, deadline) : 0;
+		return out->data ? transfer(&t, out->data, rq.len, false) : 0;
 	}
 }
 
@@ -363,6 +370,8 @@ int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void 
 	free(out->data);
 	out->data = NULL;
 	out->len = 0;
+	if (dev && dev->watch && dev->watch->is_stopped)
+		return im_watch_beat(dev->watch, err);
 	if (rc < 0)
 		im_say(out->why, sizeof(out->why), "it gave no answer within %d seconds", WALL_MS / 1000);
 	else if (WIFSIGNALED(status))

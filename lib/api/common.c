@@ -52,9 +52,30 @@ static bool on_hash(void *arg, uint64_t done, uint64_t total)
 	return options->progress(options->progress_arg, IMGMEND_PHASE_HASH, done, total) == 0;
 }
 
-struct im_watch im_api_watch(const struct imgmend_options *options)
+struct im_watch im_api_watch_search(const struct imgmend_options *options)
+{
+	return (struct im_watch){ .progress = options->progress ? on_search : NULL, .arg = (void *)(uintptr_t)options };
+}
+
+struct im_watch im_api_watch_hash(const struct imgmend_options *options)
 {
 	return (struct im_watch){ .progress = options->progress ? on_hash : NULL, .arg = (void *)(uintptr_t)options };
+}
+
+int im_api_unless_stopped(struct im_watch *watch, int rc, struct im_error *err)
+{
+	return (rc == 0 || watch->is_stopped) && im_watch_beat(watch, err) < 0 ? -1 : rc;
+}
+
+int im_api_check_plan(const imgmend_plan *plan, struct im_dev *image, const struct imgmend_options *options, struct im_error *err)
+{
+	struct im_watch watch = im_api_watch_search(options);
+	int rc;
+
+	image->watch = &watch;
+	rc = im_plan_check_fingerprint(&plan->plan, image, err);
+	image->watch = NULL;
+	return rc;
 }
 
 int im_api_scan_options(const struct imgmend_options *options, struct im_scan_options *out, struct im_error *err)
@@ -65,10 +86,6 @@ int im_api_scan_options(const struct imgmend_options *options, struct im_scan_op
 		out->has_volume_id = strlen(options->volume_id) == 36 && im_fs_guid_parse(out->volume_id, options->volume_id);
 		if (!out->has_volume_id)
 			return im_error_set(err, IM_EUSAGE, "\"%s\" is no GUID (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)", options->volume_id);
-	}
-	if (options->progress) {
-		out->progress = on_search;
-		out->progress_arg = (void *)(uintptr_t)options;
 	}
 	return 0;
 }

@@ -211,19 +211,23 @@ static int save(const struct extracting *x, const char *text, struct im_error *e
 /* Scan, and write everything. *text: the manifest. */
 static int extract(struct extracting *x, const char *path, const struct imgmend_options *options, char **text, struct im_error *err)
 {
-	struct im_dev *dev = im_api_open(path, options, false, err), *cache = dev ? im_dev_cache(dev, err) : NULL;
+	struct im_watch watch = im_api_watch_search(options);
+	struct im_dev *dev = im_api_open(path, options, false, err), *cache;
 	struct im_scan_options scan_options;
 	struct im_json j = { 0 };
 	struct im_scan scan;
 	int rc = -1;
 
 	x->json = &j;
+	if (dev)
+		dev->watch = &watch;
+	cache = dev ? im_dev_cache(dev, err) : NULL;
 	if (cache && im_api_scan_options(options, &scan_options, err) == 0 && im_scan_run(&scan, cache, &scan_options, err) == 0) {
 		im_json_open(&j, NULL, '{');
 		im_json_string(&j, "schema", "imgmend.extract/1");
 		im_json_string(&j, "image", path);
 		im_json_open(&j, "files", '[');
-		rc = extract_all(x, &scan, cache, err);
+		rc = im_api_unless_stopped(&watch, extract_all(x, &scan, cache, err), err);
 		im_json_close(&j, '[');
 		im_json_close(&j, '{');
 		im_scan_free(&scan);

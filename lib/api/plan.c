@@ -191,15 +191,18 @@ int imgmend_plan_image(const char *path, const struct imgmend_options *options, 
 	imgmend_plan *p = calloc(1, sizeof(*p));
 	struct im_error err = { 0 };
 	struct im_dev *dev = NULL;
+	struct im_watch watch;
 	int rc = -1;
 
 	options = options ? options : &none;
+	watch = im_api_watch_search(options);
 	if (p)
 		p->path = strdup(path);
 	if (!p || !p->path)
 		im_error_nomem(&err);
 	else if ((dev = im_api_open(path, options, false, &err))) {
-		rc = make(p, dev, options, &err);
+		dev->watch = &watch;
+		rc = im_api_unless_stopped(&watch, make(p, dev, options, &err), &err);
 		if (rc < 0)
 			im_error_prefix(&err, "%s", path);
 		else

@@ -75,7 +75,7 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 /* Write the journal into its new file, behind the clone where the repair goes by one. */
 static int prepare(struct im_session *s, struct im_error *err)
 {
-	struct im_watch watch = im_api_watch(s->options);
+	struct im_watch watch = im_api_watch_hash(s->options);
 	struct im_exec_params params;
 	char real[PATH_MAX];
 
@@ -138,7 +138,7 @@ static int with_partitions_away(struct im_session *s, int (*work)(struct im_sess
 /* Read the repaired image back, from the storage and not from the cache. */
 static int verify(struct im_session *s, struct im_error *err)
 {
-	struct im_watch watch = im_api_watch(s->options);
+	struct im_watch watch = im_api_watch_hash(s->options);
 	const struct im_journal *j = &s->exec.journal;
 
 	if (!s->options->verify || s->exec.state != IM_STATE_REPAIRED)
@@ -223,7 +223,7 @@ static int fix(struct im_session *s, const char *path, const imgmend_plan *plan,
 	s->image->sector_size = plan->plan.sector_size;
 	if (check_leftover(s, err) < 0)
 		return -1;
-	if (im_plan_check_fingerprint(&plan->plan, s->image, err) < 0)
+	if (im_api_check_plan(plan, s->image, options, err) < 0)
 		return im_error_prefix(err, "%s", path);
 	if (im_place_check(&s->place, path, allow_volatile, err) < 0)
 		return -1;

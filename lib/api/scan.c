@@ -42,26 +42,38 @@ static int fill(imgmend_scan *s, struct im_error *err)
 	return im_api_findings(scan->findings.v, scan->findings.n, &s->findings, err) < 0 ? -1 : im_api_shadows(s, err);
 }
 
+static int look(imgmend_scan *s, struct im_dev *dev, struct im_watch *watch, const struct imgmend_options *options, struct im_error *err)
+{
+	struct im_scan_options scan_options;
+	struct im_dev *cache;
+	int rc = -1;
+
+	dev->watch = watch;
+	cache = im_dev_cache(dev, err);
+	if (cache && im_api_scan_options(options, &scan_options, err) == 0)
+		rc = im_scan_run(&s->scan, cache, &scan_options, err);
+	im_dev_close(cache);
+	return rc;
+}
+
 int imgmend_scan_image(const char *path, const struct imgmend_options *options, imgmend_scan **out,
 		       struct imgmend_error *error)
 {
 	struct imgmend_options none = { 0 };
-	struct im_scan_options scan_options;
 	imgmend_scan *s = calloc(1, sizeof(*s));
 	struct im_error err = { 0 };
 	struct im_dev *dev = NULL;
+	struct im_watch watch;
 	int rc = -1;
 
 	options = options ? options : &none;
+	watch = im_api_watch_search(options);
 	if (s)
 		s->path = strdup(path);
 	if (!s || !s->path)
 		im_error_nomem(&err);
 	else if ((dev = im_api_open(path, options, false, &err))) {
-		struct im_dev *cache = im_dev_cache(dev, &err);
-
-		rc = cache && im_api_scan_options(options, &scan_options, &err) == 0 ? im_scan_run(&s->scan, cache, &scan_options, &err) : -1;
-		im_dev_close(cache);
+		rc = im_api_unless_stopped(&watch, look(s, dev, &watch, options, &err), &err);
 		if (rc < 0)
 			im_error_prefix(&err, "%s", path);
 		else

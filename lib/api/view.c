@@ -21,7 +21,7 @@ static int open_view(imgmend_view *v, const char *path, const imgmend_plan *plan
 	v->image = im_api_open(path, options, false, err);
 	if (!v->image)
 		return -1;
-	if (im_plan_check_fingerprint(&plan->plan, v->image, err) < 0)
+	if (im_api_check_plan(plan, v->image, options, err) < 0)
 		return im_error_prefix(err, "%s", path);
 	v->image->sector_size = plan->plan.sector_size;
 	v->view = im_map_view(&plan->plan.map, v->image, err);
@@ -102,7 +102,7 @@ static int copy(struct im_dev *view, struct im_dev *out, const struct imgmend_op
 			rc = im_dev_write_sparse(out, off, buf, n, err);
 		off += n;
 		if (rc == 0 && o->progress && o->progress(o->progress_arg, IMGMEND_PHASE_COPY, off, view->size))
-			rc = im_error_set(err, IM_ECANCELLED, "stopped; the old image is as it was");
+			rc = im_error_set(err, IM_ECANCELLED, "stopped; the image is as it was");
 	}
 	free(buf);
 	return rc < 0 ? -1 : im_dev_flush(out, err);

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/vec.h"
+#include "dev/watch.h"
 
 struct im_dev;
 
@@ -79,6 +80,7 @@ struct im_dev {
 	uint32_t shift_unit;	/* the same for insert and collapse */
 	const char *container;	/* the format of the container that this is the inside of, as qemu-img spells it; else NULL */
 	bool is_parallel;	/* several threads may use it at once, as long as they do not write the same bytes */
+	struct im_watch *watch;	/* who follows what is read; filters hand it on. Borrowed; NULL: nobody */
 };
 
 int im_dev_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err);

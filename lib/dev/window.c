@@ -49,6 +49,7 @@ struct im_dev *im_dev_window(struct im_dev *next, uint64_t start, uint64_t len, 
 		.size = im_min(len, next->size - start),
 		.sector_size = next->sector_size,
 		.is_read_only = true,
+		.watch = next->watch,
 	};
 	w->next = next;
 	w->start = start;

@@ -22,13 +22,6 @@ struct im_manifest {
 	IM_VEC(struct im_hashes) ranges;
 };
 
-/* Called now and then with bytes hashed of bytes to hash; false stops with IM_ECANCELLED. */
-struct im_watch {
-	bool (*progress)(void *arg, uint64_t done, uint64_t total);
-	void *arg;
-	uint64_t done, total;		/* kept here */
-};
-
 /* Reads the old image twice, once of it through the view. watch may be NULL. NULL on error. */
 struct im_manifest *im_manifest_make(const struct im_map *map, struct im_dev *image, struct im_watch *watch, struct im_error *err);
 void im_manifest_free(struct im_manifest *m);

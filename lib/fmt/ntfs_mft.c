@@ -157,7 +157,10 @@ int im_ntfs_each_record(struct im_ntfs *fs, im_ntfs_record_fn *each, void *arg, 
 		for (uint64_t at = 0; rc == IM_FOUND && at < n; at += fs->g.record)
 			if (each(arg, (off + at) / fs->g.record, buf + at, err) < 0)
 				rc = -1;
+		if (rc == IM_FOUND && im_watch_step(fs->vol->watch, off + n, size, err) < 0)
+			rc = -1;
 	}
+	im_watch_end(fs->vol->watch);
 	free(buf);
 	/* im_ntfs_open made sure that all of $MFT is there */
 	return rc == IM_DAMAGED ? im_error_set(err, IM_EIO, "$MFT ends before its records do") : rc;

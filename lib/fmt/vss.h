@@ -150,9 +150,8 @@ struct im_vss_carving {
 
 #define IM_VSS_FOUND_MAX 65536		/* the list holds no more */
 
-/* Look at every sector of 512 bytes, in one pass. progress (NULL: none): false stops it with IM_ECANCELLED. */
-int im_vss_carve(struct im_dev *dev, bool (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct im_vss_carving *out,
-		 struct im_error *err);
+/* Look at every sector of 512 bytes, in one pass, in steps for who follows the device. */
+int im_vss_carve(struct im_dev *dev, struct im_vss_carving *out, struct im_error *err);
 void im_vss_carving_free(struct im_vss_carving *c);
 
 /* ---- what a scan wants to know (vss_catalog.c) ---- */

@@ -12,8 +12,6 @@
 struct carving {
 	struct im_dev *dev;
 	struct im_vss_carving *out;
-	bool (*progress)(void *arg, uint64_t done, uint64_t total);
-	void *arg;
 	uint8_t *buf;
 };
 
@@ -83,16 +81,16 @@ static int carve(struct carving *c, struct im_error *err)
 
 		if (stretch(c, off, size, &n, &is_hole, err) < 0 || (!is_hole && search(c, off, n, err) < 0))
 			return -1;
-		if (c->progress && !c->progress(c->arg, off + n, size))
-			return im_error_set(err, IM_ECANCELLED, "stopped; nothing was written");
+		if (im_watch_step(c->dev->watch, off + n, size, err) < 0)
+			return -1;
 	}
+	im_watch_end(c->dev->watch);
 	return 0;
 }
 
-int im_vss_carve(struct im_dev *dev, bool (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct im_vss_carving *out,
-		 struct im_error *err)
+int im_vss_carve(struct im_dev *dev, struct im_vss_carving *out, struct im_error *err)
 {
-	struct carving c = { dev, out, progress, arg, aligned_alloc(4096, PIECE) };
+	struct carving c = { dev, out, aligned_alloc(4096, PIECE) };
 	int rc;
 
 	*out = (struct im_vss_carving){ 0 };

@@ -90,6 +90,7 @@ struct im_dev *im_map_view(const struct im_map *map, struct im_dev *old, struct 
 		.size = map->new_size,
 		.sector_size = old->sector_size,
 		.is_read_only = true,
+		.watch = old->watch,
 	};
 	v->old = old;
 	v->map = map;

@@ -7,7 +7,7 @@
 #include "base/sha256.h"
 #include "plan/fingerprint.h"
 
-#define CHUNK (64u << 10)
+#define CHUNK (1u << 20)
 
 /* SHA-256 over the size, then start, length and bytes of each range. */
 static int compute(const struct im_plan *plan, struct im_dev *dev, char text[65], struct im_error *err)
@@ -15,25 +15,29 @@ static int compute(const struct im_plan *plan, struct im_dev *dev, char text[65]
 	struct im_sha256 *h = im_sha256_new(err);
 	uint8_t *buf = malloc(CHUNK), digest[32], numbers[16];
 	int rc = h && buf ? 0 : im_error_nomem(err);
+	uint64_t total = 0, done = 0;
 
 	if (h) {
 		im_put64(numbers, dev->size);
 		im_sha256_add(h, numbers, 8);
 	}
+	for (size_t i = 0; i < plan->read.n; i++)
+		total += plan->read.v[i].len;
 	for (size_t i = 0; rc == 0 && i < plan->read.n; i++) {
 		const struct im_range *r = &plan->read.v[i];
 
 		im_put64(numbers, r->start);
 		im_put64(numbers + 8, r->len);
 		im_sha256_add(h, numbers, 16);
-		for (uint64_t done = 0; rc == 0 && done < r->len; done += CHUNK) {
-			size_t n = (size_t)im_min(CHUNK, r->len - done);
+		for (uint64_t at = 0; rc == 0 && at < r->len; at += CHUNK) {
+			size_t n = (size_t)im_min(CHUNK, r->len - at);
 
-			rc = im_dev_read(dev, r->start + done, buf, n, err);
+			rc = im_dev_read(dev, r->start + at, buf, n, err) < 0 ? -1 : im_watch_step(dev->watch, done += n, total, err);
 			if (rc == 0)
 				im_sha256_add(h, buf, n);
 		}
 	}
+	im_watch_end(dev->watch);
 	if (h)
 		im_sha256_end(h, digest);
 	if (rc == 0)

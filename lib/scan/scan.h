@@ -108,8 +108,6 @@ struct im_scan_options {
 	bool shadows;			/* look at the shadow copies of NTFS volumes, as far as deep with a search of the whole disk */
 	bool has_volume_id;		/* for a shadow-copy header that must be made */
 	uint8_t volume_id[16];
-	bool (*progress)(void *arg, uint64_t done, uint64_t total);	/* of that search; false stops it. NULL: none */
-	void *progress_arg;
 };
 
 /* Look at the disk, by many small reads: dev should be a cache (im_dev_cache). dev->sector_size is set to the sector

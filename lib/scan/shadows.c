@@ -207,7 +207,7 @@ int im_scan_shadows(struct im_scan *scan, struct im_dev *dev, const struct im_sc
 		scan->carving = calloc(1, sizeof(*scan->carving));
 		if (!scan->carving)
 			return im_error_nomem(err);
-		if (im_vss_carve(dev, options->progress, options->progress_arg, scan->carving, err) < 0)
+		if (im_vss_carve(dev, scan->carving, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < scan->volumes.n; i++)

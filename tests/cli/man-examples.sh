@@ -80,8 +80,8 @@ with_this_build() {
 
 	static int stop(void *arg, enum imgmend_phase phase, uint64_t done, uint64_t total)
 	{
-		(void)arg, (void)phase, (void)done, (void)total;
-		return 1;
+		(void)arg, (void)done, (void)total;
+		return phase == IMGMEND_PHASE_MOVE;
 	}
 
 	int main(int argc, char **argv)

@@ -4,9 +4,9 @@
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/../image/lib.sh"
 . "$HERE/containers-lib.sh"
+. "$HERE/../cli/terminal-lib.sh"
 find_helpers
 needs jq nbdkit qemu-img qemu-nbd
-SUPPORT=$HERE/../support
 
 truncate -s $((24 * MIB + 64 * 1024)) old.img
 mkmbr -c -i c0ffee22 old.img 83:1:49152
@@ -35,16 +35,6 @@ fresh() {
 	slow
 }
 
-# on_terminal STATUS EVENT... -- ARGUMENT...: imgmend with these; what was on the terminal in log, its frames in lines
-COLUMNS_WIDE=80
-on_terminal() {
-	local rc=0 want=$1
-	shift
-	"$PYTHON" "$SUPPORT/terminal.py" log "$COLUMNS_WIDE" "$@" || rc=$?
-	tr '\r' '\n' <log | sed 's/\x1b\[K$//' >lines
-	check_eq "exit status on the terminal of: $*; $(tail -n 3 lines)" "$want" $rc
-	[ $rc = 137 ] || [ -z "$(tail -c 1 log)" ] || fail "the last line on the terminal has no end: $(tail -c 80 log)"
-}
 FIX=("$IMGMEND" fix --yes --quiet --progress=bar --strategy direct --align 64K --journal "$JOURNAL" "$URI")
 
 # told: how to go on, with the journal
@@ -109,7 +99,7 @@ stop_server
 rm -f "$JOURNAL"*
 serve --filter=delay file disk.img rdelay=150ms
 cp old.img disk.img
-on_terminal 32 'wait:[0-9]+%' kill:USR1 'wait:hashing' 'type:^C' -- "${FIX[@]}" --manifest m.json
+on_terminal 32 'wait:"hash"' kill:USR1 'wait:hashing' 'type:^C' -- "${FIX[@]}" --progress=json --manifest m.json
 grep -q 'nothing was written' lines || fail "what Ctrl-C did while the image was hashed is not told: $(tail -n 3 lines)"
 kill -9 "$(cat server.pid)"
 rm -f server.pid sock

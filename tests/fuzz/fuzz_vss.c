@@ -49,7 +49,7 @@ static void carve(struct im_dev *vol)
 	struct im_error err = { 0 };
 	struct im_vss_carving c;
 
-	FUZZ_CHECK(im_vss_carve(vol, NULL, NULL, &c, &err) == 0, "%s", err.message);
+	FUZZ_CHECK(im_vss_carve(vol, &c, &err) == 0, "%s", err.message);
 	FUZZ_CHECK(c.list.n <= c.records, "more was found than there is");
 	im_vss_carving_free(&c);
 }

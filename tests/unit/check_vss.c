@@ -373,7 +373,7 @@ START_TEST(searching)
 	memcpy(b + B(50) + 3, "NTFS    ", 8);
 	im_vss_header_encode(b + B(50) + IM_VSS_HEADER, &h);
 	im_vss_header_encode(b + B(51) + IM_VSS_HEADER, &h);
-	ck_assert_int_eq(im_vss_carve(vol, NULL, NULL, &c, NULL), 0);
+	ck_assert_int_eq(im_vss_carve(vol, &c, NULL), 0);
 	ck_assert_uint_eq(c.list.n, 4);
 	ck_assert_uint_eq(c.records, 11);
 	ck_assert(c.list.v[0].at == B(16) && c.list.v[0].own == B(16) && c.list.v[0].type == IM_VSS_CATALOG);
