@@ -1,12 +1,21 @@
 /* scan.c - the order of looking: container? table, volumes, findings, layout. */
 #include "scan/scan.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fmt/label.h"
 #include "scan/ntfs_area.h"
 #include "scan/shadows.h"
+
+static int refuse_tiny(const struct im_dev *dev, struct im_error *err)
+{
+	if (dev->size >= 512)
+		return 0;
+	return im_error_set(err, IM_EREFUSED, "%" PRIu64 " bytes are less than a sector: this is no disk image, or one that was not copied"
+			    " as a whole", dev->size);
+}
 
 static int refuse_container(struct im_scan *scan, struct im_dev *dev, struct im_error *err)
 {
@@ -35,7 +44,7 @@ int im_scan_run(struct im_scan *scan, struct im_dev *dev, const struct im_scan_o
 	memcpy(scan->volume_id, options->volume_id, sizeof(scan->volume_id));
 	if (!err)
 		err = &local;
-	if (refuse_container(scan, dev, err) < 0)
+	if (refuse_tiny(dev, err) < 0 || refuse_container(scan, dev, err) < 0)
 		return -1;
 	if (im_scan_table(scan, dev, options, err) == 0 && (scan->is_fenced || im_scan_volumes(scan, dev, err) == 0) &&
 	    im_scan_findings(scan, dev, err) == 0 && (!options->shadows || im_scan_shadows(scan, dev, options, err) == 0) &&

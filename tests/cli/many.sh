@@ -45,6 +45,8 @@ check_eq "images of both" 4 "$(wc -l <out)"
 run 8 scan --files0-from=nowhere
 says "a list that is not there" "nowhere: cannot read the list"
 run 16 scan
+run 8 scan images/empty.img
+says "an image without a byte" "images/empty.img: 0 bytes are less than a sector"
 mkdir nothing
 run 8 scan nothing
 says "a folder without images" "no images in it"
