@@ -182,9 +182,26 @@ int im_ahead_fill(struct im_ahead *a, size_t n, struct im_error *err)
 	return 0;
 }
 
+static const struct im_piece *piece_of(const struct im_ahead *a, size_t i)
+{
+	return a->of[(a->head + i) % (IM_PIECES * IM_PIECE_BATCHES)];
+}
+
 struct im_batch *im_ahead_at(const struct im_ahead *a, size_t i)
 {
 	return i < a->n_queued ? a->queue[(a->head + i) % (IM_PIECES * IM_PIECE_BATCHES)] : NULL;
+}
+
+size_t im_ahead_group(const struct im_ahead *a, size_t i)
+{
+	const struct im_batch *b = im_ahead_at(a, i), *next;
+	size_t n = b ? 1 : 0;
+
+	if (!b || b->journalled)
+		return n;
+	while (n < IM_GROUP && (next = im_ahead_at(a, i + n)) && !next->journalled && piece_of(a, i + n) == piece_of(a, i))
+		n++;
+	return n;
 }
 
 void im_ahead_pop(struct im_ahead *a)

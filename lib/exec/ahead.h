@@ -9,7 +9,7 @@
 #include "base/aside.h"
 #include "exec/exec.h"
 
-#define IM_PIECES_AHEAD 4	/* three batches are under way at a time, of as many pieces if need be; and one is read */
+#define IM_PIECES_AHEAD 4	/* two groups are under way at a time, and the batch behind them, of as many pieces; and one is read */
 #define IM_PIECES 12		/* the others are kept for what they say of places that are still to be overwritten */
 #define IM_PIECE_BATCHES 16
 
@@ -43,6 +43,9 @@ void im_ahead_stop(struct im_ahead *a);
 int im_ahead_fill(struct im_ahead *a, size_t n, struct im_error *err);
 /* The i-th batch of the queue; NULL where there is none. */
 struct im_batch *im_ahead_at(const struct im_ahead *a, size_t i);
+/* How many from the i-th on are announced together: of one piece, so that a few pieces are enough for what must be in memory,
+ * and not journalled; one that is goes alone. */
+size_t im_ahead_group(const struct im_ahead *a, size_t i);
 /* The first one is done. */
 void im_ahead_pop(struct im_ahead *a);
 

@@ -1,9 +1,11 @@
 /* batches.c - the loop over the batches of a run.
  *
- * In a round one batch is written in place, while the slot of the next one goes to the journal. The one behind that is
- * in memory already (ahead.h), as its checksums stand in that slot, so that recovery can tell an image that is exactly
- * there from one that has gone further. A round ends when both are durable: so a batch is only begun behind its slot,
- * and a slot is only overwritten when its batch is durable in place.
+ * Batches are written in place one after the other, each durable before the next one begins. Some that are not journalled make
+ * a group, which one slot announces; a journalled one is a group of its own. While the last batch of a group is written
+ * in place, the slot of the next group goes to the journal. What that announces is in memory by then, and the
+ * batch behind it as well (ahead.h), as their checksums stand in that slot, so that recovery can tell an image that is exactly
+ * there from one that has gone further. So a batch is only begun behind its slot, and a slot is only overwritten
+ * when all its batches are durable in place.
  */
 #include "base/bytes.h"
 #include "base/crc.h"
@@ -14,39 +16,31 @@ struct run {
 	enum im_direction dir;
 	uint64_t number, seq;		/* seq: of the last slot that was written */
 	struct im_ahead ahead;
+	size_t left, n_next;		/* batches that are left of this group, the first ones of the queue; and of the next group */
 	struct im_aside writer;
 };
 
-/* What is said of a batch that is not there. */
-static const struct im_batch none = { .index = IM_NO_BATCH };
+static const struct im_announced none = { .index = IM_NO_BATCH };
 
-static const struct im_batch *batch_at(const struct run *r, size_t i)
+/* What a slot says of the i-th batch of the queue. */
+static struct im_announced announced(const struct im_ahead *ahead, size_t i)
 {
-	const struct im_batch *b = im_ahead_at(&r->ahead, i);
+	const struct im_batch *b = im_ahead_at(ahead, i);
 
-	return b ? b : &none;
-}
-
-/* Fill in what the slot of the batch before `next` says of it. */
-static void announce(struct im_slot *slot, const struct im_batch *next)
-{
-	slot->next = next->index;
-	slot->crc_next = next->crc;
-	slot->crc_under = next->crc_under;
+	return b ? (struct im_announced){ b->index, b->crc, b->crc_under } : none;
 }
 
 int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, uint64_t from, uint64_t seq,
 			struct im_error *err)
 {
-	struct im_slot slot = { .seq = seq, .run = run, .batch = IM_NO_BATCH, .prev = IM_NO_BATCH, .journalled = true };
+	struct im_slot slot = { .seq = seq, .run = run, .prev = none, .len = x->journal.prog.sector_size };
 	uint8_t sector0[4096];
 	struct im_ahead ahead;
 	int rc = -1;
 
-	slot.len = x->journal.prog.sector_size;
 	if (im_ahead_start(&ahead, x, dir, from, false, err) == 0 && im_ahead_fill(&ahead, 1, err) == 0 &&
 	    im_dev_read(x->image, 0, sector0, slot.len, err) == 0) {
-		announce(&slot, im_ahead_at(&ahead, 0) ? im_ahead_at(&ahead, 0) : &none);
+		slot.next = announced(&ahead, 0);
 		slot.crc = im_crc32c(0, sector0, slot.len);
 		rc = im_slot_put(&x->journal, &slot, sector0, err) < 0 ? -1 : im_journal_flush(&x->journal, err);
 	}
@@ -54,30 +48,33 @@ int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, 
 	return rc;
 }
 
-/* The slot of batch b, which follows `prev` and is followed by `next`, without a flush. */
-static int put_slot(struct run *r, const struct im_batch *prev, struct im_batch *b, const struct im_batch *next,
-		    struct im_error *err)
+/* The slot of a group of n batches, the first of which is the i-th of the queue, without a flush. */
+static int put_slot(struct run *r, size_t i, size_t n, struct im_error *err)
 {
+	struct im_batch *b = im_ahead_at(&r->ahead, i);
 	struct im_slot slot = {
-		.seq = ++r->seq, .run = r->number, .batch = b->index, .prev = prev->index, .crc = b->crc, .crc_prev = prev->crc,
-		.journalled = b->journalled, .len = b->len,
+		.seq = ++r->seq, .run = r->number, .n = n, .prev = i ? announced(&r->ahead, i - 1) : none,
+		.next = announced(&r->ahead, i + n), .journalled = b->journalled,
 	};
 
-	announce(&slot, next);
-	b->slot_at = b->journalled ? im_slot_content_at(&r->x->journal, &slot) : 0;
+	for (size_t k = 0; k < n; k++)
+		slot.batches[k] = announced(&r->ahead, i + k);
+	if (b->journalled) {
+		slot.len = b->len;
+		slot.crc = b->crc;
+		b->slot_at = im_slot_content_at(&r->x->journal, &slot);
+	}
 	return im_slot_put(&r->x->journal, &slot, b->content, err);
 }
 
 static int put_next(struct run *r, struct im_error *err)
 {
-	struct im_batch *next = im_ahead_at(&r->ahead, 1);
-
-	return next ? put_slot(r, batch_at(r, 0), next, batch_at(r, 2), err) : 0;
+	return r->n_next ? put_slot(r, 1, r->n_next, err) : 0;
 }
 
 static int flush_next(struct run *r, struct im_error *err)
 {
-	return im_ahead_at(&r->ahead, 1) ? im_journal_flush(&r->x->journal, err) : 0;
+	return r->n_next ? im_journal_flush(&r->x->journal, err) : 0;
 }
 
 static int log_next(void *arg, struct im_error *err)
@@ -89,7 +86,7 @@ static int log_next(void *arg, struct im_error *err)
  * done at once. */
 static int round_alone(struct run *r, struct im_error *err)
 {
-	if (put_next(r, err) < 0 || im_batch_write(r->x, batch_at(r, 0), err) < 0 || flush_next(r, err) < 0)
+	if (put_next(r, err) < 0 || im_batch_write(r->x, im_ahead_at(&r->ahead, 0), err) < 0 || flush_next(r, err) < 0)
 		return -1;
 	return im_dev_flush(r->x->image, err);
 }
@@ -100,8 +97,22 @@ static int round_at_once(struct run *r, struct im_error *err)
 	int rc;
 
 	im_aside_run(&r->writer, log_next, r);
-	rc = im_batch_write(r->x, batch_at(r, 0), err) < 0 ? -1 : im_dev_flush(r->x->image, err);
+	rc = im_batch_write(r->x, im_ahead_at(&r->ahead, 0), err) < 0 ? -1 : im_dev_flush(r->x->image, err);
 	return im_aside_wait(&r->writer, rc < 0 ? &other : err) < 0 ? -1 : rc;
+}
+
+/* Write the first batch of the queue in place, and with the last of a group the slot of the next one. */
+static int round_of(struct run *r, struct im_error *err)
+{
+	r->n_next = 0;
+	if (r->left == 1) {
+		if (im_ahead_fill(&r->ahead, 2, err) < 0)
+			return -1;
+		r->n_next = im_ahead_group(&r->ahead, 1);
+	}
+	if (im_ahead_fill(&r->ahead, r->left + r->n_next + 1, err) < 0)
+		return -1;
+	return r->n_next && r->writer.has_thread ? round_at_once(r, err) : round_alone(r, err);
 }
 
 static bool report(struct im_exec *x, uint64_t done, uint64_t total)
@@ -109,21 +120,30 @@ static bool report(struct im_exec *x, uint64_t done, uint64_t total)
 	return !x->hooks.progress || x->hooks.progress(x->hooks.arg, IM_GROWN, done, total);
 }
 
+static int begin(struct run *r, struct im_error *err)
+{
+	if (im_ahead_fill(&r->ahead, 1, err) < 0)
+		return -1;
+	r->left = im_ahead_group(&r->ahead, 0);
+	if (!r->left)
+		return 0;
+	if (im_ahead_fill(&r->ahead, r->left + 1, err) < 0 || put_slot(r, 0, r->left, err) < 0)
+		return -1;
+	return im_journal_flush(&r->x->journal, err);
+}
+
 static int run_all(struct run *r, uint64_t total, struct im_error *err)
 {
-	struct im_batch *now;
+	if (begin(r, err) < 0)
+		return -1;
+	for (; r->left; im_ahead_pop(&r->ahead)) {
+		uint64_t now = im_ahead_at(&r->ahead, 0)->index;
 
-	if (im_ahead_fill(&r->ahead, 2, err) < 0)
-		return -1;
-	now = im_ahead_at(&r->ahead, 0);
-	if (now && (put_slot(r, &none, now, batch_at(r, 1), err) < 0 || im_journal_flush(&r->x->journal, err) < 0))
-		return -1;
-	for (; (now = im_ahead_at(&r->ahead, 0)); im_ahead_pop(&r->ahead)) {
-		if (!report(r->x, r->dir == IM_FORWARD ? now->index : total - now->index - 1, total))
+		if (!report(r->x, r->dir == IM_FORWARD ? now : total - now - 1, total))
 			return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
-		if (im_ahead_fill(&r->ahead, 3, err) < 0 ||
-		    (r->writer.has_thread ? round_at_once(r, err) : round_alone(r, err)) < 0)
+		if (round_of(r, err) < 0)
 			return -1;
+		r->left = r->left > 1 ? r->left - 1 : r->n_next;
 	}
 	report(r->x, total, total);
 	return 0;

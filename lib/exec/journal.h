@@ -60,16 +60,25 @@ static inline bool im_by_clone(const struct im_phase_record *rec)
 	return rec->base == IM_BASE_OLD || rec->base == IM_BASE_NEW;
 }
 
-/* What is known before a batch is written in place. */
+/* A batch that changes something, before it is written in place. */
+struct im_announced {
+	uint64_t index;		/* IM_NO_BATCH: there is none */
+	uint32_t crc;		/* CRC-32C of its content */
+	uint32_t crc_under;	/* … and of what stands where it goes */
+};
+
+#define IM_GROUP 16		/* the most batches of a slot */
+
+/* What is known before a group of batches is written in place, one after the other. */
 struct im_slot {
 	uint64_t seq, run;
-	uint64_t batch;		/* the batch; IM_NO_BATCH in the first record of a run */
-	uint64_t prev, next;	/* the batches before and after it in this run that change anything */
-	uint32_t crc, crc_prev, crc_next;	/* CRC-32C of the content of each */
-	uint32_t crc_under;	/* … and of what stands where the next one goes */
-	bool journalled;	/* its content stands in the slot */
+	size_t n;		/* batches; 0 in the first record of a run */
+	struct im_announced batches[IM_GROUP];
+	struct im_announced prev, next;	/* the ones before and after them in this run; crc_under of prev is not kept */
+	bool journalled;	/* the content of the batch, which is alone, stands in the slot */
+	uint64_t len;		/* bytes of content that stands in the slot: of that batch, or sector 0 in the first record */
+	uint32_t crc;		/* CRC-32C of that */
 	uint32_t data_off, data_len;	/* … but for zeros before and behind this; set by im_slot_put */
-	uint64_t len;		/* bytes of content */
 };
 
 struct im_saved {
@@ -122,7 +131,7 @@ const struct im_phase_record *im_journal_last(const struct im_journal *j);
 /* Read [off, off+len) of the old image from what was saved. */
 int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err);
 
-/* Write a slot record, and content where journalled, or where it is the first of a run; both are durable after
+/* Write a slot record, and content of slot->len bytes where that is not 0; both are durable after
  * im_journal_flush. Read the two slots back. slots[0] is the newer one; returns how many are valid for `run`.
  * A slot whose content is damaged is not valid. */
 int im_slot_put(struct im_journal *j, const struct im_slot *slot, const uint8_t *content, struct im_error *err);

@@ -4,10 +4,11 @@
  *  - im_judge_state: does sector 0 hold what the journal's last record says it must? A fence of this
  *    journal, the sector of before or after a run, or, where that sector was just being written, any
  *    byte mixture of the two.
- *  - im_settle: do the newest slot, the batch it names, the one before and the one after agree with the
- *    image? The batch after must not have begun: its content, and what stands where it goes, must still
- *    be what they were when the slot was written. A journal that lost its newest slot, or an older copy
- *    of it, fails here.
+ *  - im_settle: do the newest slot, and the one before it where its batches come right before, agree with the image? Their
+ *    batches were done one after the other: those up to some one must be in place, that one must be there in full
+ *    where it comes from, or in its slot, and those behind it, with the one that the newest slot names as
+ *    the next, must not have begun: their content, and what stands where they go, must still be what they
+ *    were when the slot was written. A journal that lost its newest slot, or an older copy of it, fails here.
  * Only then are at most two batches written once more.
  */
 #include <string.h>
@@ -38,7 +39,7 @@ static int start_sector(struct im_exec *x, const struct im_phase_record *rec, ui
 
 	if (n < 0)
 		return -1;
-	if (n != 1 || slots[0].batch != IM_NO_BATCH || slots[0].len != x->journal.prog.sector_size)
+	if (n != 1 || slots[0].n || slots[0].len != x->journal.prog.sector_size)
 		return im_error_set(err, IM_EFORMAT, "the journal is damaged: its slots do not fit its log");
 	return im_slot_content(&x->journal, &slots[0], sector, err);
 }
@@ -131,7 +132,7 @@ static int judge_without_log(struct im_exec *x, const uint8_t *now, struct im_er
 	if (n < 0)
 		return -1;
 	if (memcmp(now, x->journal.old0, x->journal.prog.sector_size) != 0 || x->image->size != x->journal.map.old_size ||
-	    (n && slots[0].batch != IM_NO_BATCH))
+	    (n && slots[0].n))
 		return im_error_set(err, IM_EFORMAT, "the journal is damaged: its log is empty, but the image is not what it was"
 				    " before the repair");
 	x->state = IM_STATE_NOT_STARTED;
@@ -154,13 +155,21 @@ int im_judge_state(struct im_exec *x, struct im_error *err)
 	return judge_sector0(x, rec, now, err);
 }
 
+/* A batch of one of the slots, in the order of the run. */
+struct step {
+	const struct im_announced *batch;
+	const struct im_slot *slot;
+};
+
 struct settling {
 	struct im_exec *x;
 	enum im_direction dir;
 	bool turns;			/* a run back begins behind this one */
 	struct im_slot slots[2];	/* the newest, and the one before it */
 	int n_slots;
-	bool redo_prev, redo_last;
+	struct step steps[2 * IM_GROUP];
+	size_t n, at;			/* steps; those before `at` are in place, those behind it have not begun */
+	bool redo_before;		/* write the one before `at` once more as well */
 	struct im_batch batch;
 };
 
@@ -185,103 +194,125 @@ static int in_place(struct settling *s, uint64_t index, uint32_t crc, bool *yes,
 	return 0;
 }
 
-static int check_next(struct settling *s, struct im_error *err)
+/* Has it not begun? */
+static int untouched(struct settling *s, const struct im_announced *a, bool *yes, struct im_error *err)
 {
 	bool source, destination;
 
-	if (s->slots[0].next == IM_NO_BATCH)
-		return 0;
-	if (intact(s, s->slots[0].next, s->slots[0].crc_next, &source, err) < 0 ||
-	    in_place(s, s->slots[0].next, s->slots[0].crc_under, &destination, err) < 0)
+	if (intact(s, a->index, a->crc, &source, err) < 0 || in_place(s, a->index, a->crc_under, &destination, err) < 0)
 		return -1;
-	return source && destination ? 0 : im_not_ours(err, _("it has been written to since, or the journal is an older copy"));
+	*yes = source && destination;
+	return 0;
 }
 
-static int check_last(struct settling *s, struct im_error *err)
+static void add_steps(struct settling *s, const struct im_slot *slot)
 {
-	const struct im_slot *slot = &s->slots[0];
-	bool yes;
+	for (size_t i = 0; i < slot->n; i++)
+		s->steps[s->n++] = (struct step){ &slot->batches[i], slot };
+}
 
-	s->redo_last = true;
-	if (slot->journalled)
-		return 0;
-	if (intact(s, slot->batch, slot->crc, &yes, err) < 0)
+/* The steps of the slots. What the newest one follows, and the other slot does not have, was durable before it was written. */
+static int collect(struct settling *s, struct im_error *err)
+{
+	const struct im_slot *slot = &s->slots[0], *before = &s->slots[1];
+	bool yes = true;
+
+	if (s->n_slots == 2 && before->n && before->batches[before->n - 1].index == slot->prev.index)
+		add_steps(s, before);
+	else if (slot->prev.index != IM_NO_BATCH && in_place(s, slot->prev.index, slot->prev.crc, &yes, err) < 0)
 		return -1;
-	if (yes)
+	add_steps(s, slot);
+	return yes ? 0 : im_not_ours(err, _("the batch before the last is not where the journal says it is"));
+}
+
+/* Can it be written, or written once more, from its slot or from where it comes? */
+static int is_at_hand(struct settling *s, const struct step *step, bool *yes, struct im_error *err)
+{
+	*yes = step->slot->journalled;
+	return *yes ? 0 : intact(s, step->batch->index, step->batch->crc, yes, err);
+}
+
+/* How far did it get? The last one that is in place may be so by chance of its checksum: it is written again where it can be. */
+static int find_place(struct settling *s, struct im_error *err)
+{
+	bool yes = true;
+
+	for (s->at = 0; s->at < s->n; s->at++) {
+		const struct im_announced *a = s->steps[s->at].batch;
+
+		if (in_place(s, a->index, a->crc, &yes, err) < 0)
+			return -1;
+		if (!yes)
+			break;
+	}
+	if (s->at && is_at_hand(s, &s->steps[s->at - 1], &s->redo_before, err) < 0)
+		return -1;
+	if (s->at == s->n)
 		return 0;
-	s->redo_last = false;
-	if (in_place(s, slot->batch, slot->crc, &yes, err) < 0)
+	if (is_at_hand(s, &s->steps[s->at], &yes, err) < 0)
 		return -1;
 	return yes ? 0 : im_not_ours(err, _("the last batch is neither at its old nor at its new place"));
 }
 
-static int check_prev(struct settling *s, struct im_error *err)
+static int check_rest(struct settling *s, struct im_error *err)
 {
-	const struct im_slot *slot = &s->slots[0], *before = &s->slots[1];
-	bool yes;
+	const struct im_announced *next = &s->slots[0].next;
+	bool yes = true;
 
-	if (slot->prev == IM_NO_BATCH)
-		return 0;
-	if (in_place(s, slot->prev, slot->crc_prev, &yes, err) < 0)
-		return -1;
-	if (yes)
-		return 0;
-	s->redo_prev = true;
-	if (s->n_slots == 2 && before->batch == slot->prev) {
-		if (before->journalled)
-			return 0;
-		if (intact(s, before->batch, before->crc, &yes, err) < 0)
+	for (size_t i = s->at + 1; i < s->n && yes; i++)
+		if (untouched(s, s->steps[i].batch, &yes, err) < 0)
 			return -1;
-		if (yes)
-			return 0;
-	}
-	return im_not_ours(err, _("the batch before the last is not where the journal says it is"));
-}
-
-/* Write the batch of a slot once more. */
-static int redo(struct settling *s, const struct im_slot *slot, struct im_error *err)
-{
-	im_batch_plan(s->x, s->dir, slot->batch, &s->batch);
-	if (s->batch.len != slot->len)
-		return im_error_set(err, IM_EFORMAT, "the journal is damaged: a slot does not fit the plan");
-	if ((slot->journalled ? im_slot_content(&s->x->journal, slot, s->batch.content, err) :
-				im_batch_load(s->x, s->dir, slot->batch, &s->batch, err)) < 0)
+	if (yes && next->index != IM_NO_BATCH && untouched(s, next, &yes, err) < 0)
 		return -1;
-	return im_batch_write(s->x, &s->batch, err);
+	return yes ? 0 : im_not_ours(err, _("it has been written to since, or the journal is an older copy"));
 }
 
-/* Write what is needed of the last two batches once more. A flush behind each: the last may overwrite what the
- * one before was made of. Before a turn the last one, when it is direct, is left half done (there may be no room to
- * complete it): none of its old bytes is inside it. Going back then begins with it, and not with batches behind it
- * that had nothing to change: those may be made of what is half done. */
+static int redo(struct settling *s, const struct step *step, struct im_error *err)
+{
+	bool is_in_slot = step->slot->journalled;
+
+	im_batch_plan(s->x, s->dir, step->batch->index, &s->batch);
+	if (is_in_slot && s->batch.len != step->slot->len)
+		return im_error_set(err, IM_EFORMAT, "the journal is damaged: a slot does not fit the plan");
+	if ((is_in_slot ? im_slot_content(&s->x->journal, step->slot, s->batch.content, err) :
+			  im_batch_load(s->x, s->dir, step->batch->index, &s->batch, err)) < 0)
+		return -1;
+	return im_batch_write(s->x, &s->batch, err) < 0 ? -1 : im_dev_flush(s->x->image, err);
+}
+
+/* To go back from here, the one that may be half done is left so when it is direct (there may be no room to complete it):
+ * none of its old bytes is inside it. One of the slot before the newest is completed, as the first slot of the run back
+ * overwrites that. Going back begins with it, and not with batches behind it that had nothing to change:
+ * those may be made of what is half done. */
+static int turn(struct settling *s, uint64_t *from, struct im_error *err)
+{
+	const struct step *last = &s->steps[s->at < s->n ? s->at : s->n - 1];
+
+	*from = last->batch->index + 1;
+	return last->slot->journalled || last->slot != &s->slots[0] ? redo(s, last, err) : 0;
+}
+
+/* A flush behind each: the second may overwrite what the first was made of. */
 static int redo_both(struct settling *s, uint64_t *from, struct im_error *err)
 {
-	const struct im_slot *last = &s->slots[0], *prev = &s->slots[1];
-
-	if (s->redo_prev && (redo(s, prev, err) < 0 || im_dev_flush(s->x->image, err) < 0))
+	if (s->redo_before && redo(s, &s->steps[s->at - 1], err) < 0)
 		return -1;
-	if (s->turns && !last->journalled) {
-		*from = last->batch + 1;
+	if (s->at == s->n)
 		return 0;
-	}
-	if (!s->redo_last)
-		return 0;
-	return redo(s, last, err) < 0 ? -1 : im_dev_flush(s->x->image, err);
+	*from = im_batch_behind(s->dir, s->steps[s->at].batch->index);
+	return redo(s, &s->steps[s->at], err);
 }
 
 static int settle_run(struct settling *s, uint64_t *from, struct im_error *err)
 {
-	const struct im_slot *slot = &s->slots[0];
-	uint64_t end = s->dir == IM_FORWARD ? s->x->journal.prog.n_batches : 0;
+	uint64_t next = s->slots[0].next.index;
 
-	*from = slot->next == IM_NO_BATCH ? end : s->dir == IM_FORWARD ? slot->next : slot->next + 1;
-	if (check_next(s, err) < 0)
+	*from = s->dir == IM_FORWARD ? s->x->journal.prog.n_batches : 0;
+	if (next != IM_NO_BATCH)
+		*from = s->dir == IM_FORWARD ? next : next + 1;
+	if (collect(s, err) < 0 || find_place(s, err) < 0 || check_rest(s, err) < 0)
 		return -1;
-	if (slot->batch == IM_NO_BATCH)
-		return 0;
-	if (check_last(s, err) < 0 || check_prev(s, err) < 0)
-		return -1;
-	return redo_both(s, from, err);
+	return s->turns && s->n ? turn(s, from, err) : redo_both(s, from, err);
 }
 
 int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, uint64_t *from, uint64_t *seq,
@@ -295,7 +326,7 @@ int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, 
 		return -1;
 	if (s.n_slots == 0)
 		return im_error_set(err, IM_EFORMAT, "the journal is damaged: both slots of its last run are unreadable");
-	if (run->phase < IM_GROWN && s.slots[0].batch != IM_NO_BATCH)
+	if (run->phase < IM_GROWN && s.slots[0].n)
 		return im_error_set(err, IM_EFORMAT, "the journal is damaged: its slots are ahead of its log");
 	*seq = s.slots[0].seq;
 	if (im_batch_alloc(&s.batch, &x->journal.prog, err) < 0)

@@ -20,21 +20,26 @@ struct phase_block {
 	le32 crc;		/* 80: of the 80 bytes before it */
 };
 
+struct announced {
+	le64 index;		/* 0 */
+	le32 crc, under;	/* 8, 12 */
+};
+
 struct slot_block {
 	char magic[8];		/* 0 */
 	uint8_t uuid[16];	/* 8 */
 	le64 seq, run;		/* 24, 32 */
-	le64 batch, prev, next;	/* 40, 48, 56 */
-	le64 len;		/* 64 */
-	le32 content, crc_prev, crc_next;	/* 72, 76, 80 */
-	le32 journalled;	/* 84 */
-	le32 crc_under;		/* 88 */
-	le32 data_off, data_len;	/* 92, 96 */
-	le32 crc;		/* 100: of the 100 bytes before it */
+	struct announced prev, next;	/* 40, 56 */
+	le64 len;		/* 72 */
+	le32 content;		/* 80 */
+	le32 data_off, data_len;	/* 84, 88 */
+	le32 n;			/* 92 */
+	struct announced batches[IM_GROUP];	/* 96 */
+	le32 crc;		/* 352: of the 352 bytes before it */
 };
 
 _Static_assert(sizeof(struct phase_block) == 84, "phase record layout");
-_Static_assert(sizeof(struct slot_block) == 104, "slot record layout");
+_Static_assert(sizeof(struct slot_block) == 356, "slot record layout");
 
 static const char phase_magic[8] = "IMPHASE\n", slot_magic[8] = "IMSLOT\n";
 
@@ -190,6 +195,16 @@ static void find_data(const uint8_t *content, uint64_t len, uint32_t *off, uint3
 	*n = (uint32_t)(end - start);
 }
 
+static struct announced pack(const struct im_announced *a)
+{
+	return (struct announced){ im_to_le64(a->index), im_to_le32(a->crc), im_to_le32(a->crc_under) };
+}
+
+static struct im_announced unpack(const struct announced *a)
+{
+	return (struct im_announced){ im_le64(a->index), im_le32(a->crc), im_le32(a->under) };
+}
+
 int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *content, struct im_error *err)
 {
 	struct slot_block *b = (struct slot_block *)j->io;
@@ -201,16 +216,14 @@ int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *co
 	memcpy(b->uuid, j->uuid, 16);
 	b->seq = im_to_le64(s->seq);
 	b->run = im_to_le64(s->run);
-	b->batch = im_to_le64(s->batch);
-	b->prev = im_to_le64(s->prev);
-	b->next = im_to_le64(s->next);
+	b->prev = pack(&s->prev);
+	b->next = pack(&s->next);
 	b->len = im_to_le64(s->len);
 	b->content = im_to_le32(s->crc);
-	b->crc_prev = im_to_le32(s->crc_prev);
-	b->crc_next = im_to_le32(s->crc_next);
-	b->journalled = im_to_le32(s->journalled);
-	b->crc_under = im_to_le32(s->crc_under);
-	if (s->journalled)
+	b->n = im_to_le32((uint32_t)s->n);
+	for (size_t i = 0; i < s->n; i++)
+		b->batches[i] = pack(&s->batches[i]);
+	if (s->len)
 		find_data(content, s->len, &data_off, &data_len);
 	b->data_off = im_to_le32(data_off);
 	b->data_len = im_to_le32(data_len);
@@ -252,32 +265,40 @@ static int content_crc(struct im_journal *j, const struct im_slot *s, uint32_t *
 	return 0;
 }
 
+/* Does what the record says of its batches make sense? */
+static bool is_sane(const struct im_journal *j, const struct im_slot *s)
+{
+	uint64_t max = j->prog.n_batches;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->batches[i].index >= max)
+			return false;
+	return (s->prev.index < max || s->prev.index == IM_NO_BATCH) && (s->next.index < max || s->next.index == IM_NO_BATCH) &&
+	       (!s->journalled || (s->n == 1 && s->batches[0].crc == s->crc)) && (s->n || s->len) && s->len <= im_max(j->prog.params.buffer, 4096) &&
+	       s->len <= j->slot_size - IM_JOURNAL_BLOCK && (uint64_t)s->data_off + s->data_len <= s->len;
+}
+
 /* Read slot i; 1 when it is a valid one of this run, else 0; -1 when reading failed. */
 static int slot_load(struct im_journal *j, int i, uint64_t run, struct im_slot *s, struct im_error *err)
 {
 	const struct slot_block *b = (const struct slot_block *)j->io;
-	uint64_t max = j->prog.n_batches;
-	uint32_t crc;
+	uint32_t crc, n;
 
 	if (im_dev_read(j->dev, j->slots_off + (uint64_t)i * j->slot_size, j->io, IM_JOURNAL_BLOCK, err) < 0)
 		return -1;
 	if (memcmp(b->magic, slot_magic, sizeof(slot_magic)) != 0 || memcmp(b->uuid, j->uuid, 16) != 0 ||
-	    im_crc32c(0, b, sizeof(*b) - 4) != im_le32(b->crc))
+	    im_crc32c(0, b, sizeof(*b) - 4) != im_le32(b->crc) || (n = im_le32(b->n)) > IM_GROUP)
 		return 0;
 	*s = (struct im_slot){
-		.seq = im_le64(b->seq), .run = im_le64(b->run), .batch = im_le64(b->batch),
-		.prev = im_le64(b->prev), .next = im_le64(b->next), .len = im_le64(b->len),
-		.crc = im_le32(b->content), .crc_prev = im_le32(b->crc_prev), .crc_next = im_le32(b->crc_next),
-		.crc_under = im_le32(b->crc_under), .data_off = im_le32(b->data_off), .data_len = im_le32(b->data_len),
-		.journalled = im_le32(b->journalled) != 0,
+		.seq = im_le64(b->seq), .run = im_le64(b->run), .n = n, .prev = unpack(&b->prev), .next = unpack(&b->next),
+		.len = im_le64(b->len), .crc = im_le32(b->content), .data_off = im_le32(b->data_off),
+		.data_len = im_le32(b->data_len), .journalled = n && im_le64(b->len),
 	};
-	if (s->run != run || s->seq % 2 != (uint64_t)i || (s->batch >= max && s->batch != IM_NO_BATCH) ||
-	    (s->prev >= max && s->prev != IM_NO_BATCH) || (s->next >= max && s->next != IM_NO_BATCH) ||
-	    s->len > im_max(j->prog.params.buffer, 4096) ||
-	    (s->journalled && s->len > j->slot_size - IM_JOURNAL_BLOCK) ||
-	    (uint64_t)s->data_off + s->data_len > s->len)
+	for (size_t k = 0; k < n; k++)
+		s->batches[k] = unpack(&b->batches[k]);
+	if (s->run != run || s->seq % 2 != (uint64_t)i || !is_sane(j, s))
 		return 0;
-	if (!s->journalled)
+	if (!s->len)
 		return 1;
 	if (content_crc(j, s, &crc, err) < 0)
 		return -1;

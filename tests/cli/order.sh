@@ -4,8 +4,10 @@
 # No campaign finds a folder that is not synced where the file system happens to do that along with the file. Rules:
 #	whenever the image is written to	the journal's entry in its folder is durable, PREPARED has been
 #						written, and everything in the journal is durable; once there are slots,
-#						everything but the last of them, and as many slots as batches were begun
-#	whenever a slot is written		the slot before it is durable, and so is every batch but the last
+#						everything but the last of them, and the durable ones announce all
+#						batches that were begun
+#	whenever a slot is written		the slot before it is durable, and so is every batch that was begun but
+#						the last; and all that were announced have begun, but for the last
 #	whenever a phase is recorded		everything in the image is durable
 #	when the journal is removed, at the end	everything in the image is durable
 #	behind the removal of a journal		its folder is synced, before a new one is made and before the end
@@ -22,9 +24,27 @@ traced() {
 	shift
 	LAST=(imgmend "$@")
 	# a leak checker would want to trace as well
-	ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -y -qq -s 16 -o trace -e trace=$calls "$IMGMEND" "$@" \
+	ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -y -qq -x -s 96 -o trace.hex -e trace=$calls "$IMGMEND" "$@" \
 		>out 2>err </dev/null || rc=$?
 	[ "$rc" = "$want" ] || { show_last; fail "\"imgmend $*\": expected exit status $want, got $rc"; }
+	readable <trace.hex >trace
+}
+
+# readable: of phase records and slots their name, and how many batches a slot announces, which stands at its byte 92
+readable() {
+	awk '
+	function digit(c) { return index("0123456789abcdef", c) - 1 }
+	BEGIN {
+		phase = "\"\\x49\\x4d\\x50\\x48\\x41\\x53\\x45\\x0a"
+		slot = "\"\\x49\\x4d\\x53\\x4c\\x4f\\x54\\x0a\\x00"
+	}
+	(at = index($0, slot)) || (at = index($0, phase)) {
+		is_slot = index($0, slot)
+		n = substr($0, at + 1 + 4 * 92 + 2, 2)
+		rest = substr($0, at + 1 + 4 * 96)
+		$0 = substr($0, 1, at - 1) (is_slot ? "\"IMSLOT announces " digit(substr(n, 1, 1)) * 16 + digit(substr(n, 2, 1)) : "\"IMPHASE") rest
+	}
+	{ print }'
 }
 
 # breaches IMAGE [journal]: what of the trace breaks the rules; journal: there was one before
@@ -37,7 +57,7 @@ breaches() {
 		if (name == journal && begun[$1] == journal_writes) is_journal_clean = 1
 		if (name == folder) { is_entry_durable = is_there; is_removal_durable = !is_there }
 		# all is durable: a round of the executor ends, or there is none
-		if (is_image_clean && is_journal_clean) { durable_slots = slots; under_way = has_written = 0 }
+		if (is_image_clean && is_journal_clean) { permitted = announced; under_way = has_written = 0 }
 	}
 	BEGIN {
 		is_removal_durable = 1
@@ -68,11 +88,13 @@ breaches() {
 			if (index($0, "\"IMPHASE")) {
 				if (!is_image_clean) breach("the image is not durable")
 				is_prepared = 1
-				slots = durable_slots = rounds = 0
+				slots = announced = permitted = rounds = 0
 			}
-			if (index($0, "\"IMSLOT")) {
-				slots++
+			if (match($0, /"IMSLOT announces [0-9]+/)) {
 				if (++under_way > 1) breach("the slot before this one, or what it stands for, is not durable")
+				if (announced > rounds + 1) breach("what the slots announced has not begun")
+				announced += substr($0, RSTART + 18, RLENGTH - 18)
+				slots++
 			}
 			journal_writes++
 			is_journal_clean = 0
@@ -82,7 +104,7 @@ breaches() {
 			if (!is_prepared) breach("PREPARED is not written")
 			if (slots && !has_written) rounds++
 			has_written = 1
-			if (slots ? rounds > durable_slots : !is_journal_clean) breach("the journal is not durable")
+			if (slots ? rounds > permitted : !is_journal_clean) breach("the journal is not durable")
 			image_writes++
 			is_image_clean = 0
 		}
@@ -126,6 +148,8 @@ for align in 1M 8K; do
 	caught "a journal that is not flushed" '/(fsync|fdatasync)\(.*journal>/d'
 	caught "batches that are not flushed" '/IMSLOT/,${/(fsync|fdatasync)\(.*disk\.img>/d}'
 	caught "an image that is not flushed" '/(fsync|fdatasync)\(.*disk\.img>/d'
+	[ $align != 1M ] || caught "batches that no slot announced" 's/announces [2-9]/announces 1/'
+	caught "a slot before its time" 's/announces [1-9][0-9]*/announces 99/'
 	caught "a flush that failed" '/(fsync|fdatasync)\(.*journal>/s/= 0$/= -1 EIO (Input\/output error)/'
 	traced 0 undo --yes disk.img
 	in_order "undo of fix --align $align" disk.img 4 journal

@@ -150,6 +150,10 @@ static void seal_section(struct im_dev *dev, uint8_t *section)
 	free(p);
 }
 
+/* Bytes with the checksum, which is their last part (lib/exec/slots.c). */
+#define PHASE_RECORD 84
+#define SLOT_RECORD 356
+
 /* A record of the log or of a slot, of len bytes with its checksum last. */
 static void seal_record(struct im_dev *dev, uint64_t off, const char *magic, size_t len, const uint8_t uuid[16])
 {
@@ -157,9 +161,11 @@ static void seal_record(struct im_dev *dev, uint64_t off, const char *magic, siz
 
 	if (b && memcmp(b, magic, strlen(magic)) == 0) {
 		memcpy(b + 8, uuid, 16);
-		content = len == 96 && im_get32(b + 84) ? bytes_at(dev, off + 4096, im_get64(b + 64), SECTION_MAX) : NULL;
-		if (content)
-			im_put32(b + 72, im_crc32c(0, content, im_get64(b + 64)));
+		content = len == SLOT_RECORD && im_get64(b + 72) ? bytes_at(dev, off + 4096, im_get64(b + 72), SECTION_MAX) : NULL;
+		if (content) {
+			im_put32(b + 80, im_crc32c(0, content, im_get64(b + 72)));
+			im_put32(b + 104, im_get32(b + 80));	/* a batch whose content it is, is the first */
+		}
 		free(content);
 		im_put32(b + len - 4, im_crc32c(0, b, len - 4));
 		put_bytes(dev, off, b, 4096);
@@ -180,9 +186,9 @@ void fuzz_seal_journal(struct im_dev *dev)
 	put_bytes(dev, 0, h, 4096);
 	log = im_get64(h + 152);
 	for (uint64_t i = 0; i < 64 && im_add(log, i * 4096, &off); i++)
-		seal_record(dev, off, "IMPHASE\n", 68, h + 24);
-	seal_record(dev, im_get64(h + 160), "IMSLOT\n", 96, h + 24);
+		seal_record(dev, off, "IMPHASE\n", PHASE_RECORD, h + 24);
+	seal_record(dev, im_get64(h + 160), "IMSLOT\n", SLOT_RECORD, h + 24);
 	if (im_add(im_get64(h + 160), im_get64(h + 168), &off))
-		seal_record(dev, off, "IMSLOT\n", 96, h + 24);
+		seal_record(dev, off, "IMSLOT\n", SLOT_RECORD, h + 24);
 	free(h);
 }
