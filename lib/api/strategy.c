@@ -1,9 +1,10 @@
 /* strategy.c - the cost model.
  *
- * To move N bytes by D: in batches of D each without a journal costs (N/D)·(t + h), t being the time of the flushes, and h what else
- * a short batch costs: the disk stands still while it is handed over. Through the journal it costs N/W to write
- * everything twice, W being bytes a second, and (N/B)·t with buffers of B bytes; where the image can share the journal's blocks,
- * N/W falls away. Both are equal at D = (t + h) / (1/W + t/B).
+ * To move N bytes by D: in batches of D each without a journal costs (N/D)·(t/2 + h) + (N/P)·(t/2), t being the time to make a
+ * batch durable, and a record, which announces P bytes of batches; and h what else a short batch costs: the disk stands still
+ * while it is handed over. Through the journal it costs N/W to write everything twice, W being bytes a second, and
+ * (N/B)·t with buffers of B bytes; where the image can share the journal's blocks, N/W falls away.
+ * Both are equal at D = (t/2 + h) / (1/W + t/B - t/2P).
  */
 #include "api/blocks.h"
 
@@ -44,11 +45,12 @@ static int check_wanted(const struct im_host *host, const char *wanted, struct i
 /* Where both ways cost the same, bytes of a shift. */
 static uint64_t threshold(const struct im_host *host, uint64_t buffer)
 {
-	double t = (double)host->flush_ns / 1e9, per_byte = t / (double)buffer, batch = t + (double)host->handover_ns / 1e9;
+	double t = (double)host->flush_ns / 1e9, batch = t / 2 + (double)host->handover_ns / 1e9;
+	double per_byte = t / (double)buffer - t / 2 / IM_DIRECT_BATCH;
 
 	if (!host->can_share)
 		per_byte += 1 / (double)host->write_rate;
-	return (uint64_t)(batch / per_byte);
+	return batch < per_byte * NEVER ? (uint64_t)(batch / per_byte) : NEVER;
 }
 
 int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, bool measures,
@@ -77,7 +79,8 @@ static void add_times(struct im_strategy *s, const struct im_segment *seg)
 {
 	double n = (double)seg->len, t = (double)s->host.flush_ns, write = n / (double)s->host.write_rate * 1e9;
 
-	s->direct_ns += (uint64_t)(write + n / (double)im_min(shift_of(seg), IM_DIRECT_BATCH) * (t + (double)s->host.handover_ns));
+	s->direct_ns += (uint64_t)(write + n / (double)im_min(shift_of(seg), IM_DIRECT_BATCH) * (t / 2 + (double)s->host.handover_ns) +
+				   n / IM_DIRECT_BATCH * t / 2);
 	s->journalled_ns += (uint64_t)((s->host.can_share && !s->params.no_share ? write : 2 * write) +
 				       n / (double)s->params.buffer * t);
 }

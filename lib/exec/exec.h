@@ -10,13 +10,15 @@
  *			are durable before this record, this record before the first write to the image
  *	FENCED		put_fence: sector 0 = fence, flushed
  *	GROWN		grow: the image has the larger of its two sizes
- *	  batches	im_batches_run, in rounds; in the round of batch p, in any order or at once,
- *			  - p is written in place and flushed; its slot is durable since the round before
- *			  - the slot of the batch behind p, with its content where it is journalled, is written to the
- *			    journal and flushed
- *			two slots in turn: that slot overwrites the one of the batch before p, which is durable in
- *			place. A slot carries the checksum of the batch before it, so that recovery can ask the image
- *			whether that one has to be written again, from its own slot or from where it came
+ *	  batches	im_batches_run, in rounds; in the round of batch p
+ *			  - p is written in place and flushed; a slot that announces it is durable since some round
+ *			    before. A slot announces one batch that is journalled, with its content, or a group of
+ *			    others
+ *			  - if p is the last one of its slot, the slot of the next ones is written to the journal and
+ *			    flushed, in any order or at once
+ *			two slots in turn: that slot overwrites the one before p's, whose batches are durable in place.
+ *			A slot carries the checksums of its batches, so that recovery can ask the image how far they
+ *			came, and write the one that may be half done again, from its slot or from where it came
  *	FLUSHED		every batch is durable
  *	UNFENCING	remove_fence: recorded before the final sector 0 is written
  *	COMMITTED	the final sector 0 is durable
