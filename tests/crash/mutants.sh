@@ -28,7 +28,7 @@ done
 campaigns=(
 	"campaign --plans 40 --seed 100 --cuts 30"
 	"campaign --plans 1 --seed 7 --cuts 200 --shift 7680"
-	"faults --plans 6 --seed 1 --points 60"
+	"faults --plans 12 --seed 1 --points 120"
 	"campaign --plans 1 --seed 7 --cuts 200 --shift 1048064"
 	"campaign --plans 400 --seed 200 --cuts 60"
 )
