@@ -18,9 +18,30 @@ moved() {
 		cmp -s - data.sum || stop "$1 moved the data wrongly"
 }
 
+# there IMAGE LBA TO MIB [REQUEST]: the floor's way, by transfers of REQUEST bytes
+there() {
+	timed 0 floor move "$1" $(($2 * 512)) $(($3 * 512)) $(($4 * 1048576)) "${5:-$REQUEST}"
+}
+
+# find_request IMAGE LBA TO MIB: the floor is the fastest simple loop: which transfers are that, here and now?
+find_request() {
+	local try turn
+	rm -f request.*
+	for turn in 1 2 3; do
+		for try in 1048576 4194304; do
+			cold
+			there "$@" $try
+			echo "$NS" >>request.$try
+			REQUEST=$try
+			back "$@"
+		done
+	done
+	[ "$(median request.1048576)" -gt "$(median request.4194304)" ] || REQUEST=1048576
+}
+
 # back IMAGE LBA TO MIB: the floor's way back, and the old table
 back() {
-	timed 0 floor move "$1" $(($3 * 512)) $(($2 * 512)) $(($4 * 1048576))
+	there "$1" "$3" "$2" "$4"
 	dd if=table of="$1" conv=notrunc status=none
 	sync "$1"
 }
@@ -29,6 +50,7 @@ back() {
 duel() {
 	local name=$1 image=$2 lba=$3 to=$4 align=$5 mib=$6 wanted=$7 turn ours peer
 	shift 7
+	find_request "$image" "$lba" "$to" "$mib"
 	for turn in $(seq "$TURNS"); do
 		cold
 		timed 1 "$PROGRAM" fix --yes -q --align "$align" --journal "${journal_folder:-.}/journal" "$image"
@@ -37,7 +59,7 @@ duel() {
 		timed 0 "$PROGRAM" undo --yes -q --journal "${journal_folder:-.}/journal" "$image"
 		moved "imgmend undo" "$image" "$lba" "$mib"
 		cold
-		timed 0 floor move "$image" $((lba * 512)) $((to * 512)) $((mib * 1048576))
+		there "$image" "$lba" "$to" "$mib"
 		ratio "$name" imgmend floor "$ours" "$NS"
 		back "$image" "$lba" "$to" "$mib"
 		for peer; do
@@ -72,7 +94,7 @@ peer_dd-copy() {
 
 # In place, which works to the left alone: from where the partition goes to where it was.
 peer_dd-in-place() {
-	timed 0 floor move "$1" $(($2 * 512)) $(($3 * 512)) $(($4 * 1048576))
+	there "$1" "$2" "$3" "$4"
 	cold
 	timed 0 dd if="$1" of="$1" bs=1M skip=$(($3 * 512)) seek=$(($2 * 512)) count=$(($4 * 1048576)) \
 		iflag=skip_bytes,count_bytes oflag=seek_bytes conv=notrunc,fdatasync status=none
