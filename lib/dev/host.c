@@ -126,13 +126,14 @@ static int by_value(const void *a, const void *b)
 
 /* What a batch costs beside its bytes: it is made durable, and so is a record of it. The file's blocks are there
  * already, as is what a repair overwrites. */
-static bool time_flushes(int fd, const void *batch, uint64_t *median)
+static bool time_flushes(int fd, const void *batch, struct im_watch *watch, uint64_t *median)
 {
 	uint64_t took[FLUSHES];
 
 	for (int i = 0; i < FLUSHES; i++) {
 		uint64_t start;
 
+		im_watch_beat(watch, NULL);
 		if (pwrite(fd, batch, BATCH, i * (off_t)BATCH) != BATCH)
 			return false;
 		start = now_ns();
@@ -145,10 +146,12 @@ static bool time_flushes(int fd, const void *batch, uint64_t *median)
 	return true;
 }
 
-static bool time_write(int fd, const void *buf, uint64_t *rate)
+static bool time_write(int fd, const void *buf, struct im_watch *watch, uint64_t *rate)
 {
-	uint64_t start = now_ns(), took;
+	uint64_t start, took;
 
+	im_watch_beat(watch, NULL);
+	start = now_ns();
 	if (pwrite(fd, buf, PROBE, 0) != PROBE || fdatasync(fd) < 0)
 		return false;
 	took = now_ns() - start;
@@ -156,7 +159,8 @@ static bool time_write(int fd, const void *buf, uint64_t *rate)
 	return true;
 }
 
-static void measure(struct im_host *host, const char *folder)
+/* A slow disk takes seconds for this; who wants to stop is heard by what reads next. */
+static void measure(struct im_host *host, const char *folder, struct im_watch *watch)
 {
 	int fd = nameless(folder, O_DIRECT);
 	uint64_t flush, rate;
@@ -169,8 +173,8 @@ static void measure(struct im_host *host, const char *folder)
 	buf = aligned_alloc(4096, PROBE);
 	if (buf) {
 		memset(buf, 0xa5, PROBE);
-		if (pwrite(fd, buf, PROBE, 0) == PROBE && fdatasync(fd) == 0 && time_write(fd, buf, &rate) &&
-		    time_flushes(fd, buf, &flush)) {
+		if (pwrite(fd, buf, PROBE, 0) == PROBE && fdatasync(fd) == 0 && time_write(fd, buf, watch, &rate) &&
+		    time_flushes(fd, buf, watch, &flush)) {
 			host->is_probed = true;
 			host->flush_ns = flush;
 			host->write_rate = rate;
@@ -192,5 +196,5 @@ void im_host_look(struct im_host *host, struct im_dev *image, const char *folder
 			  share_one(nameless(folder, 0), nameless(folder, 0), host->share_unit);
 	host->shift_unit = image->shift_unit;
 	if (probe)
-		measure(host, folder);
+		measure(host, folder, image->watch);
 }
