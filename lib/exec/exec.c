@@ -108,6 +108,24 @@ static int set_size(struct im_exec *x, uint64_t size, struct im_error *err)
 	return im_dev_flush(x->image, err);
 }
 
+/* Give back what a run that did not begin has grown by, which is only zeros. */
+static int cut_zeros(struct im_exec *x, uint64_t end, struct im_error *err)
+{
+	uint64_t size = x->image->size;
+	uint8_t buf[4096];
+
+	for (uint64_t off = end; off < size; off += sizeof(buf)) {
+		size_t n = (size_t)im_min(sizeof(buf), size - off);
+
+		if (im_dev_read(x->image, off, buf, n, err) < 0)
+			return -1;
+		if (!im_is_zero(buf, n))
+			return im_error_at(err, IM_ECHANGED, off, "somebody wrote behind the old end of the image, at byte %"
+					   PRIu64 "; its size is left as it is", off);
+	}
+	return size > end ? set_size(x, end, err) : 0;
+}
+
 /* Grow with storage behind what is new. On failure the size is what it was. */
 static int reserve_size(struct im_exec *x, uint64_t size, struct im_error *err)
 {
@@ -234,9 +252,9 @@ static int resume(struct im_exec *x, bool allow_changed, struct im_error *err)
 	if (!rec)
 		return im_error_set(err, IM_EREFUSED, "the journal was never finished and nothing was written to the"
 				    " image; there is nothing to resume");
-	/* a repair whose undo was prepared but not begun is simply a repair */
+	/* a repair whose undo was prepared but not begun is simply a repair, though the image may have grown for it */
 	if (x->state == IM_STATE_REPAIRED && rec->dir == IM_BACKWARD)
-		return im_exec_check_sector0(x, err);
+		return im_exec_check_sector0(x, err) < 0 ? -1 : cut_zeros(x, x->journal.map.new_size, err);
 	/* at rest: only a pending change of size may be left, and only while the image is still ours */
 	if (x->state == IM_STATE_REPAIRED || x->state == IM_STATE_UNDONE) {
 		uint64_t target = rec->dir == IM_FORWARD ? x->journal.map.new_size : x->journal.map.old_size;
@@ -267,7 +285,7 @@ static int choose_backward(struct im_exec *x, struct im_phase_record *rec, struc
 }
 
 /* Record that a run back to the old image begins: batches, or steps, before `batch` are done and durable. Its first
- * slot must not overwrite the newest one of the run before it, which counts until PREPARED is durable. */
+ * slot must not overwrite the one of the run before it that counts until PREPARED is durable: the newest, or what *seq says. */
 static int start_backward(struct im_exec *x, uint64_t batch, bool was_fenced, uint64_t *seq, struct im_error *err)
 {
 	struct im_phase_record rec = {
@@ -279,7 +297,7 @@ static int start_backward(struct im_exec *x, uint64_t batch, bool was_fenced, ui
 
 	if (n < 0)
 		return -1;
-	*seq = n ? slots[0].seq + 1 : 0;
+	*seq = n ? im_max(slots[0].seq, *seq) + 1 : 0;
 	if (was_fenced) {
 		rec.base = last->base;
 		rec.base_crc = last->base_crc;
@@ -307,7 +325,6 @@ static int undo_repaired(struct im_exec *x, bool allow_changed, struct im_error 
 static int forget(struct im_exec *x, struct im_error *err)
 {
 	uint64_t old = x->journal.map.old_size, size = x->image->size, from, seq;
-	uint8_t buf[4096];
 
 	if (size <= old || !x->journal.log.n)
 		return 0;
@@ -318,16 +335,7 @@ static int forget(struct im_exec *x, struct im_error *err)
 		return -1;
 	if (!im_journal_last(&x->journal)->base && settle(x, true, false, &from, &seq, err) < 0)
 		return -1;
-	for (uint64_t off = old; off < size; off += sizeof(buf)) {
-		size_t n = (size_t)im_min(sizeof(buf), size - off);
-
-		if (im_dev_read(x->image, off, buf, n, err) < 0)
-			return -1;
-		if (!im_is_zero(buf, n))
-			return im_error_at(err, IM_ECHANGED, off, "somebody wrote behind the old end of the image, at byte %"
-					   PRIu64 "; its size is left as it is", off);
-	}
-	return set_size(x, old, err);
+	return cut_zeros(x, old, err);
 }
 
 /* A run by a clone that only lacks its end needs the clone no more: it is brought to that, and taken back as any other. */

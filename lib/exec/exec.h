@@ -128,7 +128,7 @@ int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error 
 
 /* Bring an interrupted run to an exact state: *from as for im_batch_next. turns: to go back from there, so that the
  * batch before *from may be half done. Checks first, then writes.
- * *seq is the number of the last slot. (recover.c) */
+ * The next slot has the number behind *seq. (recover.c) */
 int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, uint64_t *from, uint64_t *seq,
 	      struct im_error *err);
 /* IM_ECHANGED, and why. (recover.c) */

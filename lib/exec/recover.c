@@ -170,6 +170,7 @@ struct settling {
 	struct step steps[2 * IM_GROUP];
 	size_t n, at;			/* steps; those before `at` are in place, those behind it have not begun */
 	bool redo_before;		/* write the one before `at` once more as well */
+	bool keeps_older;		/* the run back must leave the slot before the newest alone */
 	struct im_batch batch;
 };
 
@@ -211,15 +212,19 @@ static void add_steps(struct settling *s, const struct im_slot *slot)
 		s->steps[s->n++] = (struct step){ &slot->batches[i], slot };
 }
 
-/* The steps of the slots. What the newest one follows, and the other slot does not have, was durable before it was written. */
+/* The steps of the slots. What they follow was durable before the first of them began. */
 static int collect(struct settling *s, struct im_error *err)
 {
 	const struct im_slot *slot = &s->slots[0], *before = &s->slots[1];
 	bool yes = true;
 
-	if (s->n_slots == 2 && before->n && before->batches[before->n - 1].index == slot->prev.index)
+	const struct im_announced *durable = &slot->prev;
+
+	if (s->n_slots == 2 && before->n && before->batches[before->n - 1].index == slot->prev.index) {
 		add_steps(s, before);
-	else if (slot->prev.index != IM_NO_BATCH && in_place(s, slot->prev.index, slot->prev.crc, &yes, err) < 0)
+		durable = &before->prev;
+	}
+	if (durable->index != IM_NO_BATCH && in_place(s, durable->index, durable->crc, &yes, err) < 0)
 		return -1;
 	add_steps(s, slot);
 	return yes ? 0 : im_not_ours(err, _("the batch before the last is not where the journal says it is"));
@@ -281,15 +286,18 @@ static int redo(struct settling *s, const struct step *step, struct im_error *er
 }
 
 /* To go back from here, the one that may be half done is left so when it is direct (there may be no room to complete it):
- * none of its old bytes is inside it. One of the slot before the newest is completed, as the first slot of the run back
- * overwrites that. Going back begins with it, and not with batches behind it that had nothing to change:
- * those may be made of what is half done. */
+ * none of its old bytes is inside it. The slot that announces it must stay until the run back has begun, also where a newer one
+ * announces batches that have not begun. Going back begins with it, and not with batches behind it that had nothing to
+ * change: those may be made of what is half done. */
 static int turn(struct settling *s, uint64_t *from, struct im_error *err)
 {
 	const struct step *last = &s->steps[s->at < s->n ? s->at : s->n - 1];
 
 	*from = last->batch->index + 1;
-	return last->slot->journalled || last->slot != &s->slots[0] ? redo(s, last, err) : 0;
+	if (last->slot->journalled)
+		return redo(s, last, err);
+	s->keeps_older = last->slot != &s->slots[0];
+	return 0;
 }
 
 /* A flush behind each: the second may overwrite what the first was made of. */
@@ -333,5 +341,7 @@ int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, 
 		return -1;
 	rc = settle_run(&s, from, err);
 	im_batch_free(&s.batch);
+	/* two slots in turn: so the next one overwrites the newest */
+	*seq += s.keeps_older;
 	return rc;
 }

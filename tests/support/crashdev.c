@@ -237,8 +237,14 @@ static int crash_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, s
 
 static int enqueue(struct crash *c, struct pending p, struct im_error *err)
 {
-	struct pending *n = im_vec_push(&c->queue, err);
+	struct pending *n;
 
+	/* what comes after the cut never reaches the cache */
+	if (c->power->is_off) {
+		free(p.data);
+		return tick(c, err);
+	}
+	n = im_vec_push(&c->queue, err);
 	if (!n)
 		abort();
 	*n = p;

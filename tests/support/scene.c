@@ -164,9 +164,23 @@ static void render_new(struct scene *s)
 	im_dev_close(mem);
 }
 
+/* Many short batches, which slots announce together. */
+static void make_groups(struct scene *s, uint64_t size, uint64_t *seed)
+{
+	s->by_clone = s->by_steps = false;
+	s->fill_part = 0;
+	s->params.buffer = 4096u << im_random(seed) % 3;
+	s->params.direct_min = im_random(seed) % 3 ? 1 : 64u << im_random(seed) % 6;
+	im_map_free(&s->map);
+	if (im_random(seed) % 4 == 0)
+		random_map(s, size, seed);
+	else
+		shift_map(s, size, 64 + im_random(seed) % 24 * 64, seed);
+}
+
 void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 {
-	uint64_t size, kind = ~seed;
+	uint64_t size, kind = ~seed, name = seed;
 
 	memset(s, 0, sizeof(*s));
 	s->sector_size = im_random(&seed) % 4 ? 512 : 4096;
@@ -196,6 +210,8 @@ void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 		s->fill_part = has_steps(s) ? s->fill_part : 0;
 	}
 	s->by_steps = !s->by_clone && has_steps(s) && im_random(&kind) % 8;
+	if (!shift && name % 5 == 4)
+		make_groups(s, size, &kind);
 	render_new(s);
 }
 
