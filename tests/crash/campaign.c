@@ -64,6 +64,37 @@ static bool try_cut(struct scene *s, uint64_t cut, enum im_cut mode, uint64_t se
 	return ok;
 }
 
+/* The repair is complete, and the power goes while it is taken back; 0: it was taken back before that. The end is the old image, or
+ * also the new one where a resume finds that nothing was taken back yet. -1: neither. */
+static int try_undo_cut(struct scene *s, uint64_t cut, uint64_t seed, char *why, size_t n)
+{
+	bool undo = im_random(&seed) % 2, untouched = false, ok;
+	struct im_error err = { 0 };
+	int rc;
+
+	scene_start(s);
+	if (scene_repair(s, &err) < 0)
+		die("repair without a crash", &err);
+	scene_restart(s);
+	s->power.seed = seed;
+	s->power.mode = (enum im_cut)(im_random(&seed) % IM_CUT_MODES);
+	s->power.cut_at = cut;
+	rc = scene_go_on(s, true, &untouched, &err) < 0;
+	if (s->power.is_off) {
+		states++;
+		if (im_random(&seed) % 3)
+			scene_reboot(s);
+		else
+			scene_restart(s);
+		rc = scene_go_on(s, undo, &untouched, &err) < 0 ? -1 : 1;
+	}
+	ok = rc >= 0 && (scene_image_is(s, s->old, s->map.old_size) || (!undo && scene_image_is(s, s->new, s->map.new_size)));
+	if (!ok)
+		snprintf(why, n, "a repair that was taken back: %s", rc < 0 ? err.message : "the image is neither the old nor the new one");
+	scene_stop(s);
+	return ok ? rc : -1;
+}
+
 static uint64_t count_operations(struct scene *s)
 {
 	struct im_error err;
@@ -95,6 +126,15 @@ static bool one_plan(struct scene s, uint64_t seed, uint64_t cuts)
 					fprintf(stderr, "LOST: plan seed %" PRIu64 " cut %" PRIu64 " mode %d %s: %s\n",
 						seed, cut, mode, undo ? "undo" : "resume", why);
 			}
+	for (uint64_t cut = 0; ok; cut += step) {
+		int rc = try_undo_cut(&s, cut, seed ^ cut << 20, why, sizeof(why));
+
+		ok = rc >= 0;
+		if (!ok)
+			fprintf(stderr, "LOST: plan seed %" PRIu64 " cut %" PRIu64 ": %s\n", seed, cut, why);
+		if (rc <= 0)
+			break;
+	}
 	scene_free(&s);
 	return ok;
 }
