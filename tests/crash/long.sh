@@ -9,5 +9,5 @@ for shift in 512 65536 1048576 16777216 67108864; do
 	"$crash/campaign" --shift "$shift" --plans 1 --seed 20000 --cuts 12
 done
 bash "$here/layouts.sh" 150 20000
-"$crash/faults" --plans 120 --seed 20000
+"$crash/faults" --plans 120 --seed 20000 --points 2000
 "$crash/alter" --plans 600 --seed 20000
