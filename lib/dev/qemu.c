@@ -23,6 +23,8 @@ struct qemu {
 	char format[16];
 };
 
+#define PATIENCE 50		/* tenths of a second */
+
 static const char *const formats[] = { "qcow2", "vpc", "vhdx", "vmdk", "vdi" };
 
 bool im_qemu_knows(const char *format)
@@ -146,6 +148,35 @@ static int qemu_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im
 	return check_served(q, err) < 0 ? -1 : im_dev_extent(q->inside, off, len, out, err);
 }
 
+/* While qemu-nbd is away, somebody who only looks at the container may have got in. He will not stay. */
+static bool waits_for_lock(const struct im_error *err, int *tries)
+{
+	if (!strstr(err->message, "lock") || ++*tries > PATIENCE)
+		return false;
+	usleep(100000);
+	return true;
+}
+
+static int run_patiently(struct qemu *q, char *const argv[], struct im_error *err)
+{
+	int tries = 0, rc;
+
+	do
+		rc = im_server_run(argv, im_dev_file_fd(q->file), err);
+	while (rc < 0 && waits_for_lock(err, &tries));
+	return rc;
+}
+
+static int start_patiently(struct qemu *q, struct im_error *err)
+{
+	int tries = 0, rc;
+
+	do
+		rc = start(q, err);
+	while (rc < 0 && waits_for_lock(err, &tries));
+	return rc;
+}
+
 /* qemu-nbd cannot; so it makes room for qemu-img, which makes the change durable before it ends. */
 static int qemu_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 {
@@ -153,7 +184,7 @@ static int qemu_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 	char number[32], name[PATH_MAX + 64];
 	char *argv[10];
 	size_t n = 0;
-	struct im_error ignored;
+	struct im_error why = { 0 }, other = { 0 };
 	int rc;
 
 	if (check_served(q, err) < 0 || im_dev_flush(q->inside, err) < 0)
@@ -171,8 +202,12 @@ static int qemu_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 	argv[n++] = number;
 	argv[n] = NULL;
 	stop(q);
-	rc = im_server_run(argv, im_dev_file_fd(q->file), err);
-	if (start(q, rc < 0 ? &ignored : err) < 0)
+	rc = run_patiently(q, argv, &why);
+	if (start_patiently(q, &other) < 0 && rc == 0)
+		why = other;
+	if (err)
+		*err = why;
+	if (!q->inside)
 		return -1;
 	if (rc < 0)
 		return im_error_prefix(err, "%s: cannot change the size of the %s to %" PRIu64 " bytes", q->path, q->format, size);
