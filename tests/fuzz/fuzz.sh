@@ -55,7 +55,7 @@ newest=$(find "$srcdir/lib" "$here" -name '*.h' -newer "$out/built" 2> /dev/null
 compile() {
 	object=$out/obj/$(echo "$1" | tr / -).o
 	[ -z "$newest" ] && [ "$object" -nt "$srcdir/$1" ] && return
-	echo "$clang $flags -fsanitize=$2,address,undefined $FUZZ_CPPFLAGS -c -o $object $srcdir/$1"
+	echo "$clang $flags -fsanitize=$2,address,undefined $FUZZ_CPPFLAGS -DLOCALEDIR='\"/\"' -c -o $object $srcdir/$1"
 }
 
 lib_objects=
