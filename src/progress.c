@@ -12,7 +12,7 @@
 
 #define QUIET_MS 1000			/* looking for what is wrong takes less, as a rule; then nothing is said */
 #define EVERY_MS 200
-#define IMAGES ((enum imgmend_phase)4)	/* a phase of the program's own: so many images of so many */
+#define IMAGES ((enum imgmend_phase)(IMGMEND_PHASE_HASH + 1))	/* a phase of the program's own: so many images of so many */
 
 static const char *const names[] = { "move", "copy", "search", "hash", "images" };
 static const char *const titles[] = { N_("moving"), N_("copying"), N_("searching"), N_("hashing"), N_("looking at images") };
@@ -125,12 +125,13 @@ static void report(enum imgmend_phase phase, uint64_t done, uint64_t total)
 {
 	char text[96], took[32];
 
-	describe(done, total, text, sizeof(text));
 	end_bar();
-	if (total)
-		fprintf(stderr, _("imgmend: %s: %s, %s so far\n"), _(titles[phase]), text + strspn(text, " "), duration(now_ms() - started, took));
-	else
+	if (!total) {
 		fprintf(stderr, "imgmend: %s\n", so_far(phase, text, sizeof(text)));
+		return;
+	}
+	describe(done, total, text, sizeof(text));
+	fprintf(stderr, _("imgmend: %s: %s, %s so far\n"), _(titles[phase]), text + strspn(text, " "), duration(now_ms() - started, took));
 }
 
 /* Rate and time left are those of one piece of work. */

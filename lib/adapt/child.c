@@ -370,8 +370,8 @@ int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void 
 	free(out->data);
 	out->data = NULL;
 	out->len = 0;
-	if (dev && dev->watch && dev->watch->is_stopped)
-		return im_watch_beat(dev->watch, err);
+	if (dev && im_watch_beat(dev->watch, err) < 0)
+		return -1;
 	if (rc < 0)
 		im_say(out->why, sizeof(out->why), "it gave no answer within %d seconds", WALL_MS / 1000);
 	else if (WIFSIGNALED(status))

@@ -61,9 +61,8 @@ int im_api_growth(struct im_dev *image, const struct im_map *map, uint64_t *byte
 
 /* Append findings to a vector of struct imgmend_finding, which borrows their texts. */
 int im_api_findings(const struct im_finding *f, size_t count, void *vec, struct im_error *err);
-/* The caller's progress function as who follows the search for what is wrong, or the hashing. */
-struct im_watch im_api_watch_search(const struct imgmend_options *options);
-struct im_watch im_api_watch_hash(const struct imgmend_options *options);
+/* The caller's progress function as who follows work of this phase. */
+struct im_watch im_api_watch(const struct imgmend_options *options, enum imgmend_phase phase);
 /* At the end of followed work that came to rc: the same, or -1 where it was stopped, whatever came of that. */
 int im_api_unless_stopped(struct im_watch *watch, int rc, struct im_error *err);
 /* Is the image still what the plan was made from? In steps for the caller's progress function. */

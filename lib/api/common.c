@@ -38,28 +38,33 @@ bool im_api_allows(const struct imgmend_options *options, const char *word)
 	return im_words_have(options->allow, word);
 }
 
+static bool tell(const struct imgmend_options *options, enum imgmend_phase phase, uint64_t done, uint64_t total)
+{
+	return options->progress(options->progress_arg, phase, done, total) == 0;
+}
+
+static bool on_copy(void *arg, uint64_t done, uint64_t total)
+{
+	return tell(arg, IMGMEND_PHASE_COPY, done, total);
+}
+
 static bool on_search(void *arg, uint64_t done, uint64_t total)
 {
-	const struct imgmend_options *options = arg;
-
-	return options->progress(options->progress_arg, IMGMEND_PHASE_SEARCH, done, total) == 0;
+	return tell(arg, IMGMEND_PHASE_SEARCH, done, total);
 }
 
 static bool on_hash(void *arg, uint64_t done, uint64_t total)
 {
-	const struct imgmend_options *options = arg;
-
-	return options->progress(options->progress_arg, IMGMEND_PHASE_HASH, done, total) == 0;
+	return tell(arg, IMGMEND_PHASE_HASH, done, total);
 }
 
-struct im_watch im_api_watch_search(const struct imgmend_options *options)
+struct im_watch im_api_watch(const struct imgmend_options *options, enum imgmend_phase phase)
 {
-	return (struct im_watch){ .progress = options->progress ? on_search : NULL, .arg = (void *)(uintptr_t)options };
-}
+	static bool (*const on[])(void *arg, uint64_t done, uint64_t total) = {
+		[IMGMEND_PHASE_COPY] = on_copy, [IMGMEND_PHASE_SEARCH] = on_search, [IMGMEND_PHASE_HASH] = on_hash,
+	};
 
-struct im_watch im_api_watch_hash(const struct imgmend_options *options)
-{
-	return (struct im_watch){ .progress = options->progress ? on_hash : NULL, .arg = (void *)(uintptr_t)options };
+	return (struct im_watch){ .progress = options->progress ? on[phase] : NULL, .arg = (void *)(uintptr_t)options };
 }
 
 int im_api_unless_stopped(struct im_watch *watch, int rc, struct im_error *err)
@@ -69,7 +74,7 @@ int im_api_unless_stopped(struct im_watch *watch, int rc, struct im_error *err)
 
 int im_api_check_plan(const imgmend_plan *plan, struct im_dev *image, const struct imgmend_options *options, struct im_error *err)
 {
-	struct im_watch watch = im_api_watch_search(options);
+	struct im_watch watch = im_api_watch(options, IMGMEND_PHASE_SEARCH);
 	int rc;
 
 	image->watch = &watch;

@@ -211,7 +211,7 @@ static int save(const struct extracting *x, const char *text, struct im_error *e
 /* Scan, and write everything. *text: the manifest. */
 static int extract(struct extracting *x, const char *path, const struct imgmend_options *options, char **text, struct im_error *err)
 {
-	struct im_watch watch = im_api_watch_search(options);
+	struct im_watch watch = im_api_watch(options, IMGMEND_PHASE_SEARCH);
 	struct im_dev *dev = im_api_open(path, options, false, err), *cache;
 	struct im_scan_options scan_options;
 	struct im_json j = { 0 };
@@ -227,12 +227,13 @@ static int extract(struct extracting *x, const char *path, const struct imgmend_
 		im_json_string(&j, "schema", "imgmend.extract/1");
 		im_json_string(&j, "image", path);
 		im_json_open(&j, "files", '[');
-		rc = im_api_unless_stopped(&watch, extract_all(x, &scan, cache, err), err);
+		rc = extract_all(x, &scan, cache, err);
 		im_json_close(&j, '[');
 		im_json_close(&j, '{');
 		im_scan_free(&scan);
 	}
 	*text = im_json_end(&j);
+	rc = im_api_unless_stopped(&watch, rc, err);
 	if (rc == 0)
 		rc = *text ? save(x, *text, err) : im_error_nomem(err);
 	im_dev_close(cache);

@@ -195,7 +195,7 @@ int imgmend_plan_image(const char *path, const struct imgmend_options *options, 
 	int rc = -1;
 
 	options = options ? options : &none;
-	watch = im_api_watch_search(options);
+	watch = im_api_watch(options, IMGMEND_PHASE_SEARCH);
 	if (p)
 		p->path = strdup(path);
 	if (!p || !p->path)

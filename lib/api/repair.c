@@ -75,7 +75,7 @@ static int check_leftover(struct im_session *s, struct im_error *err)
 /* Write the journal into its new file, behind the clone where the repair goes by one. */
 static int prepare(struct im_session *s, struct im_error *err)
 {
-	struct im_watch watch = im_api_watch_hash(s->options);
+	struct im_watch watch = im_api_watch(s->options, IMGMEND_PHASE_HASH);
 	struct im_exec_params params;
 	char real[PATH_MAX];
 
@@ -138,7 +138,7 @@ static int with_partitions_away(struct im_session *s, int (*work)(struct im_sess
 /* Read the repaired image back, from the storage and not from the cache. */
 static int verify(struct im_session *s, struct im_error *err)
 {
-	struct im_watch watch = im_api_watch_hash(s->options);
+	struct im_watch watch = im_api_watch(s->options, IMGMEND_PHASE_HASH);
 	const struct im_journal *j = &s->exec.journal;
 
 	if (!s->options->verify || s->exec.state != IM_STATE_REPAIRED)

@@ -67,7 +67,7 @@ int imgmend_scan_image(const char *path, const struct imgmend_options *options, 
 	int rc = -1;
 
 	options = options ? options : &none;
-	watch = im_api_watch_search(options);
+	watch = im_api_watch(options, IMGMEND_PHASE_SEARCH);
 	if (s)
 		s->path = strdup(path);
 	if (!s || !s->path)

@@ -81,6 +81,7 @@ void imgmend_view_close(imgmend_view *v)
 /* Copy the view; the new file is one hole, so zeros need not be written. */
 static int copy(struct im_dev *view, struct im_dev *out, const struct imgmend_options *o, struct im_error *err)
 {
+	struct im_watch watch = im_api_watch(o, IMGMEND_PHASE_COPY);
 	uint8_t *buf = malloc(CHUNK);
 	uint64_t off = 0;
 	int rc = buf ? 0 : im_error_nomem(err);
@@ -101,8 +102,8 @@ static int copy(struct im_dev *view, struct im_dev *out, const struct imgmend_op
 		if (rc == 0)
 			rc = im_dev_write_sparse(out, off, buf, n, err);
 		off += n;
-		if (rc == 0 && o->progress && o->progress(o->progress_arg, IMGMEND_PHASE_COPY, off, view->size))
-			rc = im_error_set(err, IM_ECANCELLED, "stopped; the image is as it was");
+		if (rc == 0)
+			rc = im_watch_step(&watch, off, view->size, err);
 	}
 	free(buf);
 	return rc < 0 ? -1 : im_dev_flush(out, err);

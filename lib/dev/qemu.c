@@ -157,26 +157,6 @@ static bool waits_for_lock(const struct im_error *err, int *tries)
 	return true;
 }
 
-static int run_patiently(struct qemu *q, char *const argv[], struct im_error *err)
-{
-	int tries = 0, rc;
-
-	do
-		rc = im_server_run(argv, im_dev_file_fd(q->file), err);
-	while (rc < 0 && waits_for_lock(err, &tries));
-	return rc;
-}
-
-static int start_patiently(struct qemu *q, struct im_error *err)
-{
-	int tries = 0, rc;
-
-	do
-		rc = start(q, err);
-	while (rc < 0 && waits_for_lock(err, &tries));
-	return rc;
-}
-
 /* qemu-nbd cannot; so it makes room for qemu-img, which makes the change durable before it ends. */
 static int qemu_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 {
@@ -185,7 +165,7 @@ static int qemu_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 	char *argv[10];
 	size_t n = 0;
 	struct im_error why = { 0 }, other = { 0 };
-	int rc;
+	int rc, tries = 0;
 
 	if (check_served(q, err) < 0 || im_dev_flush(q->inside, err) < 0)
 		return -1;
@@ -202,11 +182,12 @@ static int qemu_resize(struct im_dev *dev, uint64_t size, struct im_error *err)
 	argv[n++] = number;
 	argv[n] = NULL;
 	stop(q);
-	rc = run_patiently(q, argv, &why);
-	if (start_patiently(q, &other) < 0 && rc == 0)
-		why = other;
-	if (err)
-		*err = why;
+	while ((rc = im_server_run(argv, im_dev_file_fd(q->file), &why)) < 0 && waits_for_lock(&why, &tries))
+		;
+	while (start(q, &other) < 0 && waits_for_lock(&other, &tries))
+		;
+	if (err && (rc < 0 || !q->inside))
+		*err = rc < 0 ? why : other;
 	if (!q->inside)
 		return -1;
 	if (rc < 0)

@@ -146,6 +146,12 @@ static void begin(struct im_ahead *a)
 	im_aside_run(&a->reader, read_piece, a);
 }
 
+/* Of the i-th batch in the queue. */
+static size_t place(const struct im_ahead *a, size_t i)
+{
+	return (a->head + i) % (IM_PIECES * IM_PIECE_BATCHES);
+}
+
 static int finish(struct im_ahead *a, struct im_error *err)
 {
 	struct im_piece *p = a->target;
@@ -154,7 +160,7 @@ static int finish(struct im_ahead *a, struct im_error *err)
 	if (im_aside_wait(&a->reader, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->n; i++) {
-		size_t at = (a->head + a->n_queued) % (IM_PIECES * IM_PIECE_BATCHES);
+		size_t at = place(a, a->n_queued);
 
 		if (p->batches[i].index == IM_NO_BATCH)
 			continue;
@@ -182,14 +188,9 @@ int im_ahead_fill(struct im_ahead *a, size_t n, struct im_error *err)
 	return 0;
 }
 
-static const struct im_piece *piece_of(const struct im_ahead *a, size_t i)
-{
-	return a->of[(a->head + i) % (IM_PIECES * IM_PIECE_BATCHES)];
-}
-
 struct im_batch *im_ahead_at(const struct im_ahead *a, size_t i)
 {
-	return i < a->n_queued ? a->queue[(a->head + i) % (IM_PIECES * IM_PIECE_BATCHES)] : NULL;
+	return i < a->n_queued ? a->queue[place(a, i)] : NULL;
 }
 
 size_t im_ahead_group(const struct im_ahead *a, size_t i)
@@ -199,7 +200,7 @@ size_t im_ahead_group(const struct im_ahead *a, size_t i)
 
 	if (!b || b->journalled)
 		return n;
-	while (n < IM_GROUP && (next = im_ahead_at(a, i + n)) && !next->journalled && piece_of(a, i + n) == piece_of(a, i))
+	while (n < IM_GROUP && (next = im_ahead_at(a, i + n)) && !next->journalled && a->of[place(a, i + n)] == a->of[place(a, i)])
 		n++;
 	return n;
 }
@@ -207,6 +208,6 @@ size_t im_ahead_group(const struct im_ahead *a, size_t i)
 void im_ahead_pop(struct im_ahead *a)
 {
 	a->of[a->head]->n_left--;
-	a->head = (a->head + 1) % (IM_PIECES * IM_PIECE_BATCHES);
+	a->head = place(a, 1);
 	a->n_queued--;
 }

@@ -54,7 +54,7 @@ static int put_slot(struct run *r, size_t i, size_t n, struct im_error *err)
 	struct im_batch *b = im_ahead_at(&r->ahead, i);
 	struct im_slot slot = {
 		.seq = ++r->seq, .run = r->number, .n = n, .prev = i ? announced(&r->ahead, i - 1) : none,
-		.next = announced(&r->ahead, i + n), .journalled = b->journalled,
+		.next = announced(&r->ahead, i + n),
 	};
 
 	for (size_t k = 0; k < n; k++)

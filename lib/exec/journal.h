@@ -75,11 +75,16 @@ struct im_slot {
 	size_t n;		/* batches; 0 in the first record of a run */
 	struct im_announced batches[IM_GROUP];
 	struct im_announced prev, next;	/* the ones before and after them in this run; crc_under of prev is not kept */
-	bool journalled;	/* the content of the batch, which is alone, stands in the slot */
-	uint64_t len;		/* bytes of content that stands in the slot: of that batch, or sector 0 in the first record */
+	uint64_t len;		/* bytes of content that stands in the slot: of a journalled batch, which is alone, or sector 0 in
+				 * the first record; 0: none */
 	uint32_t crc;		/* CRC-32C of that */
 	uint32_t data_off, data_len;	/* … but for zeros before and behind this; set by im_slot_put */
 };
+
+static inline bool im_slot_is_journalled(const struct im_slot *slot)
+{
+	return slot->n && slot->len;
+}
 
 struct im_saved {
 	uint64_t old, len;

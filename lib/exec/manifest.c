@@ -22,11 +22,9 @@ static size_t count_ranges(const struct im_map *map)
 /* n more bytes are hashed. */
 static int step(struct im_watch *watch, size_t n, struct im_error *err)
 {
-	if (!watch || !watch->progress)
+	if (!watch || im_watch_step(watch, watch->done + n, watch->total, NULL) == 0)
 		return 0;
-	watch->done += n;
-	return watch->progress(watch->arg, watch->done, watch->total) ? 0 :
-	       im_error_set(err, IM_ECANCELLED, "stopped while the image was read for its SHA-256");
+	return im_error_set(err, IM_ECANCELLED, "stopped while the image was read for its SHA-256");
 }
 
 /* Add [off, off+len) of dev to one or two hashes; b may be NULL. Holes are not read. */

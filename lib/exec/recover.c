@@ -216,9 +216,8 @@ static void add_steps(struct settling *s, const struct im_slot *slot)
 static int collect(struct settling *s, struct im_error *err)
 {
 	const struct im_slot *slot = &s->slots[0], *before = &s->slots[1];
-	bool yes = true;
-
 	const struct im_announced *durable = &slot->prev;
+	bool yes = true;
 
 	if (s->n_slots == 2 && before->n && before->batches[before->n - 1].index == slot->prev.index) {
 		add_steps(s, before);
@@ -233,7 +232,7 @@ static int collect(struct settling *s, struct im_error *err)
 /* Can it be written, or written once more, from its slot or from where it comes? */
 static int is_at_hand(struct settling *s, const struct step *step, bool *yes, struct im_error *err)
 {
-	*yes = step->slot->journalled;
+	*yes = im_slot_is_journalled(step->slot);
 	return *yes ? 0 : intact(s, step->batch->index, step->batch->crc, yes, err);
 }
 
@@ -274,7 +273,7 @@ static int check_rest(struct settling *s, struct im_error *err)
 
 static int redo(struct settling *s, const struct step *step, struct im_error *err)
 {
-	bool is_in_slot = step->slot->journalled;
+	bool is_in_slot = im_slot_is_journalled(step->slot);
 
 	im_batch_plan(s->x, s->dir, step->batch->index, &s->batch);
 	if (is_in_slot && s->batch.len != step->slot->len)
@@ -294,7 +293,7 @@ static int turn(struct settling *s, uint64_t *from, struct im_error *err)
 	const struct step *last = &s->steps[s->at < s->n ? s->at : s->n - 1];
 
 	*from = last->batch->index + 1;
-	if (last->slot->journalled)
+	if (im_slot_is_journalled(last->slot))
 		return redo(s, last, err);
 	s->keeps_older = last->slot != &s->slots[0];
 	return 0;

@@ -274,8 +274,8 @@ static bool is_sane(const struct im_journal *j, const struct im_slot *s)
 		if (s->batches[i].index >= max)
 			return false;
 	return (s->prev.index < max || s->prev.index == IM_NO_BATCH) && (s->next.index < max || s->next.index == IM_NO_BATCH) &&
-	       (!s->journalled || (s->n == 1 && s->batches[0].crc == s->crc)) && (s->n || s->len) && s->len <= im_max(j->prog.params.buffer, 4096) &&
-	       s->len <= j->slot_size - IM_JOURNAL_BLOCK && (uint64_t)s->data_off + s->data_len <= s->len;
+	       (!im_slot_is_journalled(s) || (s->n == 1 && s->batches[0].crc == s->crc)) && (s->n || s->len) &&
+	       s->len <= im_max(j->prog.params.buffer, 4096) && s->len <= j->slot_size - IM_JOURNAL_BLOCK && (uint64_t)s->data_off + s->data_len <= s->len;
 }
 
 /* Read slot i; 1 when it is a valid one of this run, else 0; -1 when reading failed. */
@@ -292,7 +292,7 @@ static int slot_load(struct im_journal *j, int i, uint64_t run, struct im_slot *
 	*s = (struct im_slot){
 		.seq = im_le64(b->seq), .run = im_le64(b->run), .n = n, .prev = unpack(&b->prev), .next = unpack(&b->next),
 		.len = im_le64(b->len), .crc = im_le32(b->content), .data_off = im_le32(b->data_off),
-		.data_len = im_le32(b->data_len), .journalled = n && im_le64(b->len),
+		.data_len = im_le32(b->data_len),
 	};
 	for (size_t k = 0; k < n; k++)
 		s->batches[k] = unpack(&b->batches[k]);

@@ -66,7 +66,7 @@ make_images() {
 
 with_this_build() {
 	local cc
-	cc=$(sed -n 's/^CC="\(.*\)"$/\1/p' "$build/libtool" | tail -n 1)
+	cc=$(compiler_of "$build")
 	printf '#!/bin/sh\nexec %s -std=gnu17 -Wall -Wextra -Werror %s "$@"\n' "$cc" "${MUTANT_CFLAGS-}" >bin/cc
 	printf '#!/bin/sh\nexec "%s" "$@"\n' "$(command -v "$IMGMEND")" >bin/imgmend
 	chmod +x bin/cc bin/imgmend

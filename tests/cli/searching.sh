@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 }
 END
 build=$(cd "$IMGMEND_TEST_SUPPORT/../.." && pwd)
-cc=$(sed -n 's/^CC="\(.*\)"$/\1/p' "$build/libtool" | tail -n 1)
+cc=$(compiler_of "$build")
 # The compiler and its flags are split into words on purpose.
 $cc -std=gnu17 -Wall -Wextra -Werror ${MUTANT_CFLAGS-} -I"$HERE/../../lib" stop.c -L"$build/.libs" -limgmend -o bin/stop || fail "stop.c"
 export LD_LIBRARY_PATH=$build/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}

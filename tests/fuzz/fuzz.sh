@@ -61,7 +61,7 @@ compile() {
 lib_objects=
 for source in $FUZZ_SOURCES; do
 	case $source in
-	lib/adapt/ntfs_repair.c) ;;
+	lib/adapt/hive.c | lib/adapt/ntfs_repair.c) ;;
 	lib/adapt/* | lib/api/* | *.h) continue ;;	# other libraries are stubs here
 	esac
 	lib_objects="$lib_objects $out/obj/$(echo "$source" | tr / -).o"

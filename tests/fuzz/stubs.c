@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "adapt/child.h"
-#include "adapt/hive.h"
 #include "adapt/ntfs_repair.h"
 #include "adapt/windows.h"
 #include "adapt/witness.h"
@@ -55,20 +54,6 @@ int im_windows_look(struct im_dev *dev, uint64_t start, uint64_t len, const char
 		found->record[i] = 24u + (fuzz_windows >> 3) + (unsigned)i;
 	}
 	return 0;
-}
-
-int im_hive_read(struct im_hive *hive, const struct im_file_map *map, struct im_dev *vol, enum im_hive_kind kind, char why[160],
-		 struct im_error *err)
-{
-	(void)map, (void)vol, (void)kind, (void)err;
-	memset(hive, 0, sizeof(*hive));
-	strcpy(why, "there is no hivex here");
-	return 1;
-}
-
-void im_hive_free(struct im_hive *hive)
-{
-	im_vec_free(&hive->values);
 }
 
 /* The children that are asked for plan a repair inside an NTFS volume (lib/adapt/ntfs_repair.c) and read hives (hive.c). */

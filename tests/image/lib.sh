@@ -103,6 +103,11 @@ run() {
 	fail "\"imgmend $*\": expected exit status $want, got $rc"
 }
 
+# compiler_of BUILD: the C compiler that this build folder was made with
+compiler_of() {
+	sed -n 's/^CC="\(.*\)"$/\1/p' "$1/libtool" | tail -n 1
+}
+
 show_last() {
 	echo "--- ${LAST[*]}: standard output (first lines)"
 	cut -c1-400 "$WORK/out" | head -n 30
