@@ -74,7 +74,7 @@ struct im_slot {
 	uint64_t seq, run;
 	size_t n;		/* batches; 0 in the first record of a run */
 	struct im_announced batches[IM_GROUP];
-	struct im_announced prev, next;	/* the ones before and after them in this run; crc_under of prev is not kept */
+	struct im_announced prev, next;	/* the ones before and after them in this run */
 	uint64_t len;		/* bytes of content that stands in the slot: of a journalled batch, which is alone, or sector 0 in
 				 * the first record; 0: none */
 	uint32_t crc;		/* CRC-32C of that */
