@@ -2,7 +2,8 @@
  *
  * The instruction takes three cycles, but a new one can begin in each: so three stretches of a long buffer go at once,
  * and their checksums are put together. The checksum of A followed by B is that of A followed by as many zeros, XOR
- * that of B begun at 0; and what n zeros do to a checksum is linear in its bits, a table for each of its bytes.
+ * that of B begun at 0; and what n zeros do to a checksum is linear in its bits, a table for each of its bytes. It is also
+ * a product: a checksum is a polynomial over GF(2), and each zero bit behind it multiplies it by x.
  */
 #include "base/crc.h"
 
@@ -16,6 +17,7 @@
 struct table { uint32_t t[8][256]; };
 
 #define STRETCH 4096u		/* bytes */
+#define CASTAGNOLI 0x82f63b78u	/* reflected: the highest bit is the coefficient of 1, the one below it that of x */
 
 static struct table castagnoli, ieee;
 static uint32_t past_zeros[4][256];	/* what STRETCH zero bytes make of each byte of a checksum */
@@ -35,15 +37,37 @@ static void fill(struct table *tab, uint32_t poly)
 			tab->t[k][i] = tab->t[k - 1][i] >> 8 ^ tab->t[0][tab->t[k - 1][i] & 0xff];
 }
 
+/* a times b, modulo Castagnoli's polynomial. */
+static uint32_t times(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = 1u << 31; bit; bit >>= 1) {
+		if (a & bit)
+			product ^= b;
+		b = b & 1 ? b >> 1 ^ CASTAGNOLI : b >> 1;
+	}
+	return product;
+}
+
+/* What len zero bytes make of c: c times x to the power of 8 len. */
+static uint32_t past(uint32_t c, uint64_t len)
+{
+	for (uint32_t power = 1u << 23; len; len >>= 1) {
+		if (len & 1)
+			c = times(c, power);
+		power = times(power, power);
+	}
+	return c;
+}
+
 static void fill_all(void)
 {
-	fill(&castagnoli, 0x82f63b78);
+	fill(&castagnoli, CASTAGNOLI);
 	fill(&ieee, 0xedb88320);
 	for (uint32_t bit = 0; bit < 32; bit++) {
-		uint32_t c = 1u << bit, low = 1u << bit % 8;
+		uint32_t c = past(1u << bit, STRETCH), low = 1u << bit % 8;
 
-		for (size_t n = 0; n < STRETCH; n++)
-			c = c >> 8 ^ castagnoli.t[0][c & 0xff];
 		for (uint32_t i = low; i < 2 * low; i++)
 			past_zeros[bit / 8][i] = past_zeros[bit / 8][i - low] ^ c;
 	}
@@ -110,6 +134,11 @@ uint32_t im_crc32c(uint32_t crc, const void *p, size_t len)
 		return ~by_sse42(c, p, len);
 #endif
 	return ~by_table(&castagnoli, c, p, len);
+}
+
+uint32_t im_crc32c_zeros(uint32_t crc, uint64_t len)
+{
+	return ~past(~crc, len);
 }
 
 uint32_t im_crc32(uint32_t crc, const void *p, size_t len)

@@ -187,15 +187,12 @@ void im_dev_close(struct im_dev *dev)
 		dev->ops->close(dev);
 }
 
-/* Zero runs are looked for in units of this many bytes: the block of most host file systems. */
-#define SPARSE_UNIT 4096
-
 int im_dev_write_sparse(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err)
 {
 	const uint8_t *p = buf;
 
 	while (len) {
-		size_t n = 0, unit = SPARSE_UNIT - off % SPARSE_UNIT;
+		size_t n = 0, unit = IM_SPARSE_UNIT - off % IM_SPARSE_UNIT;
 		bool zero = false;
 
 		/* the longest run whose units are all zero, or all not */
@@ -207,7 +204,7 @@ int im_dev_write_sparse(struct im_dev *dev, uint64_t off, const void *buf, size_
 				break;
 			zero = z;
 			n += piece;
-			unit = SPARSE_UNIT;
+			unit = IM_SPARSE_UNIT;
 		}
 		if ((zero ? im_dev_zero(dev, off, n, err) : im_dev_write(dev, off, p, n, err)) < 0)
 			return -1;

@@ -109,7 +109,9 @@ bool im_dev_can_resize(const struct im_dev *dev);
 /* Closes and frees; NULL is fine. Errors of close are not reported: flush is what makes durable. */
 void im_dev_close(struct im_dev *dev);
 
-/* Write buf, but make its long runs of zeros holes (im_dev_zero) instead of data. */
+/* Write buf, but make its long runs of zeros holes (im_dev_zero) instead of data. They are looked for in units of that many
+ * bytes: the block of most host file systems. */
+#define IM_SPARSE_UNIT 4096
 int im_dev_write_sparse(struct im_dev *dev, uint64_t off, const void *buf, size_t len, struct im_error *err);
 
 /* A device over the memory [0, size): a private, zeroed buffer. resize works. NULL on error. */

@@ -43,7 +43,7 @@ int im_ahead_start(struct im_ahead *a, struct im_exec *x, enum im_direction dir,
 		struct im_piece *p = a->pieces[i] = calloc(1, sizeof(*p));
 
 		if (p)
-			p->bytes = aligned_alloc(4096, piece_size(&x->journal.prog));
+			p->bytes = aligned_alloc(4096, piece_size(&x->journal.prog) + IM_PIECE_BATCHES * 4096);
 		if (!p || !p->bytes)
 			return im_error_nomem(err);
 	}
@@ -62,13 +62,21 @@ void im_ahead_stop(struct im_ahead *a)
 	}
 }
 
-/* Is b made of the bytes right beside those of the batch before it? */
+/* Is the data of b right beside that of the batch before it? */
 static bool joins(const struct im_batch *before, const struct im_batch *b)
 {
-	return before->is_read && b->is_read && (b->from + b->len == before->from || before->from + before->len == b->from);
+	uint64_t from = b->from + b->data_off, from_before = before->from + before->data_off;
+
+	return from + b->data_len == from_before || from_before + before->data_len == from;
 }
 
-/* Plan batches for the piece until one does not fit or join. */
+/* May both be in one piece? */
+static bool fits(const struct im_batch *before, const struct im_batch *b)
+{
+	return before->is_read && b->is_read && before->journalled == b->journalled && (!b->journalled || joins(before, b));
+}
+
+/* Plan batches for the piece until one does not fit. */
 static int collect(struct im_ahead *a, struct im_piece *p, struct im_error *err)
 {
 	uint64_t used = 0, index;
@@ -82,35 +90,70 @@ static int collect(struct im_ahead *a, struct im_piece *p, struct im_error *err)
 		if (a->is_at_end)
 			return 0;
 		im_batch_plan(a->x, a->dir, index, b);
-		used += b->len;
-		if (p->n && (used > piece_size(&a->x->journal.prog) || !joins(b - 1, b)))
+		if (im_batch_find_data(a->x, b, err) < 0)
+			return -1;
+		used += b->data_len;
+		if (p->n && (used > piece_size(&a->x->journal.prog) || !fits(b - 1, b)))
 			return 0;
 		a->from = im_batch_behind(a->dir, index);
 	}
 	return 0;
 }
 
-static int read_in(struct im_ahead *a, struct im_piece *p, struct im_error *err)
+/* The first n of these batches are made of bytes that lie one after the other: read them to p. Returns where that ends. */
+static uint8_t *read_run(struct im_ahead *a, struct im_batch *b, size_t n, uint8_t *p, struct im_error *err)
 {
 	uint64_t start = UINT64_MAX, end = 0;
 
-	if (p->n == 1) {
-		p->batches[0].content = p->bytes;
-		return im_batch_load(a->x, a->dir, p->batches[0].index, &p->batches[0], err);
+	for (size_t i = 0; i < n; i++) {
+		start = im_min(start, b[i].from + b[i].data_off);
+		end = im_max(end, b[i].from + b[i].data_off + b[i].data_len);
 	}
-	for (size_t i = 0; i < p->n; i++) {
-		start = im_min(start, p->batches[i].from);
-		end = im_max(end, p->batches[i].from + p->batches[i].len);
+	if (im_batch_read_image(a->x, start, p, end - start, err) < 0)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		b[i].content = p + (b[i].from + b[i].data_off - start);
+		im_batch_sum(&b[i]);
 	}
-	if (im_batch_read_image(a->x, start, p->bytes, end - start, err) < 0)
-		return -1;
-	for (size_t i = 0; i < p->n; i++) {
-		struct im_batch *b = &p->batches[i];
+	return p + (end - start + 4095) / 4096 * 4096;
+}
 
-		b->content = p->bytes + (b->from - start);
-		b->crc = im_crc32c(0, b->content, b->len);
+static int read_in(struct im_ahead *a, struct im_piece *p, struct im_error *err)
+{
+	uint8_t *bytes = p->bytes;
+
+	if (p->n == 1) {
+		p->batches[0].content = bytes;
+		return im_batch_read(a->x, a->dir, &p->batches[0], err);
+	}
+	for (size_t i = 0, n; i < p->n; i += n) {
+		for (n = 1; i + n < p->n && joins(&p->batches[i + n - 1], &p->batches[i + n]); n++)
+			;
+		bytes = read_run(a, &p->batches[i], n, bytes, err);
+		if (!bytes)
+			return -1;
 	}
 	return 0;
+}
+
+/* Does j overwrite what i is made of? */
+static bool overwrites(const struct im_batch *j, const struct im_batch *i)
+{
+	return j->ops[0].dst < i->from + i->len && i->from < j->ops[0].dst + j->len;
+}
+
+/* Who overwrites what a batch before is made of is written when that one is durable. */
+static void find_waves(struct im_piece *p)
+{
+	p->n_waves = p->n > 0;
+	for (size_t j = 0; j < p->n; j++) {
+		struct im_batch *b = &p->batches[j];
+
+		for (size_t i = 0; i < j && b->index != IM_NO_BATCH && !b->journalled; i++)
+			if (p->batches[i].index != IM_NO_BATCH && overwrites(b, &p->batches[i]))
+				b->wave = im_max(b->wave, p->batches[i].wave + 1);
+		p->n_waves = im_max(p->n_waves, b->wave + 1);
+	}
 }
 
 /* Fill the target. */
@@ -128,6 +171,7 @@ static int read_piece(void *arg, struct im_error *err)
 		if (same)
 			p->batches[i].index = IM_NO_BATCH;
 	}
+	find_waves(p);
 	return 0;
 }
 
@@ -152,6 +196,15 @@ static size_t place(const struct im_ahead *a, size_t i)
 	return (a->head + i) % (IM_PIECES * IM_PIECE_BATCHES);
 }
 
+static void queue(struct im_ahead *a, struct im_piece *p, struct im_batch *b)
+{
+	size_t at = place(a, a->n_queued++);
+
+	a->queue[at] = b;
+	a->of[at] = p;
+	p->n_left++;
+}
+
 static int finish(struct im_ahead *a, struct im_error *err)
 {
 	struct im_piece *p = a->target;
@@ -159,16 +212,10 @@ static int finish(struct im_ahead *a, struct im_error *err)
 	a->is_reading = false;
 	if (im_aside_wait(&a->reader, err) < 0)
 		return -1;
-	for (size_t i = 0; i < p->n; i++) {
-		size_t at = place(a, a->n_queued);
-
-		if (p->batches[i].index == IM_NO_BATCH)
-			continue;
-		a->queue[at] = &p->batches[i];
-		a->of[at] = p;
-		a->n_queued++;
-		p->n_left++;
-	}
+	for (size_t wave = 0; wave < p->n_waves; wave++)
+		for (size_t i = 0; i < p->n; i++)
+			if (p->batches[i].index != IM_NO_BATCH && p->batches[i].wave == wave)
+				queue(a, p, &p->batches[i]);
 	/* so that the pieces that wait stand in one row behind it */
 	if (p->n_left)
 		a->next_piece = (a->next_piece + 1) % a->n_pieces;
@@ -205,9 +252,21 @@ size_t im_ahead_group(const struct im_ahead *a, size_t i)
 	return n;
 }
 
-void im_ahead_pop(struct im_ahead *a)
+size_t im_ahead_wave(const struct im_ahead *a)
 {
-	a->of[a->head]->n_left--;
-	a->head = place(a, 1);
-	a->n_queued--;
+	const struct im_batch *b = im_ahead_at(a, 0);
+	size_t group = im_ahead_group(a, 0), n = 0;
+
+	while (n < group && im_ahead_at(a, n)->wave == b->wave)
+		n++;
+	return n;
+}
+
+void im_ahead_pop(struct im_ahead *a, size_t n)
+{
+	for (; n; n--) {
+		a->of[a->head]->n_left--;
+		a->head = place(a, 1);
+		a->n_queued--;
+	}
 }

@@ -1,7 +1,11 @@
 /* ahead.h - batches in memory, read before their turn comes.
  *
- * Batches that come one after the other are mostly made of bytes that lie one after the other: they are read in pieces
- * of many batches. A piece may be read in another thread while the batches of earlier ones are written.
+ * They are read in pieces of many batches, which mostly lie one after the other, or between long holes. A piece may be read
+ * in another thread while the batches of earlier ones are written.
+ *
+ * What need not be journalled of a piece is a group, in waves: within one, the batches may become durable in any order. A
+ * dense shift has as many waves as batches; of data between holes the first batches of all of it are one, those that go
+ * where these came from the next.
  */
 #ifndef IM_EXEC_AHEAD_H
 #define IM_EXEC_AHEAD_H
@@ -11,12 +15,13 @@
 
 #define IM_PIECES_AHEAD 4	/* two groups are under way at a time, and the batch behind them, of as many pieces; and one is read */
 #define IM_PIECES 12		/* the others are kept for what they say of places that are still to be overwritten */
-#define IM_PIECE_BATCHES 16
+#define IM_PIECE_BATCHES IM_GROUP
 
 struct im_piece {
 	uint8_t *bytes;
 	size_t n;		/* batches; those whose index is IM_NO_BATCH had nothing to change */
 	size_t n_left;		/* of them still in the queue */
+	size_t n_waves;
 	struct im_batch batches[IM_PIECE_BATCHES];
 };
 
@@ -46,7 +51,9 @@ struct im_batch *im_ahead_at(const struct im_ahead *a, size_t i);
 /* How many from the i-th on are announced together: of one piece, so that a few pieces are enough for what must be in memory,
  * and not journalled; one that is goes alone. */
 size_t im_ahead_group(const struct im_ahead *a, size_t i);
-/* The first one is done. */
-void im_ahead_pop(struct im_ahead *a);
+/* How many from the first one on are a wave. */
+size_t im_ahead_wave(const struct im_ahead *a);
+/* The first n are done. */
+void im_ahead_pop(struct im_ahead *a, size_t n);
 
 #endif

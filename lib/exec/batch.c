@@ -1,4 +1,4 @@
-/* batch.c - the content of one batch: read it from where it is, check it, put it in place. */
+/* batch.c - the content of one batch: read it from where it is, put it in place. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +55,7 @@ void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, str
 	b->index = index;
 	b->n_ops = 0;
 	b->len = b->slot_at = 0;
+	b->wave = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct im_op op = b->ops[i];
 
@@ -64,6 +65,8 @@ void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, str
 		b->ops[b->n_ops++] = op;
 		b->len += op.len;
 	}
+	b->data_off = 0;
+	b->data_len = b->len;
 	note_source(prog, dir, b);
 }
 
@@ -72,20 +75,21 @@ uint64_t im_batch_behind(enum im_direction dir, uint64_t index)
 	return dir == IM_FORWARD ? index + 1 : index;
 }
 
-/* Is [off, off+len) of the image known to be zero? Devices that cannot tell say no. What lies past the
- * end now is zero once the image has grown. */
+int im_known_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *ext, struct im_error *err)
+{
+	*ext = (struct im_extent){ .len = len, .is_zero = true };
+	return off < dev->size ? im_dev_extent(dev, off, im_min(len, dev->size - off), ext, err) : 0;
+}
+
+/* Is [off, off+len) of the image known to be zero? */
 static int known_zero(struct im_dev *dev, uint64_t off, uint64_t len, bool *zero, struct im_error *err)
 {
-	*zero = true;
-	len = off < dev->size ? im_min(len, dev->size - off) : 0;
-	while (len && *zero) {
-		struct im_extent ext;
+	struct im_extent ext;
 
-		if (im_dev_extent(dev, off, len, &ext, err) < 0)
+	for (*zero = true; len && *zero; off += ext.len, len -= ext.len) {
+		if (im_known_extent(dev, off, len, &ext, err) < 0)
 			return -1;
 		*zero = ext.is_zero;
-		off += ext.len;
-		len -= ext.len;
 	}
 	return 0;
 }
@@ -130,47 +134,66 @@ static int op_changes(struct im_exec *x, enum im_direction dir, const struct im_
 	return 0;
 }
 
-int im_batch_next(struct im_exec *x, enum im_direction dir, uint64_t from, uint64_t *next, struct im_error *err)
+/* Do batches [first, first+n) change nothing? Of those that cannot be asked for at once it is not known. */
+static int are_idle(struct im_exec *x, enum im_direction dir, uint64_t first, uint64_t n, bool *idle, struct im_error *err)
 {
-	struct im_batch b = { 0 };
+	struct im_batch b = { .n_ops = 1 };
 	bool changes = false;
 
-	*next = IM_NO_BATCH;
-	for (; dir == IM_FORWARD ? from < x->journal.prog.n_batches : from > 0; from += dir == IM_FORWARD ? 1 : -1) {
-		uint64_t index = dir == IM_FORWARD ? from : from - 1;
+	*idle = false;
+	if (n == 1)
+		im_batch_plan(x, dir, first, &b);
+	else if (!im_program_span(&x->journal.prog, first, n, &b.ops[0]))
+		return 0;
+	for (size_t i = 0; i < b.n_ops && !changes; i++) {
+		b.ops[i].len = written_len(&x->journal.prog, dir, &b.ops[i]);
+		if (b.ops[i].len && op_changes(x, dir, &b.ops[i], &changes, err) < 0)
+			return -1;
+	}
+	*idle = !changes;
+	return 0;
+}
 
-		im_batch_plan(x, dir, index, &b);
-		changes = false;
-		for (size_t i = 0; i < b.n_ops && !changes; i++)
-			if (op_changes(x, dir, &b.ops[i], &changes, err) < 0)
-				return -1;
-		if (changes) {
-			*next = index;
+int im_batch_next(struct im_exec *x, enum im_direction dir, uint64_t from, uint64_t *next, struct im_error *err)
+{
+	uint64_t left = dir == IM_FORWARD ? x->journal.prog.n_batches - from : from, n = 1;
+	bool grows = true, idle;
+
+	*next = IM_NO_BATCH;
+	/* more and more at once, until one of them changes something; then half as many, until that is found */
+	while (left) {
+		uint64_t first;
+
+		n = im_min(n, left);
+		first = dir == IM_FORWARD ? from : from - n;
+		if (are_idle(x, dir, first, n, &idle, err) < 0)
+			return -1;
+		if (!idle && n == 1) {
+			*next = first;
 			return 0;
 		}
+		if (idle) {
+			from = dir == IM_FORWARD ? from + n : from - n;
+			left -= n;
+		}
+		grows = idle && (grows || n == 1);
+		n = grows ? 2 * n : im_max(n / 2, 1);
 	}
 	return 0;
 }
 
-/* Read image bytes, but not the holes. What lies past the end is zero once the image has grown. */
+/* Read image bytes, but not the holes. */
 static int read_sparse(struct im_dev *dev, uint64_t off, uint8_t *p, uint64_t len, struct im_error *err)
 {
-	uint64_t there = off < dev->size ? im_min(len, dev->size - off) : 0;
+	struct im_extent ext;
 
-	memset(p + there, 0, len - there);
-	len = there;
-	while (len) {
-		struct im_extent ext;
-
-		if (im_dev_extent(dev, off, len, &ext, err) < 0)
+	for (; len; off += ext.len, p += ext.len, len -= ext.len) {
+		if (im_known_extent(dev, off, len, &ext, err) < 0)
 			return -1;
 		if (ext.is_zero)
 			memset(p, 0, ext.len);
 		else if (im_dev_read(dev, off, p, ext.len, err) < 0)
 			return -1;
-		off += ext.len;
-		p += ext.len;
-		len -= ext.len;
 	}
 	return 0;
 }
@@ -219,100 +242,53 @@ static int load_op(struct im_exec *x, enum im_direction dir, const struct im_op 
 	return im_error_set(err, IM_EFORMAT, "a step of the plan has no meaning");
 }
 
-int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b, struct im_error *err)
+/* What is known to be zero at both ends of the content; whole blocks of the destination, so that none is written in two. */
+int im_batch_find_data(struct im_exec *x, struct im_batch *b, struct im_error *err)
 {
-	uint8_t *p = b->content;
+	uint64_t first = UINT64_MAX, end = 0, dst = b->ops[0].dst;
+	struct im_extent ext;
 
-	im_batch_plan(x, dir, index, b);
-	for (size_t i = 0; i < b->n_ops; i++) {
-		if (load_op(x, dir, &b->ops[i], p, err) < 0)
+	if (!b->is_read)
+		return 0;
+	for (uint64_t off = 0; off < b->len; off += ext.len) {
+		if (im_known_extent(x->image, b->from + off, b->len - off, &ext, err) < 0)
 			return -1;
-		p += b->ops[i].len;
+		if (ext.is_zero)
+			continue;
+		first = im_min(first, off);
+		end = off + ext.len;
 	}
-	b->crc = im_crc32c(0, b->content, b->len);
+	first = im_min(first, end);
+	first -= im_min(first, (dst + first) % IM_SPARSE_UNIT);
+	end = end ? im_min(b->len, end + (-(dst + end)) % IM_SPARSE_UNIT) : first;
+	b->data_off = first;
+	b->data_len = end - first;
 	return 0;
 }
 
-#define LOOK (1u << 20)
-
-struct look {
-	struct im_exec *x;
-	const struct im_piece *const *held;
-	size_t n_held;
-	uint8_t *buf;		/* LOOK bytes */
-};
-
-/* Does h hold image byte off? Else *len ends where it begins to. */
-static bool holds(const struct im_batch *h, uint64_t off, uint64_t *len)
+void im_batch_sum(struct im_batch *b)
 {
-	if (!h->is_read || off >= h->from + h->len || off + *len <= h->from)
-		return false;
-	if (off < h->from) {
-		*len = h->from - off;
-		return false;
-	}
-	*len = im_min(*len, h->from + h->len - off);
-	return true;
+	b->crc = im_crc32c(im_crc32c_zeros(0, b->data_off), b->content, b->data_len);
+	b->crc = im_crc32c_zeros(b->crc, b->len - b->data_off - b->data_len);
 }
 
-/* Bytes of the image from off on, *len of them, or less: in a held batch, or read into the buffer. */
-static int look_at(const struct look *l, uint64_t off, uint64_t *len, const uint8_t **p, struct im_error *err)
+int im_batch_read(struct im_exec *x, enum im_direction dir, struct im_batch *b, struct im_error *err)
 {
-	*len = im_min(*len, LOOK);
-	for (size_t i = 0; i < l->n_held; i++)
-		for (size_t k = 0; k < l->held[i]->n; k++) {
-			const struct im_batch *h = &l->held[i]->batches[k];
+	uint8_t *p = b->content;
 
-			if (!holds(h, off, len))
-				continue;
-			*p = h->content + (off - h->from);
-			return 0;
-		}
-	*p = l->buf;
-	return read_sparse(l->x->image, off, l->buf, *len, err);
+	if (b->is_read && im_batch_read_image(x, b->from + b->data_off, p, b->data_len, err) < 0)
+		return -1;
+	for (size_t i = 0; i < b->n_ops && !b->is_read; p += b->ops[i++].len)
+		if (load_op(x, dir, &b->ops[i], p, err) < 0)
+			return -1;
+	im_batch_sum(b);
+	return 0;
 }
 
-/* CRC-32C of the destinations, and whether they hold the content already; with same NULL no content need be loaded. */
-static int look(struct look *l, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
+int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b, struct im_error *err)
 {
-	const uint8_t *content = b->content;
-	int rc = 0;
-
-	*crc = 0;
-	if (same)
-		*same = true;
-	l->buf = malloc(LOOK);
-	if (!l->buf)
-		return im_error_nomem(err);
-	for (size_t i = 0; i < b->n_ops && rc == 0; i++)
-		for (uint64_t done = 0, n; done < b->ops[i].len && rc == 0; done += n, content += n) {
-			const uint8_t *p;
-
-			n = b->ops[i].len - done;
-			rc = look_at(l, b->ops[i].dst + done, &n, &p, err);
-			if (rc < 0)
-				break;
-			*crc = im_crc32c(*crc, p, n);
-			if (same && *same)
-				*same = memcmp(p, content, n) == 0;
-		}
-	free(l->buf);
-	return rc;
-}
-
-int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err)
-{
-	struct look l = { .x = x };
-
-	return look(&l, b, crc, NULL, err);
-}
-
-int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_piece *const *held, size_t n_held, bool *same,
-			struct im_error *err)
-{
-	struct look l = { .x = x, .held = held, .n_held = n_held };
-
-	return look(&l, b, &b->crc_under, same, err);
+	im_batch_plan(x, dir, index, b);
+	return im_batch_find_data(x, b, err) < 0 ? -1 : im_batch_read(x, dir, b, err);
 }
 
 /* Sharing makes no holes: blocks of zeros would become real ones. */
@@ -331,7 +307,8 @@ static int share(struct im_exec *x, const struct im_batch *b, uint64_t *done, st
 	int rc;
 
 	*done = 0;
-	if (!b->slot_at || b->n_ops != 1 || !unit || x->journal.prog.params.no_share || b->len < unit || has_zero_blocks(b, unit))
+	if (!b->slot_at || b->n_ops != 1 || !unit || x->journal.prog.params.no_share || b->data_len < b->len || b->len < unit ||
+	    has_zero_blocks(b, unit))
 		return 0;
 	rc = im_dev_share(x->image, b->ops[0].dst, x->journal.dev, b->slot_at, b->len - b->len % unit, err);
 	if (rc == 0)
@@ -341,17 +318,19 @@ static int share(struct im_exec *x, const struct im_batch *b, uint64_t *done, st
 
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err)
 {
+	uint64_t dst = b->ops[0].dst, end = b->data_off + b->data_len, done;
 	const uint8_t *p = b->content;
-	uint64_t done;
 
 	if (share(x, b, &done, err) < 0)
 		return -1;
 	if (done)
-		return im_dev_write_sparse(x->image, b->ops[0].dst + done, p + done, b->len - done, err);
-	for (size_t i = 0; i < b->n_ops; i++) {
+		return im_dev_write_sparse(x->image, dst + done, p + done, b->len - done, err);
+	if (b->data_len < b->len)
+		return im_dev_zero(x->image, dst, b->data_off, err) < 0 ||
+		       im_dev_write_sparse(x->image, dst + b->data_off, p, b->data_len, err) < 0 ||
+		       im_dev_zero(x->image, dst + end, b->len - end, err) < 0 ? -1 : 0;
+	for (size_t i = 0; i < b->n_ops; p += b->ops[i++].len)
 		if (im_dev_write_sparse(x->image, b->ops[i].dst, p, b->ops[i].len, err) < 0)
 			return -1;
-		p += b->ops[i].len;
-	}
 	return 0;
 }

@@ -1,11 +1,11 @@
 /* batches.c - the loop over the batches of a run.
  *
- * Batches are written in place one after the other, each durable before the next one begins. Some that are not journalled make
- * a group, which one slot announces; a journalled one is a group of its own. While the last batch of a group is written
- * in place, the slot of the next group goes to the journal. What that announces is in memory by then, and the
- * batch behind it as well (ahead.h), as their checksums stand in that slot, so that recovery can tell an image that is exactly
- * there from one that has gone further. So a batch is only begun behind its slot, and a slot is only overwritten
- * when all its batches are durable in place.
+ * Batches are written in place in waves, one after the other, each durable before the next one begins. The waves of a piece
+ * that is not journalled make a group, which one slot announces; a journalled batch is a group of its own. While the
+ * last wave of a group is written in place, the slot of the next group goes to the journal. What that announces is in memory
+ * by then, and the batch behind it as well (ahead.h), as their checksums stand in that slot, so that recovery can
+ * tell an image that is exactly there from one that has gone further. So a batch is only begun behind its slot, and a slot is
+ * only overwritten when all its batches are durable in place.
  */
 #include "base/bytes.h"
 #include "base/crc.h"
@@ -15,10 +15,14 @@ struct run {
 	struct im_exec *x;
 	enum im_direction dir;
 	uint64_t number, seq;		/* seq: of the last slot that was written */
+	uint64_t done;			/* batches, as far as was reported */
 	struct im_ahead ahead;
-	size_t left, n_next;		/* batches that are left of this group, the first ones of the queue; and of the next group */
+	size_t left, wave, n_next;	/* batches that are left of this group, the first ones of the queue; of them in this wave;
+					 * and of the next group, where this wave is the last */
 	struct im_aside writer;
 };
+
+_Static_assert(IM_PIECE_BATCHES <= IM_GROUP, "a piece is a group");
 
 static const struct im_announced none = { .index = IM_NO_BATCH };
 
@@ -27,13 +31,15 @@ static struct im_announced announced(const struct im_ahead *ahead, size_t i)
 {
 	const struct im_batch *b = im_ahead_at(ahead, i);
 
-	return b ? (struct im_announced){ b->index, b->crc, b->crc_under } : none;
+	return b ? (struct im_announced){ b->index, b->crc, b->crc_under, b->wave } : none;
 }
 
 int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, uint64_t from, uint64_t seq,
 			struct im_error *err)
 {
-	struct im_slot slot = { .seq = seq, .run = run, .prev = none, .len = x->journal.prog.sector_size };
+	struct im_slot slot = {
+		.seq = seq, .run = run, .prev = none, .len = x->journal.prog.sector_size, .data_len = x->journal.prog.sector_size,
+	};
 	uint8_t sector0[4096];
 	struct im_ahead ahead;
 	int rc = -1;
@@ -59,9 +65,12 @@ static int put_slot(struct run *r, size_t i, size_t n, struct im_error *err)
 
 	for (size_t k = 0; k < n; k++)
 		slot.batches[k] = announced(&r->ahead, i + k);
+	slot.n_waves = slot.batches[n - 1].wave + 1;
 	if (b->journalled) {
 		slot.len = b->len;
 		slot.crc = b->crc;
+		slot.data_off = (uint32_t)b->data_off;
+		slot.data_len = (uint32_t)b->data_len;
 		b->slot_at = im_slot_content_at(&r->x->journal, &slot);
 	}
 	return im_slot_put(&r->x->journal, &slot, b->content, err);
@@ -69,7 +78,7 @@ static int put_slot(struct run *r, size_t i, size_t n, struct im_error *err)
 
 static int put_next(struct run *r, struct im_error *err)
 {
-	return r->n_next ? put_slot(r, 1, r->n_next, err) : 0;
+	return r->n_next ? put_slot(r, r->wave, r->n_next, err) : 0;
 }
 
 static int flush_next(struct run *r, struct im_error *err)
@@ -82,11 +91,19 @@ static int log_next(void *arg, struct im_error *err)
 	return put_next(arg, err) < 0 ? -1 : flush_next(arg, err);
 }
 
+static int write_wave(struct run *r, struct im_error *err)
+{
+	for (size_t i = 0; i < r->wave; i++)
+		if (im_batch_write(r->x, im_ahead_at(&r->ahead, i), err) < 0)
+			return -1;
+	return 0;
+}
+
 /* One after the other, with both writes before both flushes: so a power cut finds all that it can find when they are
  * done at once. */
 static int round_alone(struct run *r, struct im_error *err)
 {
-	if (put_next(r, err) < 0 || im_batch_write(r->x, im_ahead_at(&r->ahead, 0), err) < 0 || flush_next(r, err) < 0)
+	if (put_next(r, err) < 0 || write_wave(r, err) < 0 || flush_next(r, err) < 0)
 		return -1;
 	return im_dev_flush(r->x->image, err);
 }
@@ -97,27 +114,32 @@ static int round_at_once(struct run *r, struct im_error *err)
 	int rc;
 
 	im_aside_run(&r->writer, log_next, r);
-	rc = im_batch_write(r->x, im_ahead_at(&r->ahead, 0), err) < 0 ? -1 : im_dev_flush(r->x->image, err);
+	rc = write_wave(r, err) < 0 ? -1 : im_dev_flush(r->x->image, err);
 	return im_aside_wait(&r->writer, rc < 0 ? &other : err) < 0 ? -1 : rc;
 }
 
-/* Write the first batch of the queue in place, and with the last of a group the slot of the next one. */
+/* Write the first wave of the queue in place, and with the last of a group the slot of the next one. */
 static int round_of(struct run *r, struct im_error *err)
 {
 	r->n_next = 0;
-	if (r->left == 1) {
-		if (im_ahead_fill(&r->ahead, 2, err) < 0)
+	r->wave = im_ahead_wave(&r->ahead);
+	if (r->left == r->wave) {
+		if (im_ahead_fill(&r->ahead, r->left + 1, err) < 0)
 			return -1;
-		r->n_next = im_ahead_group(&r->ahead, 1);
+		r->n_next = im_ahead_group(&r->ahead, r->left);
 	}
 	if (im_ahead_fill(&r->ahead, r->left + r->n_next + 1, err) < 0)
 		return -1;
 	return r->n_next && r->writer.has_thread ? round_at_once(r, err) : round_alone(r, err);
 }
 
-static bool report(struct im_exec *x, uint64_t done, uint64_t total)
+/* A later wave may begin with batches before those of the one that is done. */
+static bool report(struct run *r, uint64_t done, uint64_t total)
 {
-	return !x->hooks.progress || x->hooks.progress(x->hooks.arg, IM_GROWN, done, total);
+	const struct im_exec_hooks *hooks = &r->x->hooks;
+
+	r->done = im_max(r->done, done);
+	return !hooks->progress || hooks->progress(hooks->arg, IM_GROWN, r->done, total);
 }
 
 static int begin(struct run *r, struct im_error *err)
@@ -136,16 +158,16 @@ static int run_all(struct run *r, uint64_t total, struct im_error *err)
 {
 	if (begin(r, err) < 0)
 		return -1;
-	for (; r->left; im_ahead_pop(&r->ahead)) {
+	for (; r->left; im_ahead_pop(&r->ahead, r->wave)) {
 		uint64_t now = im_ahead_at(&r->ahead, 0)->index;
 
-		if (!report(r->x, r->dir == IM_FORWARD ? now : total - now - 1, total))
+		if (!report(r, r->dir == IM_FORWARD ? now : total - now - 1, total))
 			return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
 		if (round_of(r, err) < 0)
 			return -1;
-		r->left = r->left > 1 ? r->left - 1 : r->n_next;
+		r->left = r->left > r->wave ? r->left - r->wave : r->n_next;
 	}
-	report(r->x, total, total);
+	report(r, total, total);
 	return 0;
 }
 

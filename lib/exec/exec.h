@@ -10,13 +10,15 @@
  *			are durable before this record, this record before the first write to the image
  *	FENCED		put_fence: sector 0 = fence, flushed
  *	GROWN		grow: the image has the larger of its two sizes
- *	  batches	im_batches_run, in rounds; in the round of batch p
- *			  - p is written in place and flushed; a slot that announces it is durable since some round
- *			    before. A slot announces one batch that is journalled, with its content, or a group of
- *			    others
- *			  - if p is the last one of its slot, the slot of the next ones is written to the journal and
+ *	  batches	im_batches_run, in rounds; in the round of a wave
+ *			  - its batches are written in place, then flushed; a slot that announces them is durable since
+ *			    some round before. A slot announces one batch that is journalled, with its content, or a
+ *			    group of others, in waves: no batch of a wave overwrites what another one is made of, and
+ *			    every one that overwrites what one before it in the program is made of is in a later wave
+ *			  - if it is the last one of its slot, the slot of the next ones is written to the journal and
  *			    flushed, in any order or at once
- *			two slots in turn: that slot overwrites the one before p's, whose batches are durable in place.
+ *			two slots in turn: that slot overwrites the one before the wave's, whose batches are durable in
+ *			place.
  *			A slot carries the checksums of its batches, so that recovery can ask the image how far they
  *			came, and write the one that may be half done again, from its slot or from where it came
  *	FLUSHED		every batch is durable
@@ -88,7 +90,7 @@ int im_exec_check_sector0(const struct im_exec *x, struct im_error *err);
  * IM_ECHANGED or IM_EREFUSED. */
 int im_exec_check_committed(struct im_exec *x, struct im_error *err);
 
-/* Where the image is a batch: floor-internal (batch.c, recover.c, check.c). */
+/* Where the image is a batch: floor-internal (batch.c, under.c, recover.c, check.c). */
 struct im_batch {
 	uint64_t index;
 	bool journalled;
@@ -97,10 +99,12 @@ struct im_batch {
 	uint64_t len;			/* bytes of content */
 	bool is_read;			/* they are one piece of the image, from byte `from` on */
 	uint64_t from;
-	uint8_t *content;		/* the ops' bytes, one after the other */
+	uint64_t data_off, data_len;	/* the part of the content that is in memory; the rest is zeros */
+	uint8_t *content;		/* … of the ops' bytes, one after the other */
 	uint64_t slot_at;		/* where its content stands in the journal; 0: nowhere */
 	uint32_t crc;
 	uint32_t crc_under;		/* of what stands at the destinations before the batch is written */
+	size_t wave;			/* in its group */
 };
 
 int im_batch_alloc(struct im_batch *b, const struct im_program *prog, struct im_error *err);
@@ -109,14 +113,20 @@ void im_batch_free(struct im_batch *b);
 /* The next batch of this direction at or behind `from` that changes anything, IM_NO_BATCH at the end.
  * Backward, `from` counts the batches still to be undone, so the first candidate is from - 1. */
 int im_batch_next(struct im_exec *x, enum im_direction dir, uint64_t from, uint64_t *next, struct im_error *err);
-/* Read the content of batch index from where it is in the state before the batch. */
+/* Read the content of batch index from where it is in the state before the batch: plan it, find its data, read that. */
 int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b, struct im_error *err);
+int im_batch_find_data(struct im_exec *x, struct im_batch *b, struct im_error *err);
+int im_batch_read(struct im_exec *x, enum im_direction dir, struct im_batch *b, struct im_error *err);
+/* Set b->crc. */
+void im_batch_sum(struct im_batch *b);
 /* Where the search for the batch after `index` goes on. */
 uint64_t im_batch_behind(enum im_direction dir, uint64_t index);
 /* Set b's ops without content. */
 void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, struct im_batch *b);
 /* Read from the image, but not its holes; what lies past its end is zero once it has grown. */
 int im_batch_read_image(struct im_exec *x, uint64_t off, uint8_t *p, uint64_t len, struct im_error *err);
+/* im_dev_extent, with zeros past the end of the device. */
+int im_known_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *ext, struct im_error *err);
 /* CRC-32C of what stands at the batch's destinations; what lies past the end counts as zeros. */
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err);
 struct im_piece;
@@ -126,8 +136,8 @@ int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_p
 			struct im_error *err);
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
 
-/* Bring an interrupted run to an exact state: *from as for im_batch_next. turns: to go back from there, so that the
- * batch before *from may be half done. Checks first, then writes.
+/* Bring an interrupted run to an exact state: *from as for im_batch_next. turns: to go back from there; then what has begun
+ * of a group is taken back, not completed. Checks first, then writes.
  * The next slot has the number behind *seq. (recover.c) */
 int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, uint64_t *from, uint64_t *seq,
 	      struct im_error *err);

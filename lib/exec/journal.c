@@ -20,7 +20,7 @@ static const char magic[16] = "imgmend journal\n";
 
 /* 2: the plan may hold FILL segments, and there may be a manifest; 3: a run may go by a clone, and batches are smaller;
  * 4: a run may move blocks of the host; 5: and fill gaps among them; 6: a slot may announce many batches. Older ones cut their batches in another way. */
-#define VERSION 6
+#define VERSION 7
 #define SECTION_MAX (8u << 20)		/* of PLAN and INDEX: held in memory */
 
 struct section {

@@ -65,20 +65,21 @@ struct im_announced {
 	uint64_t index;		/* IM_NO_BATCH: there is none */
 	uint32_t crc;		/* CRC-32C of its content */
 	uint32_t crc_under;	/* … and of what stands where it goes */
+	size_t wave;		/* of its group: 0 is the first */
 };
 
-#define IM_GROUP 16		/* the most batches of a slot */
+#define IM_GROUP 32		/* the most batches of a slot */
 
-/* What is known before a group of batches is written in place, one after the other. */
+/* What is known before a group of batches is written in place, wave after wave. */
 struct im_slot {
 	uint64_t seq, run;
-	size_t n;		/* batches; 0 in the first record of a run */
+	size_t n, n_waves;	/* batches; 0 in the first record of a run */
 	struct im_announced batches[IM_GROUP];
 	struct im_announced prev, next;	/* the ones before and after them in this run */
 	uint64_t len;		/* bytes of content that stands in the slot: of a journalled batch, which is alone, or sector 0 in
 				 * the first record; 0: none */
 	uint32_t crc;		/* CRC-32C of that */
-	uint32_t data_off, data_len;	/* … but for zeros before and behind this; set by im_slot_put */
+	uint32_t data_off, data_len;	/* … but for zeros before and behind this */
 };
 
 static inline bool im_slot_is_journalled(const struct im_slot *slot)
@@ -136,7 +137,7 @@ const struct im_phase_record *im_journal_last(const struct im_journal *j);
 /* Read [off, off+len) of the old image from what was saved. */
 int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err);
 
-/* Write a slot record, and content of slot->len bytes where that is not 0; both are durable after
+/* Write a slot record, and its content where slot->len is not 0, of which data_len bytes are given; both are durable after
  * im_journal_flush. Read the two slots back. slots[0] is the newer one; returns how many are valid for `run`.
  * A slot whose content is damaged is not valid. */
 int im_slot_put(struct im_journal *j, const struct im_slot *slot, const uint8_t *content, struct im_error *err);

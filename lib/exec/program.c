@@ -225,25 +225,42 @@ static const struct im_stretch *stretch_of(const struct im_program *prog, uint64
 	return &prog->stretches.v[lo];
 }
 
+/* Batches [k, k+n) of a stretch with one op. */
+static struct im_op part_of(const struct im_stretch *st, struct im_op op, uint64_t k, uint64_t n)
+{
+	/* bytes of the op that the batches before these took */
+	uint64_t skip = k ? st->first_len + (k - 1) * st->batch_size : 0;
+	uint64_t len = im_min((k ? 0 : st->first_len) + (k ? n : n - 1) * st->batch_size, op.len - skip);
+
+	if (st->from_end)
+		skip = op.len - skip - len;
+	op.dst += skip;
+	op.src += skip;
+	if (op.data)
+		op.data += skip;
+	op.len = len;
+	return op;
+}
+
 size_t im_program_batch(const struct im_program *prog, uint64_t i, struct im_op ops[IM_BATCH_OPS], bool *journalled)
 {
 	const struct im_stretch *st = stretch_of(prog, i);
-	uint64_t k = i - st->first_batch, skip, len;
 
 	*journalled = st->journalled;
 	for (size_t j = 0; j < st->n_ops; j++)
 		ops[j] = prog->ops.v[st->op + j];
-	if (st->n_ops > 1)
-		return st->n_ops;
-	/* bytes of the op that the batches before this one took */
-	skip = k ? st->first_len + (k - 1) * st->batch_size : 0;
-	len = im_min(k ? st->batch_size : st->first_len, ops[0].len - skip);
-	if (st->from_end)
-		skip = ops[0].len - skip - len;
-	ops[0].dst += skip;
-	ops[0].src += skip;
-	if (ops[0].data)
-		ops[0].data += skip;
-	ops[0].len = len;
-	return 1;
+	if (st->n_ops == 1)
+		ops[0] = part_of(st, ops[0], i - st->first_batch, 1);
+	return st->n_ops;
+}
+
+bool im_program_span(const struct im_program *prog, uint64_t i, uint64_t n, struct im_op *op)
+{
+	const struct im_stretch *st = stretch_of(prog, i);
+	uint64_t k = i - st->first_batch;
+
+	if (st->n_ops != 1 || n > st->n_batches - k)
+		return false;
+	*op = part_of(st, prog->ops.v[st->op], k, n);
+	return true;
 }

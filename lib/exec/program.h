@@ -109,6 +109,8 @@ void im_program_free(struct im_program *prog);
 
 /* The ops of batch i; returns how many. *journalled as of its stretch. */
 size_t im_program_batch(const struct im_program *prog, uint64_t i, struct im_op ops[IM_BATCH_OPS], bool *journalled);
+/* Batches [i, i+n) as one op, which they are pieces of. false: they are not. */
+bool im_program_span(const struct im_program *prog, uint64_t i, uint64_t n, struct im_op *op);
 
 /* The origin that holds old byte off (off < old_size). */
 const struct im_origin *im_program_origin(const struct im_program *prog, uint64_t off);

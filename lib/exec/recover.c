@@ -5,11 +5,11 @@
  *    journal, the sector of before or after a run, or, where that sector was just being written, any
  *    byte mixture of the two.
  *  - im_settle: do the newest slot, and the one before it where its batches come right before, agree with the image? Their
- *    batches were done one after the other: those up to some one must be in place, that one must be there in full
- *    where it comes from, or in its slot, and those behind it, with the one that the newest slot names as
+ *    waves were done one after the other: those up to some one must be in place, the batches of that one must be there in full
+ *    where they come from, or in their slot, and those behind it, with the one that the newest slot names as
  *    the next, must not have begun: their content, and what stands where they go, must still be what they
  *    were when the slot was written. A journal that lost its newest slot, or an older copy of it, fails here.
- * Only then are at most two batches written once more.
+ * Only then is anything written: what is left of these waves, or, to go back, the old bytes of what has begun of one slot.
  */
 #include <string.h>
 
@@ -159,6 +159,8 @@ int im_judge_state(struct im_exec *x, struct im_error *err)
 struct step {
 	const struct im_announced *batch;
 	const struct im_slot *slot;
+	size_t wave;		/* over both slots */
+	bool is_due;		/* it shall be written, or written once more */
 };
 
 struct settling {
@@ -168,8 +170,8 @@ struct settling {
 	struct im_slot slots[2];	/* the newest, and the one before it */
 	int n_slots;
 	struct step steps[2 * IM_GROUP];
-	size_t n, at;			/* steps; those before `at` are in place, those behind it have not begun */
-	bool redo_before;		/* write the one before `at` once more as well */
+	size_t n, at, end;		/* steps; those before `at` are in place, those from `end` on have not begun; between
+					 * them is one wave */
 	bool keeps_older;		/* the run back must leave the slot before the newest alone */
 	struct im_batch batch;
 };
@@ -208,8 +210,10 @@ static int untouched(struct settling *s, const struct im_announced *a, bool *yes
 
 static void add_steps(struct settling *s, const struct im_slot *slot)
 {
+	size_t before = s->n ? s->steps[s->n - 1].wave + 1 : 0;
+
 	for (size_t i = 0; i < slot->n; i++)
-		s->steps[s->n++] = (struct step){ &slot->batches[i], slot };
+		s->steps[s->n++] = (struct step){ &slot->batches[i], slot, before + slot->batches[i].wave, false };
 }
 
 /* The steps of the slots. What they follow was durable before the first of them began. */
@@ -236,8 +240,8 @@ static int is_at_hand(struct settling *s, const struct step *step, bool *yes, st
 	return *yes ? 0 : intact(s, step->batch->index, step->batch->crc, yes, err);
 }
 
-/* How far did it get? The last one that is in place may be so by chance of its checksum: it is written again where it can be. */
-static int find_place(struct settling *s, struct im_error *err)
+/* The wave that the first step not in place belongs to, if there is one. */
+static int find_wave(struct settling *s, struct im_error *err)
 {
 	bool yes = true;
 
@@ -249,12 +253,29 @@ static int find_place(struct settling *s, struct im_error *err)
 		if (!yes)
 			break;
 	}
-	if (s->at && is_at_hand(s, &s->steps[s->at - 1], &s->redo_before, err) < 0)
+	while (s->at && s->at < s->n && s->steps[s->at - 1].wave == s->steps[s->at].wave)
+		s->at--;
+	for (s->end = s->at; s->end < s->n && s->steps[s->end].wave == s->steps[s->at].wave; s->end++)
+		;
+	return 0;
+}
+
+/* How far did it get? What is in place of the last wave may be so by chance of its checksum: it is written again where it can
+ * be. */
+static int find_place(struct settling *s, struct im_error *err)
+{
+	bool yes = true;
+
+	if (find_wave(s, err) < 0)
 		return -1;
-	if (s->at == s->n)
-		return 0;
-	if (is_at_hand(s, &s->steps[s->at], &yes, err) < 0)
-		return -1;
+	for (size_t i = s->at; i-- > 0 && s->steps[i].wave == s->steps[s->at - 1].wave;)
+		if (is_at_hand(s, &s->steps[i], &s->steps[i].is_due, err) < 0)
+			return -1;
+	for (size_t i = s->at; i < s->end && yes; i++)
+		if (is_at_hand(s, &s->steps[i], &yes, err) < 0)
+			return -1;
+	for (size_t i = s->at; i < s->n; i++)
+		s->steps[i].is_due = true;
 	return yes ? 0 : im_not_ours(err, _("the last batch is neither at its old nor at its new place"));
 }
 
@@ -263,7 +284,7 @@ static int check_rest(struct settling *s, struct im_error *err)
 	const struct im_announced *next = &s->slots[0].next;
 	bool yes = true;
 
-	for (size_t i = s->at + 1; i < s->n && yes; i++)
+	for (size_t i = s->end; i < s->n && yes; i++)
 		if (untouched(s, s->steps[i].batch, &yes, err) < 0)
 			return -1;
 	if (yes && next->index != IM_NO_BATCH && untouched(s, next, &yes, err) < 0)
@@ -281,33 +302,58 @@ static int redo(struct settling *s, const struct step *step, struct im_error *er
 	if ((is_in_slot ? im_slot_content(&s->x->journal, step->slot, s->batch.content, err) :
 			  im_batch_load(s->x, s->dir, step->batch->index, &s->batch, err)) < 0)
 		return -1;
-	return im_batch_write(s->x, &s->batch, err) < 0 ? -1 : im_dev_flush(s->x->image, err);
+	return im_batch_write(s->x, &s->batch, err);
 }
 
-/* To go back from here, the one that may be half done is left so when it is direct (there may be no room to complete it):
- * none of its old bytes is inside it. The slot that announces it must stay until the run back has begun, also where a newer one
- * announces batches that have not begun. Going back begins with it, and not with batches behind it that had nothing to
- * change: those may be made of what is half done. */
-static int turn(struct settling *s, uint64_t *from, struct im_error *err)
+/* A flush behind each wave: the next one may overwrite what it was made of. */
+static int complete(struct settling *s, struct im_error *err)
 {
-	const struct step *last = &s->steps[s->at < s->n ? s->at : s->n - 1];
+	bool is_written = false;
 
-	*from = last->batch->index + 1;
-	if (im_slot_is_journalled(last->slot))
-		return redo(s, last, err);
-	s->keeps_older = last->slot != &s->slots[0];
+	for (size_t i = 0; i < s->n; i++) {
+		bool ends_wave = i + 1 == s->n || s->steps[i + 1].wave != s->steps[i].wave;
+
+		if (s->steps[i].is_due && redo(s, &s->steps[i], err) < 0)
+			return -1;
+		is_written |= s->steps[i].is_due;
+		if (is_written && ends_wave && im_dev_flush(s->x->image, err) < 0)
+			return -1;
+		is_written &= !ends_wave;
+	}
 	return 0;
 }
 
-/* A flush behind each: the second may overwrite what the first was made of. */
-static int redo_both(struct settling *s, uint64_t *from, struct im_error *err)
+/* Write the old bytes back, wave by wave from the last that has begun to the first of its slot. What they were carried to
+ * is in place, or untouched, until its own turn comes. */
+static int take_back(struct settling *s, struct im_error *err)
 {
-	if (s->redo_before && redo(s, &s->steps[s->at - 1], err) < 0)
-		return -1;
-	if (s->at == s->n)
-		return 0;
-	*from = im_batch_behind(s->dir, s->steps[s->at].batch->index);
-	return redo(s, &s->steps[s->at], err);
+	const struct im_slot *slot = s->steps[s->at].slot;
+
+	for (size_t i = s->end; i-- > 0 && s->steps[i].slot == slot;) {
+		if (im_batch_load(s->x, IM_BACKWARD, s->steps[i].batch->index, &s->batch, err) < 0 ||
+		    im_batch_write(s->x, &s->batch, err) < 0)
+			return -1;
+		if ((!i || s->steps[i - 1].wave != s->steps[i].wave) && im_dev_flush(s->x->image, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* To go back from here. What has begun of a group is taken back, for which there may be room where there is none to complete
+ * it (none of the old bytes of a direct batch is inside it); a journalled batch is completed. The slot of what was taken
+ * back must stay until the run back has begun, also where a newer one announces batches that have not begun. */
+static int turn(struct settling *s, uint64_t *from, struct im_error *err)
+{
+	const struct im_slot *slot = s->steps[s->at < s->n ? s->at : s->n - 1].slot;
+
+	*from = slot->batches[0].index;
+	if (s->at < s->n && !im_slot_is_journalled(slot)) {
+		s->keeps_older = slot != &s->slots[0];
+		return take_back(s, err);
+	}
+	for (size_t i = 0; i < slot->n; i++)
+		*from = im_max(*from, slot->batches[i].index + 1);
+	return s->at < s->n && (redo(s, &s->steps[s->at], err) < 0 || im_dev_flush(s->x->image, err) < 0) ? -1 : 0;
 }
 
 static int settle_run(struct settling *s, uint64_t *from, struct im_error *err)
@@ -319,7 +365,7 @@ static int settle_run(struct settling *s, uint64_t *from, struct im_error *err)
 		*from = s->dir == IM_FORWARD ? next : next + 1;
 	if (collect(s, err) < 0 || find_place(s, err) < 0 || check_rest(s, err) < 0)
 		return -1;
-	return s->turns && s->n ? turn(s, from, err) : redo_both(s, from, err);
+	return s->turns && s->n ? turn(s, from, err) : complete(s, err);
 }
 
 int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, uint64_t *from, uint64_t *seq,

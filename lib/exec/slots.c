@@ -33,13 +33,15 @@ struct slot_block {
 	le64 len;		/* 72 */
 	le32 content;		/* 80 */
 	le32 data_off, data_len;	/* 84, 88 */
-	le32 n;			/* 92 */
-	struct announced batches[IM_GROUP];	/* 96 */
-	le32 crc;		/* 352: of the 352 bytes before it */
+	le32 n, n_waves;	/* 92, 96 */
+	le32 unused;		/* 100 */
+	struct announced batches[IM_GROUP];	/* 104 */
+	uint8_t waves[IM_GROUP];	/* 616 */
+	le32 crc;		/* 648: of the 648 bytes before it */
 };
 
 _Static_assert(sizeof(struct phase_block) == 84, "phase record layout");
-_Static_assert(sizeof(struct slot_block) == 356, "slot record layout");
+_Static_assert(sizeof(struct slot_block) == 652, "slot record layout");
 
 static const char phase_magic[8] = "IMPHASE\n", slot_magic[8] = "IMSLOT\n";
 
@@ -177,22 +179,24 @@ uint64_t im_slot_content_at(const struct im_journal *j, const struct im_slot *s)
 	return j->slots_off + s->seq % 2 * j->slot_size + IM_JOURNAL_BLOCK;
 }
 
-/* Of content that is zero at its ends only the middle is kept. */
-static void find_data(const uint8_t *content, uint64_t len, uint32_t *off, uint32_t *n)
+/* Of content that is zero at its ends only the middle is kept: content is [off, off+n) of it. */
+static const uint8_t *find_data(const uint8_t *content, uint32_t *off, uint32_t *n)
 {
-	uint64_t start = 0, end = len;
+	while (*n && im_is_zero(content, im_min(IM_JOURNAL_BLOCK, *n))) {
+		uint32_t piece = (uint32_t)im_min(IM_JOURNAL_BLOCK, *n);
 
-	while (start < end && im_is_zero(content + start, im_min(IM_JOURNAL_BLOCK, end - start)))
-		start += im_min(IM_JOURNAL_BLOCK, end - start);
-	while (end > start) {
-		uint64_t piece = end % IM_JOURNAL_BLOCK ? end % IM_JOURNAL_BLOCK : IM_JOURNAL_BLOCK;
-
-		if (!im_is_zero(content + end - piece, piece))
-			break;
-		end -= piece;
+		content += piece;
+		*off += piece;
+		*n -= piece;
 	}
-	*off = (uint32_t)start;
-	*n = (uint32_t)(end - start);
+	while (*n) {
+		uint32_t piece = *n % IM_JOURNAL_BLOCK ? *n % IM_JOURNAL_BLOCK : IM_JOURNAL_BLOCK;
+
+		if (!im_is_zero(content + *n - piece, piece))
+			break;
+		*n -= piece;
+	}
+	return content;
 }
 
 static struct announced pack(const struct im_announced *a)
@@ -202,14 +206,14 @@ static struct announced pack(const struct im_announced *a)
 
 static struct im_announced unpack(const struct announced *a)
 {
-	return (struct im_announced){ im_le64(a->index), im_le32(a->crc), im_le32(a->under) };
+	return (struct im_announced){ im_le64(a->index), im_le32(a->crc), im_le32(a->under), 0 };
 }
 
 int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *content, struct im_error *err)
 {
 	struct slot_block *b = (struct slot_block *)j->io;
 	uint64_t off = j->slots_off + s->seq % 2 * j->slot_size;
-	uint32_t data_off = 0, data_len = 0;
+	uint32_t data_off = s->data_off, data_len = s->data_len;
 
 	memset(j->io, 0, IM_JOURNAL_BLOCK);
 	memcpy(b->magic, slot_magic, sizeof(slot_magic));
@@ -221,14 +225,17 @@ int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *co
 	b->len = im_to_le64(s->len);
 	b->content = im_to_le32(s->crc);
 	b->n = im_to_le32((uint32_t)s->n);
-	for (size_t i = 0; i < s->n; i++)
+	b->n_waves = im_to_le32((uint32_t)s->n_waves);
+	for (size_t i = 0; i < s->n; i++) {
 		b->batches[i] = pack(&s->batches[i]);
+		b->waves[i] = (uint8_t)s->batches[i].wave;
+	}
 	if (s->len)
-		find_data(content, s->len, &data_off, &data_len);
+		content = find_data(content, &data_off, &data_len);
 	b->data_off = im_to_le32(data_off);
 	b->data_len = im_to_le32(data_len);
 	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
-	if (data_len && im_dev_write(j->dev, off + IM_JOURNAL_BLOCK + data_off, content + data_off, data_len, err) < 0)
+	if (data_len && im_dev_write(j->dev, off + IM_JOURNAL_BLOCK + data_off, content, data_len, err) < 0)
 		return im_error_prefix(err, "journal");
 	return im_dev_write(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0 ? im_error_prefix(err, "journal") : 0;
 }
@@ -265,11 +272,25 @@ static int content_crc(struct im_journal *j, const struct im_slot *s, uint32_t *
 	return 0;
 }
 
+/* The waves begin with 0 and leave none out. */
+static bool has_waves(const struct im_slot *s)
+{
+	size_t wave = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->batches[i].wave != wave && (!i || s->batches[i].wave != ++wave))
+			return false;
+	}
+	return s->n_waves == (s->n ? wave + 1 : 0);
+}
+
 /* Does what the record says of its batches make sense? */
 static bool is_sane(const struct im_journal *j, const struct im_slot *s)
 {
 	uint64_t max = j->prog.n_batches;
 
+	if (!has_waves(s))
+		return false;
 	for (size_t i = 0; i < s->n; i++)
 		if (s->batches[i].index >= max)
 			return false;
@@ -290,12 +311,14 @@ static int slot_load(struct im_journal *j, int i, uint64_t run, struct im_slot *
 	    im_crc32c(0, b, sizeof(*b) - 4) != im_le32(b->crc) || (n = im_le32(b->n)) > IM_GROUP)
 		return 0;
 	*s = (struct im_slot){
-		.seq = im_le64(b->seq), .run = im_le64(b->run), .n = n, .prev = unpack(&b->prev), .next = unpack(&b->next),
+		.seq = im_le64(b->seq), .run = im_le64(b->run), .n = n, .n_waves = im_le32(b->n_waves), .prev = unpack(&b->prev), .next = unpack(&b->next),
 		.len = im_le64(b->len), .crc = im_le32(b->content), .data_off = im_le32(b->data_off),
 		.data_len = im_le32(b->data_len),
 	};
-	for (size_t k = 0; k < n; k++)
+	for (size_t k = 0; k < n; k++) {
 		s->batches[k] = unpack(&b->batches[k]);
+		s->batches[k].wave = b->waves[k];
+	}
 	if (s->run != run || s->seq % 2 != (uint64_t)i || !is_sane(j, s))
 		return 0;
 	if (!s->len)

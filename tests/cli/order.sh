@@ -5,8 +5,8 @@
 #	whenever the image is written to	the journal's entry in its folder is durable, PREPARED has been
 #						written, and everything in the journal is durable; once there are slots,
 #						everything but the last of them, and the durable ones announce all
-#						batches that were begun
-#	whenever a slot is written		the slot before it is durable, and so is every batch that was begun but
+#						waves that were begun
+#	whenever a slot is written		the slot before it is durable, and so is every wave that was begun but
 #						the last; and all that were announced have begun, but for the last
 #	whenever a phase is recorded		everything in the image is durable
 #	when the journal is removed, at the end	everything in the image is durable
@@ -24,13 +24,13 @@ traced() {
 	shift
 	LAST=(imgmend "$@")
 	# a leak checker would want to trace as well
-	ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -y -qq -x -s 96 -o trace.hex -e trace=$calls "$IMGMEND" "$@" \
+	ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -y -qq -x -s 104 -o trace.hex -e trace=$calls "$IMGMEND" "$@" \
 		>out 2>err </dev/null || rc=$?
 	[ "$rc" = "$want" ] || { show_last; fail "\"imgmend $*\": expected exit status $want, got $rc"; }
 	readable <trace.hex >trace
 }
 
-# readable: of phase records and slots their name, and how many batches a slot announces, which stands at its byte 92
+# readable: of phase records and slots their name, and how many waves of batches a slot announces, which stands at its byte 96
 readable() {
 	awk '
 	function digit(c) { return index("0123456789abcdef", c) - 1 }
@@ -40,8 +40,8 @@ readable() {
 	}
 	(at = index($0, slot)) || (at = index($0, phase)) {
 		is_slot = index($0, slot)
-		n = substr($0, at + 1 + 4 * 92 + 2, 2)
-		rest = substr($0, at + 1 + 4 * 96)
+		n = substr($0, at + 1 + 4 * 96 + 2, 2)
+		rest = substr($0, at + 1 + 4 * 104)
 		$0 = substr($0, 1, at - 1) (is_slot ? "\"IMSLOT announces " digit(substr(n, 1, 1)) * 16 + digit(substr(n, 2, 1)) : "\"IMPHASE") rest
 	}
 	{ print }'
@@ -148,7 +148,7 @@ for align in 1M 8K; do
 	caught "a journal that is not flushed" '/(fsync|fdatasync)\(.*journal>/d'
 	caught "batches that are not flushed" '/IMSLOT/,${/(fsync|fdatasync)\(.*disk\.img>/d}'
 	caught "an image that is not flushed" '/(fsync|fdatasync)\(.*disk\.img>/d'
-	[ $align != 1M ] || caught "batches that no slot announced" 's/announces [2-9]/announces 1/'
+	[ $align != 1M ] || caught "waves that no slot announced" 's/announces [2-9]/announces 1/'
 	caught "a slot before its time" 's/announces [1-9][0-9]*/announces 99/'
 	caught "a flush that failed" '/(fsync|fdatasync)\(.*journal>/s/= 0$/= -1 EIO (Input\/output error)/'
 	traced 0 undo --yes disk.img

@@ -152,7 +152,7 @@ static void seal_section(struct im_dev *dev, uint8_t *section)
 
 /* Bytes with the checksum, which is their last part (lib/exec/slots.c). */
 #define PHASE_RECORD 84
-#define SLOT_RECORD 356
+#define SLOT_RECORD 652
 
 /* A record of the log or of a slot, of len bytes with its checksum last. */
 static void seal_record(struct im_dev *dev, uint64_t off, const char *magic, size_t len, const uint8_t uuid[16])
@@ -164,7 +164,7 @@ static void seal_record(struct im_dev *dev, uint64_t off, const char *magic, siz
 		content = len == SLOT_RECORD && im_get64(b + 72) ? bytes_at(dev, off + 4096, im_get64(b + 72), SECTION_MAX) : NULL;
 		if (content) {
 			im_put32(b + 80, im_crc32c(0, content, im_get64(b + 72)));
-			im_put32(b + 104, im_get32(b + 80));	/* a batch whose content it is, is the first */
+			im_put32(b + 112, im_get32(b + 80));	/* a batch whose content it is, is the first */
 		}
 		free(content);
 		im_put32(b + len - 4, im_crc32c(0, b, len - 4));

@@ -164,6 +164,15 @@ static void render_new(struct scene *s)
 	im_dev_close(mem);
 }
 
+/* Leave a few sectors of data here and there, between holes. */
+static void hollow_out(struct scene *s, uint64_t size, uint64_t *seed)
+{
+	for (uint64_t off = s->sector_size, n; off < size; off += n + (1 + im_random(seed) % 4) * 512) {
+		n = im_min((2 + im_random(seed) % 8) * 512, size - off);
+		memset(s->old + off, 0, n);
+	}
+}
+
 /* Many short batches, which slots announce together. */
 static void make_groups(struct scene *s, uint64_t size, uint64_t *seed)
 {
@@ -172,6 +181,8 @@ static void make_groups(struct scene *s, uint64_t size, uint64_t *seed)
 	s->params.buffer = 4096u << im_random(seed) % 3;
 	s->params.direct_min = im_random(seed) % 3 ? 1 : 64u << im_random(seed) % 6;
 	im_map_free(&s->map);
+	if (im_random(seed) % 2)
+		hollow_out(s, size, seed);
 	if (im_random(seed) % 4 == 0)
 		random_map(s, size, seed);
 	else

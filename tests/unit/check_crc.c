@@ -112,6 +112,19 @@ START_TEST(in_pieces)
 }
 END_TEST
 
+START_TEST(zeros)
+{
+	static const uint8_t none[5000];
+
+	for (size_t len = 0; len <= sizeof(none); len += len < 70 ? 1 : 493) {
+		ck_assert_uint_eq(im_crc32c_zeros(0, len), bitwise(0x82f63b78, none, len));
+		ck_assert_uint_eq(im_crc32c_zeros(0xe3069283, len), im_crc32c(0xe3069283, none, len));
+	}
+	/* more than one can look at: in two pieces, and in one */
+	ck_assert_uint_eq(im_crc32c_zeros(im_crc32c_zeros(7, 1ull << 40), 12345), im_crc32c_zeros(7, (1ull << 40) + 12345));
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("crc");
@@ -120,6 +133,7 @@ static Suite *suite(void)
 	tcase_add_test(c, castagnoli);
 	tcase_add_test(c, ieee);
 	tcase_add_test(c, long_buffers);
+	tcase_add_test(c, zeros);
 	tcase_add_loop_test(c, every_length_and_alignment, 0, 2);
 	tcase_add_loop_test(c, in_pieces, 0, 2);
 	suite_add_tcase(s, c);

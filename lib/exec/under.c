@@ -1,0 +1,129 @@
+/* under.c - what stands at the destinations of a batch.
+ *
+ * Holes are not read, nor is what a batch in memory was made of.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/crc.h"
+#include "exec/ahead.h"
+
+#define LOOK (1u << 20)
+
+struct look {
+	struct im_exec *x;
+	const struct im_piece *const *held;
+	size_t n_held;
+	uint8_t *buf;		/* LOOK bytes */
+};
+
+/* Does h hold image byte off? Else *len ends where it begins to. */
+static bool holds(const struct im_batch *h, uint64_t off, uint64_t *len)
+{
+	uint64_t from = h->from + h->data_off;
+
+	if (!h->is_read || off >= from + h->data_len || off + *len <= from)
+		return false;
+	if (off < from) {
+		*len = from - off;
+		return false;
+	}
+	*len = im_min(*len, from + h->data_len - off);
+	return true;
+}
+
+/* Bytes of the image from off on, *len of them, or less: in a held batch, or read into the buffer; NULL: they are zeros. */
+static int look_at(const struct look *l, uint64_t off, uint64_t *len, const uint8_t **p, struct im_error *err)
+{
+	struct im_extent ext;
+
+	if (im_known_extent(l->x->image, off, *len, &ext, err) < 0)
+		return -1;
+	*len = ext.len;
+	*p = NULL;
+	if (ext.is_zero)
+		return 0;
+	*len = im_min(*len, LOOK);
+	for (size_t i = 0; i < l->n_held; i++)
+		for (size_t k = 0; k < l->held[i]->n; k++) {
+			const struct im_batch *h = &l->held[i]->batches[k];
+
+			if (!holds(h, off, len))
+				continue;
+			*p = h->content + (off - h->from - h->data_off);
+			return 0;
+		}
+	*p = l->buf;
+	return im_dev_read(l->x->image, off, l->buf, *len, err);
+}
+
+static bool equal(const uint8_t *a, const uint8_t *b, uint64_t len)
+{
+	if (!a || !b)
+		return (!a || im_is_zero(a, len)) && (!b || im_is_zero(b, len));
+	return memcmp(a, b, len) == 0;
+}
+
+/* Are bytes [at, at+len) of the content equal to p (NULL: to zeros)? */
+static bool is_content(const struct im_batch *b, uint64_t at, const uint8_t *p, uint64_t len)
+{
+	uint64_t border[] = { 0, b->data_off, b->data_off + b->data_len, b->len };
+
+	for (int i = 0; i < 3; i++) {
+		uint64_t start = im_max(at, border[i]), end = im_min(at + len, border[i + 1]);
+
+		if (start < end && !equal(p ? p + (start - at) : NULL, i == 1 ? b->content + (start - b->data_off) : NULL, end - start))
+			return false;
+	}
+	return true;
+}
+
+/* CRC-32C of the destinations, and whether they hold the content already; with same NULL no content need be loaded. */
+static int look(struct look *l, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
+{
+	uint64_t at = 0;
+
+	*crc = 0;
+	if (same)
+		*same = true;
+	for (size_t i = 0; i < b->n_ops; i++)
+		for (uint64_t done = 0, n; done < b->ops[i].len; done += n, at += n) {
+			const uint8_t *p;
+
+			n = b->ops[i].len - done;
+			if (look_at(l, b->ops[i].dst + done, &n, &p, err) < 0)
+				return -1;
+			*crc = p ? im_crc32c(*crc, p, n) : im_crc32c_zeros(*crc, n);
+			if (same && *same)
+				*same = is_content(b, at, p, n);
+		}
+	return 0;
+}
+
+static int look_with_buffer(struct look *l, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
+{
+	int rc;
+
+	l->buf = aligned_alloc(4096, LOOK);
+	if (!l->buf)
+		return im_error_nomem(err);
+	rc = look(l, b, crc, same, err);
+	free(l->buf);
+	return rc;
+}
+
+int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err)
+{
+	struct look l = { .x = x };
+
+	return look_with_buffer(&l, b, crc, NULL, err);
+}
+
+int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_piece *const *held, size_t n_held, bool *same,
+			struct im_error *err)
+{
+	struct look l = { .x = x, .held = held, .n_held = n_held };
+
+	return look_with_buffer(&l, b, &b->crc_under, same, err);
+}
