@@ -53,6 +53,7 @@ int im_exec_prepare(struct im_exec *x, struct im_dev *image, struct im_dev *jour
 		im_exec_close(x);
 		return -1;
 	}
+	x->is_fresh = true;
 	return 0;
 }
 
@@ -234,6 +235,11 @@ static int settle(struct im_exec *x, bool turns, bool allow_changed, uint64_t *f
 	const struct im_phase_record *rec = im_journal_last(&x->journal);
 
 	*seq = 0;
+	if (x->is_fresh) {
+		x->is_fresh = false;
+		*from = 0;
+		return 0;
+	}
 	*from = rec->base == IM_BASE_SHIFT ? rec->batch : rec->dir == IM_FORWARD ? x->journal.prog.n_batches : 0;
 	if (rec->phase > IM_GROWN)
 		return im_check_content(x, rec->dir, err) < 0 && !(allow_changed && err->code == IM_ECHANGED) ? -1 : 0;

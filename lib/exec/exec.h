@@ -56,6 +56,7 @@ struct im_exec {
 	struct im_dev *clone;		/* borrowed; NULL: there is none (clone.h) */
 	struct im_exec_hooks hooks;
 	enum im_exec_state state;
+	bool is_fresh;			/* prepared by im_exec_prepare, and nothing else was done since: there is nothing to settle */
 };
 
 /* Three kinds of runs: in batches, as above; from a clone of the image (clone.h), where GROWN to FLUSHED is one step
