@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 
+#define LOOK_UPS 4096			/* extents that stand for all of an image */
 #define NEVER (1ull << 50)		/* no shift is that long; a number that any reader of JSON can hold */
 
 static const char *const words[] = { "auto", "direct", "journalled", "write-once", "reflink", "insert-range", NULL };
@@ -75,9 +76,36 @@ static uint64_t shift_of(const struct im_segment *s)
 	return s->from > s->start ? s->from - s->start : s->start - s->from;
 }
 
+/* How much of what moves is data? Extents up to a limit stand for those behind it. */
+static int find_data_part(struct im_strategy *s, struct im_dev *image, const struct im_map *map, struct im_error *err)
+{
+	uint64_t seen = 0, data = 0;
+	struct im_extent ext;
+	int left = LOOK_UPS;
+
+	for (size_t i = 0; i < map->segs.n; i++) {
+		const struct im_segment *seg = &map->segs.v[i];
+
+		for (uint64_t done = 0; seg->kind == IM_FROM && done < seg->len && left; done += ext.len, left--) {
+			if (im_dev_extent(image, seg->from + done, seg->len - done, &ext, err) < 0)
+				return -1;
+			seen += ext.len;
+			data += ext.is_zero ? 0 : ext.len;
+		}
+	}
+	s->data_part = seen ? (double)data / (double)seen : 0;
+	return 0;
+}
+
+/* Bytes of it that must be moved. */
+static double weight(const struct im_strategy *s, const struct im_segment *seg)
+{
+	return (double)seg->len * (s->data_part > 0 ? s->data_part : 1);
+}
+
 static void add_times(struct im_strategy *s, const struct im_segment *seg)
 {
-	double n = (double)seg->len, t = (double)s->host.flush_ns, write = n / (double)s->host.write_rate * 1e9;
+	double n = weight(s, seg), t = (double)s->host.flush_ns, write = n / (double)s->host.write_rate * 1e9;
 
 	s->direct_ns += (uint64_t)(write + n / (double)im_min(shift_of(seg), IM_DIRECT_BATCH) * (t / 2 + (double)s->host.handover_ns) +
 				   n / IM_DIRECT_BATCH * t / 2);
@@ -94,13 +122,13 @@ uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
 		return 0;
 	for (size_t i = 0; i < map->segs.n; i++) {
 		const struct im_segment *seg = &map->segs.v[i];
-		struct im_strategy one = { .host = s->host, .params = s->params };
+		struct im_strategy one = { .host = s->host, .params = s->params, .data_part = s->data_part };
 
 		if (seg->kind != IM_FROM || s->by_clone || (s->by_steps && !s->params.fill_part))
 			continue;
 		add_times(&one, seg);
 		if (s->params.fill_part)
-			total += (uint64_t)((double)seg->len / (double)s->host.write_rate * 1e9);
+			total += (uint64_t)(weight(s, seg) / (double)s->host.write_rate * 1e9);
 		else
 			total += shift_of(seg) >= s->params.direct_min ? one.direct_ns : one.journalled_ns;
 	}
@@ -176,6 +204,8 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 				    " multiple of its %u bytes; leave the option out", s->host.share_unit);
 	s->by_clone = by_blocks && (!wanted || im_strategy_is(wanted, "auto") || im_strategy_is(wanted, "reflink"));
 	s->direct_ns = s->journalled_ns = 0;
+	if (!s->data_part && find_data_part(s, image, map, err) < 0)
+		return -1;
 	for (size_t i = 0; i < map->segs.n; i++)
 		if (map->segs.v[i].kind == IM_FROM)
 			add_times(s, &map->segs.v[i]);

@@ -16,6 +16,7 @@ struct im_strategy {
 	bool by_clone;			/* "reflink" */
 	bool by_steps;			/* "insert-range", or, with params.fill_part, "write-once" */
 	struct im_host host;
+	double data_part;		/* of the bytes that move, those that are no holes, about; 0: not known */
 	uint64_t direct_ns, journalled_ns;	/* what the moves would take, 0 where nothing moves; no reading in it */
 };
 
