@@ -15,6 +15,7 @@ struct run {
 	struct im_exec *x;
 	enum im_direction dir;
 	uint64_t number, seq;		/* seq: of the last slot that was written */
+	struct im_announced prev;	/* the batch before the first one, if any */
 	uint64_t done;			/* batches, as far as was reported */
 	struct im_ahead ahead;
 	size_t left, wave, n_next;	/* batches that are left of this group, the first ones of the queue; of them in this wave;
@@ -59,7 +60,7 @@ static int put_slot(struct run *r, size_t i, size_t n, struct im_error *err)
 {
 	struct im_batch *b = im_ahead_at(&r->ahead, i);
 	struct im_slot slot = {
-		.seq = ++r->seq, .run = r->number, .n = n, .prev = i ? announced(&r->ahead, i - 1) : none,
+		.seq = ++r->seq, .run = r->number, .n = n, .prev = i ? announced(&r->ahead, i - 1) : r->prev,
 		.next = announced(&r->ahead, i + n),
 	};
 
@@ -171,16 +172,15 @@ static int run_all(struct run *r, uint64_t total, struct im_error *err)
 	return 0;
 }
 
-int im_batches_run(struct im_exec *x, const struct im_phase_record *run, uint64_t from, uint64_t seq,
-		   struct im_error *err)
+int im_batches_run(struct im_exec *x, const struct im_phase_record *run, const struct im_start *start, struct im_error *err)
 {
 	uint64_t total = run->dir == IM_FORWARD ? x->journal.prog.n_batches : run->batch;
 	bool at_once = x->image->is_parallel && x->journal.dev->is_parallel;
-	struct run r = { .x = x, .dir = run->dir, .number = run->run, .seq = seq };
+	struct run r = { .x = x, .dir = run->dir, .number = run->run, .seq = start->seq, .prev = start->prev };
 	int rc;
 
 	im_aside_start(&r.writer, at_once);
-	rc = im_ahead_start(&r.ahead, x, run->dir, from, at_once, err);
+	rc = im_ahead_start(&r.ahead, x, run->dir, start->from, at_once, err);
 	if (rc == 0)
 		rc = run_all(&r, total, err);
 	im_ahead_stop(&r.ahead);

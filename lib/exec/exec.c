@@ -165,23 +165,22 @@ static int grow(struct im_exec *x, struct im_phase_record *rec, struct im_error 
 }
 
 /* All the work of a run between GROWN and FLUSHED. */
-static int work(struct im_exec *x, struct im_phase_record *rec, uint64_t from, uint64_t seq, struct im_error *err)
+static int work(struct im_exec *x, struct im_phase_record *rec, const struct im_start *start, struct im_error *err)
 {
 	switch (rec->base) {
 	case IM_BASE_NONE:
-		return im_batches_run(x, rec, from, seq, err);
+		return im_batches_run(x, rec, start, err);
 	case IM_BASE_OLD:
 	case IM_BASE_NEW:
 		return im_clone_run(x, rec, err);
 	case IM_BASE_SHIFT:
-		return im_shift_run(x, rec, from, err);
+		return im_shift_run(x, rec, start->from, err);
 	}
 	return im_error_set(err, IM_EFORMAT, "the journal is damaged: an unknown kind of run");
 }
 
-/* Take the run that the log ends in through its remaining phases. `from` and seq as im_settle gave them, from being
- * steps where blocks are moved; they matter only up to GROWN. */
-static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error *err)
+/* Take the run that the log ends in through its remaining phases. Where it goes on matters only up to GROWN. */
+static int go_on(struct im_exec *x, const struct im_start *start, struct im_error *err)
 {
 	struct im_phase_record rec = *im_journal_last(&x->journal);
 	const struct im_map *map = &x->journal.map;
@@ -204,7 +203,7 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 		rec.phase = IM_GROWN;
 		/* fall through */
 	case IM_GROWN:
-		if (work(x, &rec, from, seq, err) < 0 || im_check_sample(x, rec.dir, &rec.sample, err) < 0 ||
+		if (work(x, &rec, start, err) < 0 || im_check_sample(x, rec.dir, &rec.sample, err) < 0 ||
 		    record(x, rec, IM_FLUSHED, err) < 0)
 			return -1;
 		/* fall through */
@@ -230,30 +229,29 @@ static int go_on(struct im_exec *x, uint64_t from, uint64_t seq, struct im_error
 
 /* An exact state of an interrupted run. Runs past GROWN are at their end already, and everything but sector 0 must be
  * what they left: a sector 0 that a power cut tore can look like one that stood there before. */
-static int settle(struct im_exec *x, bool turns, bool allow_changed, uint64_t *from, uint64_t *seq, struct im_error *err)
+static int settle(struct im_exec *x, bool turns, bool allow_changed, struct im_start *start, struct im_error *err)
 {
 	const struct im_phase_record *rec = im_journal_last(&x->journal);
 
-	*seq = 0;
+	*start = (struct im_start){ .prev.index = IM_NO_BATCH };
 	if (x->is_fresh) {
 		x->is_fresh = false;
-		*from = 0;
 		return 0;
 	}
-	*from = rec->base == IM_BASE_SHIFT ? rec->batch : rec->dir == IM_FORWARD ? x->journal.prog.n_batches : 0;
+	start->from = rec->base == IM_BASE_SHIFT ? rec->batch : rec->dir == IM_FORWARD ? x->journal.prog.n_batches : 0;
 	if (rec->phase > IM_GROWN)
 		return im_check_content(x, rec->dir, err) < 0 && !(allow_changed && err->code == IM_ECHANGED) ? -1 : 0;
 	if (rec->base == IM_BASE_SHIFT)
-		return im_shift_settle(x, rec, from, err);
+		return im_shift_settle(x, rec, &start->from, err);
 	if (im_by_clone(rec))
 		return im_clone_check(x, rec, err);
-	return im_settle(x, rec, turns, from, seq, err);
+	return im_settle(x, rec, turns, start, err);
 }
 
 static int resume(struct im_exec *x, bool allow_changed, struct im_error *err)
 {
 	const struct im_phase_record *rec = im_journal_last(&x->journal);
-	uint64_t from, seq;
+	struct im_start start;
 
 	if (!rec)
 		return im_error_set(err, IM_EREFUSED, "the journal was never finished and nothing was written to the"
@@ -270,7 +268,7 @@ static int resume(struct im_exec *x, bool allow_changed, struct im_error *err)
 		if (x->image->size == target)
 			return 0;
 	}
-	return settle(x, false, allow_changed, &from, &seq, err) < 0 ? -1 : go_on(x, from, seq, err);
+	return settle(x, false, allow_changed, &start, err) < 0 ? -1 : go_on(x, &start, err);
 }
 
 int im_exec_resume(struct im_exec *x, struct im_error *err)
@@ -290,12 +288,13 @@ static int choose_backward(struct im_exec *x, struct im_phase_record *rec, struc
 	return shifts ? set_shift(x, rec, IM_BACKWARD, err) : 0;
 }
 
-/* Record that a run back to the old image begins: batches, or steps, before `batch` are done and durable. Its first
- * slot must not overwrite the one of the run before it that counts until PREPARED is durable: the newest, or what *seq says. */
-static int start_backward(struct im_exec *x, uint64_t batch, bool was_fenced, uint64_t *seq, struct im_error *err)
+/* Record that a run back to the old image begins: batches, or steps, before start->from are done and durable. Its first
+ * slot must not overwrite the one of the run before it that counts until PREPARED is durable: the newest, or what start->seq
+ * says. */
+static int start_backward(struct im_exec *x, struct im_start *start, bool was_fenced, struct im_error *err)
 {
 	struct im_phase_record rec = {
-		.dir = IM_BACKWARD, .run = x->journal.log.n, .batch = batch, .was_fenced = was_fenced,
+		.dir = IM_BACKWARD, .run = x->journal.log.n, .batch = start->from, .was_fenced = was_fenced,
 	};
 	const struct im_phase_record *last = im_journal_last(&x->journal);
 	struct im_slot slots[2];
@@ -303,7 +302,8 @@ static int start_backward(struct im_exec *x, uint64_t batch, bool was_fenced, ui
 
 	if (n < 0)
 		return -1;
-	*seq = n ? im_max(slots[0].seq, *seq) + 1 : 0;
+	start->seq = n ? im_max(slots[0].seq, start->seq) + 1 : 0;
+	start->prev.index = IM_NO_BATCH;
 	if (was_fenced) {
 		rec.base = last->base;
 		rec.base_crc = last->base_crc;
@@ -312,7 +312,7 @@ static int start_backward(struct im_exec *x, uint64_t batch, bool was_fenced, ui
 	}
 	if (rec.base == IM_BASE_SHIFT && im_shift_announce(x, &rec, err) < 0)
 		return -1;
-	if (im_batches_announce(x, IM_BACKWARD, rec.run, rec.base ? 0 : batch, *seq, err) < 0)
+	if (im_batches_announce(x, IM_BACKWARD, rec.run, rec.base ? 0 : start->from, start->seq, err) < 0)
 		return -1;
 	return record(x, rec, IM_PREPARED, err);
 }
@@ -330,7 +330,8 @@ static int undo_repaired(struct im_exec *x, bool allow_changed, struct im_error 
 /* Nothing was written, but the image may have grown: take back what is only zeros. */
 static int forget(struct im_exec *x, struct im_error *err)
 {
-	uint64_t old = x->journal.map.old_size, size = x->image->size, from, seq;
+	uint64_t old = x->journal.map.old_size, size = x->image->size;
+	struct im_start start;
 
 	if (size <= old || !x->journal.log.n)
 		return 0;
@@ -339,7 +340,7 @@ static int forget(struct im_exec *x, struct im_error *err)
 	/* proves that not even the first batch was begun: this is no older copy of the journal of a complete repair */
 	if (im_by_clone(im_journal_last(&x->journal)) && im_clone_compare(x, err) < 0)
 		return -1;
-	if (!im_journal_last(&x->journal)->base && settle(x, true, false, &from, &seq, err) < 0)
+	if (!im_journal_last(&x->journal)->base && settle(x, true, false, &start, err) < 0)
 		return -1;
 	return cut_zeros(x, old, err);
 }
@@ -353,7 +354,7 @@ static int complete_and_undo(struct im_exec *x, bool allow_changed, struct im_er
 
 int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 {
-	uint64_t from = x->journal.prog.n_batches, seq = 0;
+	struct im_start start = { .from = x->journal.prog.n_batches, .prev.index = IM_NO_BATCH };
 
 	switch (x->state) {
 	case IM_STATE_NOT_STARTED:
@@ -371,12 +372,13 @@ int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 	case IM_STATE_REPAIRING:
 		if (im_by_clone(im_journal_last(&x->journal)) && im_journal_last(&x->journal)->phase >= IM_FLUSHED)
 			return complete_and_undo(x, allow_changed, err);
-		if (settle(x, true, allow_changed, &from, &seq, err) < 0)
+		if (settle(x, true, allow_changed, &start, err) < 0)
 			return -1;
 		break;
 	}
-	if (start_backward(x, from, x->state == IM_STATE_REPAIRING, &seq, err) < 0)
+	if (start_backward(x, &start, x->state == IM_STATE_REPAIRING, err) < 0)
 		return -1;
 	x->state = IM_STATE_UNDOING;
-	return go_on(x, im_journal_last(&x->journal)->batch, seq, err);
+	start.from = im_journal_last(&x->journal)->batch;
+	return go_on(x, &start, err);
 }

@@ -137,11 +137,16 @@ int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_p
 			struct im_error *err);
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
 
-/* Bring an interrupted run to an exact state: *from as for im_batch_next. turns: to go back from there; then what has begun
- * of a group is taken back, not completed. Checks first, then writes.
- * The next slot has the number behind *seq. (recover.c) */
-int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, uint64_t *from, uint64_t *seq,
-	      struct im_error *err);
+/* Where a run goes on. */
+struct im_start {
+	uint64_t from;			/* as for im_batch_next; where blocks are moved, steps */
+	uint64_t seq;			/* of the last slot that was written */
+	struct im_announced prev;	/* the last batch of this run that is durable in place */
+};
+
+/* Bring an interrupted run to an exact state. turns: to go back from there; then what has begun of a group is taken back, not
+ * completed. Checks first, then writes. (recover.c) */
+int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, struct im_start *start, struct im_error *err);
 /* IM_ECHANGED, and why. (recover.c) */
 int im_not_ours(struct im_error *err, const char *why);
 /* CRC-32C of both ends of everything moved, where a run of this direction brings it. (check.c) */
@@ -152,9 +157,8 @@ int im_check_content(struct im_exec *x, enum im_direction dir, struct im_error *
 /* Which state do the journal's last record and sector 0 give? (recover.c) */
 int im_judge_state(struct im_exec *x, struct im_error *err);
 
-/* All batches of this direction from `from` on; the last slot written has number seq. (batches.c) */
-int im_batches_run(struct im_exec *x, const struct im_phase_record *run, uint64_t from, uint64_t seq,
-		   struct im_error *err);
+/* All batches of this run from there on. (batches.c) */
+int im_batches_run(struct im_exec *x, const struct im_phase_record *run, const struct im_start *start, struct im_error *err);
 /* The first slot of a run, number seq: names the first batch and keeps sector 0 as it is now. (batches.c) */
 int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, uint64_t from, uint64_t seq,
 			struct im_error *err);

@@ -356,24 +356,26 @@ static int turn(struct settling *s, uint64_t *from, struct im_error *err)
 	return s->at < s->n && (redo(s, &s->steps[s->at], err) < 0 || im_dev_flush(s->x->image, err) < 0) ? -1 : 0;
 }
 
-static int settle_run(struct settling *s, uint64_t *from, struct im_error *err)
+static int settle_run(struct settling *s, struct im_start *start, struct im_error *err)
 {
 	uint64_t next = s->slots[0].next.index;
 
-	*from = s->dir == IM_FORWARD ? s->x->journal.prog.n_batches : 0;
+	start->from = s->dir == IM_FORWARD ? s->x->journal.prog.n_batches : 0;
 	if (next != IM_NO_BATCH)
-		*from = s->dir == IM_FORWARD ? next : next + 1;
+		start->from = s->dir == IM_FORWARD ? next : next + 1;
 	if (collect(s, err) < 0 || find_place(s, err) < 0 || check_rest(s, err) < 0)
 		return -1;
-	return s->turns && s->n ? turn(s, from, err) : complete(s, err);
+	if (s->n)
+		start->prev = *s->steps[s->n - 1].batch;
+	return s->turns && s->n ? turn(s, &start->from, err) : complete(s, err);
 }
 
-int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, uint64_t *from, uint64_t *seq,
-	      struct im_error *err)
+int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, struct im_start *start, struct im_error *err)
 {
 	struct settling s = { .x = x, .dir = run->dir, .turns = turns };
 	int rc = -1;
 
+	*start = (struct im_start){ .prev.index = IM_NO_BATCH };
 	s.n_slots = im_slot_read(&x->journal, run->run, s.slots, err);
 	if (s.n_slots < 0)
 		return -1;
@@ -381,12 +383,12 @@ int im_settle(struct im_exec *x, const struct im_phase_record *run, bool turns, 
 		return im_error_set(err, IM_EFORMAT, "the journal is damaged: both slots of its last run are unreadable");
 	if (run->phase < IM_GROWN && s.slots[0].n)
 		return im_error_set(err, IM_EFORMAT, "the journal is damaged: its slots are ahead of its log");
-	*seq = s.slots[0].seq;
+	start->seq = s.slots[0].seq;
 	if (im_batch_alloc(&s.batch, &x->journal.prog, err) < 0)
 		return -1;
-	rc = settle_run(&s, from, err);
+	rc = settle_run(&s, start, err);
 	im_batch_free(&s.batch);
 	/* two slots in turn: so the next one overwrites the newest */
-	*seq += s.keeps_older;
+	start->seq += s.keeps_older;
 	return rc;
 }
