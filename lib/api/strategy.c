@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 
 #define LOOK_UPS 4096			/* extents that stand for all of an image */
+#define BUFFER_MIN (4u << 20)
 #define NEVER (1ull << 50)		/* no shift is that long; a number that any reader of JSON can hold */
 
 static const char *const words[] = { "auto", "direct", "journalled", "write-once", "reflink", "insert-range", NULL };
@@ -54,6 +55,18 @@ static uint64_t threshold(const struct im_host *host, uint64_t buffer)
 	return batch < per_byte * NEVER ? (uint64_t)(batch / per_byte) : NEVER;
 }
 
+/* A run begins and ends with a buffer on its way alone, which a slow disk takes long for: so it is no larger than it must be, for
+ * the flushes to take some twentieth of the writing. */
+static uint64_t choose_buffer(const struct im_host *host)
+{
+	double least = 20 * (double)host->flush_ns / 1e9 * (double)host->write_rate;
+	uint64_t buffer = im_exec_defaults.buffer;
+
+	while (buffer > BUFFER_MIN && (double)buffer / 2 >= least)
+		buffer /= 2;
+	return buffer;
+}
+
 int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, bool measures,
 		      const char *wanted, struct im_error *err)
 {
@@ -62,6 +75,8 @@ int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *f
 	if (check_wanted(&s->host, wanted, err) < 0)
 		return -1;
 	s->params.no_share = im_strategy_is(wanted, "journalled");
+	if (s->host.is_probed)
+		s->params.buffer = choose_buffer(&s->host);
 	if (im_strategy_is(wanted, "direct"))
 		s->params.direct_min = 1;
 	else if (im_strategy_is(wanted, "journalled") || im_strategy_is(wanted, "write-once"))
@@ -219,7 +234,7 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 	return 0;
 }
 
-void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t direct_min)
+void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t direct_min, uint64_t buffer)
 {
 	*s = (struct im_strategy){ .params = im_exec_defaults };
 	snprintf(s->name, sizeof(s->name), "%s", saved);
@@ -229,4 +244,6 @@ void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t dire
 	s->params.no_share = strstr(saved, "journalled") != NULL;
 	if (direct_min <= NEVER)
 		s->params.direct_min = direct_min;
+	if (buffer >= BUFFER_MIN && buffer <= im_exec_defaults.buffer)
+		s->params.buffer = buffer;
 }

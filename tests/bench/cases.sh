@@ -186,11 +186,11 @@ slow_off() {
 }
 
 bench_throttled() {
-	local fs mib=$((MIB / 4))
+	local fs
 	for fs in ext4 xfs btrfs; do
-		host_slow $fs $((mib * 3 + 512)) || continue
-		partition mnt/disk.img 1 "$mib"
-		duel_on mnt "$fs throttled 7680" mnt/disk.img 1 16 8K "$mib" '<= 1.15' sfdisk
+		host_slow $fs $((MIB * 2 + 512)) || continue
+		partition mnt/disk.img 1 "$MIB"
+		duel_on mnt "$fs throttled 7680" mnt/disk.img 1 16 8K "$MIB" '<= 1.15'
 		slow_off
 	done
 }
