@@ -166,7 +166,8 @@ static int read_piece(void *arg, struct im_error *err)
 	if (collect(a, p, err) < 0 || (p->n && read_in(a, p, err) < 0))
 		return -1;
 	for (size_t i = 0; i < p->n; i++) {
-		if (im_batch_look_under(a->x, &p->batches[i], (const struct im_piece *const *)a->pieces, a->n_pieces, &same, err) < 0)
+		if (im_batch_look_under(a->x, a->dir, &p->batches[i], (const struct im_piece *const *)a->pieces, a->n_pieces, &same,
+					err) < 0)
 			return -1;
 		if (same)
 			p->batches[i].index = IM_NO_BATCH;

@@ -291,9 +291,10 @@ int im_batch_load(struct im_exec *x, enum im_direction dir, uint64_t index, stru
 	return im_batch_find_data(x, b, err) < 0 ? -1 : im_batch_read(x, dir, b, err);
 }
 
-/* Sharing makes no holes: blocks of zeros would become real ones. */
+/* Sharing makes no holes: blocks of zeros would become real ones; and those at the ends of the content do not stand in the slot. */
 static bool has_zero_blocks(const struct im_batch *b, uint32_t unit)
 {
+	unit = (uint32_t)im_min(unit, IM_JOURNAL_BLOCK);
 	for (uint64_t off = 0; off < b->len; off += unit)
 		if (im_is_zero(b->content + off, (size_t)im_min(unit, b->len - off)))
 			return true;

@@ -62,6 +62,9 @@ static int check_old(struct im_exec *x, uint8_t *buf, struct im_error *err)
 	for (size_t i = 0; i < x->journal.saved.n; i++) {
 		const struct im_saved *s = &x->journal.saved.v[i];
 
+		/* those that nobody asks for may be the old ones still */
+		if (s->at == IM_SAVED_DROPPED)
+			continue;
 		for (uint64_t off = im_max(s->old, ss), end = s->old + s->len, n; off < end; off += n) {
 			n = im_min(CHUNK, end - off);
 			if (im_dev_read(x->image, off, buf, n, err) < 0 ||

@@ -104,7 +104,7 @@ struct im_batch {
 	uint8_t *content;		/* … of the ops' bytes, one after the other */
 	uint64_t slot_at;		/* where its content stands in the journal; 0: nowhere */
 	uint32_t crc;
-	uint32_t crc_under;		/* of what stands at the destinations before the batch is written */
+	uint32_t crc_under;		/* im_batch_under_crc before the batch is written */
 	size_t wave;			/* in its group */
 };
 
@@ -130,11 +130,14 @@ int im_batch_read_image(struct im_exec *x, uint64_t off, uint8_t *p, uint64_t le
 int im_known_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *ext, struct im_error *err);
 /* CRC-32C of what stands at the batch's destinations; what lies past the end counts as zeros. */
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err);
+/* The same before the batch was written: then old bytes that nobody asks for back (im_journal_drops) count as zeros, as a repair
+ * that is taken back may leave zeros there. */
+int im_batch_under_crc(struct im_exec *x, enum im_direction dir, const struct im_batch *b, uint32_t *crc, struct im_error *err);
 struct im_piece;
 /* For a loaded batch: set crc_under, and say whether the content stands there already. What was read into the batches
  * of n_held pieces (ahead.h) is not read again. */
-int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_piece *const *held, size_t n_held, bool *same,
-			struct im_error *err);
+int im_batch_look_under(struct im_exec *x, enum im_direction dir, struct im_batch *b, const struct im_piece *const *held,
+			size_t n_held, bool *same, struct im_error *err);
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
 
 /* Where a run goes on. */

@@ -89,10 +89,11 @@ static inline bool im_slot_is_journalled(const struct im_slot *slot)
 
 struct im_saved {
 	uint64_t old, len;
-	uint64_t at;		/* byte in the journal; IM_SAVED_ZERO: zeros */
+	uint64_t at;		/* byte in the journal; or one of these */
 };
 
-#define IM_SAVED_ZERO UINT64_MAX
+#define IM_SAVED_ZERO UINT64_MAX		/* zeros */
+#define IM_SAVED_DROPPED (UINT64_MAX - 1)	/* nobody asks for them back: zeros do, and so do the old ones */
 
 struct im_journal {
 	struct im_dev *dev;		/* borrowed */
@@ -133,6 +134,9 @@ int im_journal_phase(struct im_journal *j, const struct im_phase_record *rec, st
 
 /* The last phase record, NULL when there is none (an unfinished journal). */
 const struct im_phase_record *im_journal_last(const struct im_journal *j);
+
+/* Are old bytes from off on ones that nobody asks for back? *len is cut to where that changes. */
+bool im_journal_drops(const struct im_journal *j, uint64_t off, uint64_t *len);
 
 /* Read [off, off+len) of the old image from what was saved. */
 int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err);

@@ -200,20 +200,24 @@ static int in_place(struct settling *s, uint64_t index, uint32_t crc, bool *yes,
 /* Has it not begun? */
 static int untouched(struct settling *s, const struct im_announced *a, bool *yes, struct im_error *err)
 {
-	bool source, destination;
+	uint32_t under;
 
-	if (intact(s, a->index, a->crc, &source, err) < 0 || in_place(s, a->index, a->crc_under, &destination, err) < 0)
+	if (intact(s, a->index, a->crc, yes, err) < 0 || im_batch_under_crc(s->x, s->dir, &s->batch, &under, err) < 0)
 		return -1;
-	*yes = source && destination;
+	*yes = *yes && under == a->crc_under;
 	return 0;
 }
 
-static void add_steps(struct settling *s, const struct im_slot *slot)
+static int add_steps(struct settling *s, const struct im_slot *slot, struct im_error *err)
 {
 	size_t before = s->n ? s->steps[s->n - 1].wave + 1 : 0;
 
 	for (size_t i = 0; i < slot->n; i++)
 		s->steps[s->n++] = (struct step){ &slot->batches[i], slot, before + slot->batches[i].wave, false };
+	if (!im_slot_is_journalled(slot))
+		return 0;
+	im_batch_plan(s->x, s->dir, slot->batches[0].index, &s->batch);
+	return s->batch.len == slot->len ? 0 : im_error_set(err, IM_EFORMAT, "the journal is damaged: a slot does not fit the plan");
 }
 
 /* The steps of the slots. What they follow was durable before the first of them began. */
@@ -224,12 +228,14 @@ static int collect(struct settling *s, struct im_error *err)
 	bool yes = true;
 
 	if (s->n_slots == 2 && before->n && before->batches[before->n - 1].index == slot->prev.index) {
-		add_steps(s, before);
+		if (add_steps(s, before, err) < 0)
+			return -1;
 		durable = &before->prev;
 	}
 	if (durable->index != IM_NO_BATCH && in_place(s, durable->index, durable->crc, &yes, err) < 0)
 		return -1;
-	add_steps(s, slot);
+	if (add_steps(s, slot, err) < 0)
+		return -1;
 	return yes ? 0 : im_not_ours(err, _("the batch before the last is not where the journal says it is"));
 }
 
@@ -297,8 +303,6 @@ static int redo(struct settling *s, const struct step *step, struct im_error *er
 	bool is_in_slot = im_slot_is_journalled(step->slot);
 
 	im_batch_plan(s->x, s->dir, step->batch->index, &s->batch);
-	if (is_in_slot && s->batch.len != step->slot->len)
-		return im_error_set(err, IM_EFORMAT, "the journal is damaged: a slot does not fit the plan");
 	if ((is_in_slot ? im_slot_content(&s->x->journal, step->slot, s->batch.content, err) :
 			  im_batch_load(s->x, s->dir, step->batch->index, &s->batch, err)) < 0)
 		return -1;
@@ -323,15 +327,31 @@ static int complete(struct settling *s, struct im_error *err)
 	return 0;
 }
 
+/* The old bytes come back, and zeros where there were only those, behind the old end. */
+static int take_back_one(struct settling *s, uint64_t index, struct im_error *err)
+{
+	uint64_t old_size = s->x->journal.prog.old_size;
+
+	if (im_batch_load(s->x, IM_BACKWARD, index, &s->batch, err) < 0 || im_batch_write(s->x, &s->batch, err) < 0)
+		return -1;
+	im_batch_plan(s->x, IM_FORWARD, index, &s->batch);
+	for (size_t i = 0; i < s->batch.n_ops; i++) {
+		uint64_t start = im_max(s->batch.ops[i].dst, old_size), end = s->batch.ops[i].dst + s->batch.ops[i].len;
+
+		if (start < end && im_dev_zero(s->x->image, start, end - start, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Write the old bytes back, wave by wave from the last that has begun to the first of its slot. What they were carried to
- * is in place, or untouched, until its own turn comes. */
+ * is in place, or untouched, until its own turn comes. After a crash all must look as if it had not begun. */
 static int take_back(struct settling *s, struct im_error *err)
 {
 	const struct im_slot *slot = s->steps[s->at].slot;
 
 	for (size_t i = s->end; i-- > 0 && s->steps[i].slot == slot;) {
-		if (im_batch_load(s->x, IM_BACKWARD, s->steps[i].batch->index, &s->batch, err) < 0 ||
-		    im_batch_write(s->x, &s->batch, err) < 0)
+		if (take_back_one(s, s->steps[i].batch->index, err) < 0)
 			return -1;
 		if ((!i || s->steps[i - 1].wave != s->steps[i].wave) && im_dev_flush(s->x->image, err) < 0)
 			return -1;
@@ -344,7 +364,8 @@ static int take_back(struct settling *s, struct im_error *err)
  * back must stay until the run back has begun, also where a newer one announces batches that have not begun. */
 static int turn(struct settling *s, uint64_t *from, struct im_error *err)
 {
-	const struct im_slot *slot = s->steps[s->at < s->n ? s->at : s->n - 1].slot;
+	const struct step *last = &s->steps[s->at < s->n ? s->at : s->n - 1];
+	const struct im_slot *slot = last->slot;
 
 	*from = slot->batches[0].index;
 	if (s->at < s->n && !im_slot_is_journalled(slot)) {
@@ -353,7 +374,7 @@ static int turn(struct settling *s, uint64_t *from, struct im_error *err)
 	}
 	for (size_t i = 0; i < slot->n; i++)
 		*from = im_max(*from, slot->batches[i].index + 1);
-	return s->at < s->n && (redo(s, &s->steps[s->at], err) < 0 || im_dev_flush(s->x->image, err) < 0) ? -1 : 0;
+	return im_slot_is_journalled(slot) && (redo(s, last, err) < 0 || im_dev_flush(s->x->image, err) < 0) ? -1 : 0;
 }
 
 static int settle_run(struct settling *s, struct im_start *start, struct im_error *err)

@@ -11,13 +11,17 @@
 #define CHUNK (1u << 20)
 #define ENTRY 24
 
+static bool is_special(uint64_t at)
+{
+	return at == IM_SAVED_ZERO || at == IM_SAVED_DROPPED;
+}
+
 static int note(struct im_journal *j, uint64_t old, uint64_t len, uint64_t at, struct im_error *err)
 {
 	struct im_saved *last = j->saved.n ? &j->saved.v[j->saved.n - 1] : NULL, *s;
-	bool zero = at == IM_SAVED_ZERO;
 
-	if (last && last->old + last->len == old && (last->at == IM_SAVED_ZERO) == zero &&
-	    (zero || last->at + last->len == at)) {
+	if (last && last->old + last->len == old &&
+	    (is_special(at) ? last->at == at : !is_special(last->at) && last->at + last->len == at)) {
 		last->len += len;
 		return 0;
 	}
@@ -46,7 +50,7 @@ static int save_chunk(struct im_journal *j, struct im_dev *image, uint64_t old, 
 }
 
 /* Is the old byte off one that undo need not give back? *len is cut to where that changes. */
-static bool is_dropped(const struct im_exec_params *params, uint64_t off, uint64_t *len)
+static bool may_drop(const struct im_exec_params *params, uint64_t off, uint64_t *len)
 {
 	for (size_t i = 0; i < params->n_dropped; i++) {
 		const struct im_range *r = &params->dropped[i];
@@ -63,6 +67,26 @@ static bool is_dropped(const struct im_exec_params *params, uint64_t off, uint64
 	return false;
 }
 
+/* Is it what the new image has somewhere by way of the journal? *len is cut to where that changes. */
+static bool is_source(const struct im_program *prog, uint64_t off, uint64_t *len)
+{
+	for (size_t i = 0; i < prog->ops.n; i++) {
+		const struct im_op *op = &prog->ops.v[i];
+
+		if (op->kind != IM_OP_OLD || op->src >= off + *len || op->src + op->len <= off)
+			continue;
+		*len = op->src > off ? op->src - off : im_min(*len, op->src + op->len - off);
+		if (op->src <= off)
+			return true;
+	}
+	return false;
+}
+
+static bool is_dropped(const struct im_program *prog, uint64_t off, uint64_t *len)
+{
+	return may_drop(&prog->params, off, len) && !is_source(prog, off, len);
+}
+
 static int save_range(struct im_journal *j, struct im_dev *image, uint64_t old, uint64_t len, uint8_t *buf,
 		      uint64_t *at, uint32_t *crc, struct im_error *err)
 {
@@ -70,8 +94,8 @@ static int save_range(struct im_journal *j, struct im_dev *image, uint64_t old, 
 		uint64_t n = len;
 		struct im_extent ext;
 
-		if (is_dropped(&j->prog.params, old, &n)) {
-			if (note(j, old, n, IM_SAVED_ZERO, err) < 0)
+		if (is_dropped(&j->prog, old, &n)) {
+			if (note(j, old, n, IM_SAVED_DROPPED, err) < 0)
 				return -1;
 			old += n;
 			len -= n;
@@ -152,7 +176,7 @@ int im_saved_decode(struct im_journal *j, const uint8_t *p, size_t len, uint64_t
 		*s = (struct im_saved){ im_get64(p), im_get64(p + 8), im_get64(p + 16) };
 		if (s->old < at || !s->len || !im_add(s->old, s->len, &at) || at > j->map.old_size)
 			return im_error_set(err, IM_EFORMAT, "the journal is damaged: its index is out of order");
-		if (s->at == IM_SAVED_ZERO)
+		if (is_special(s->at))
 			continue;
 		if (s->at < off || !im_add(s->at, s->len, &end) || end > off + size)
 			return im_error_set(err, IM_EFORMAT, "the journal is damaged: its index points elsewhere");
@@ -163,7 +187,8 @@ int im_saved_decode(struct im_journal *j, const uint8_t *p, size_t len, uint64_t
 	return 0;
 }
 
-int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err)
+/* The last piece that begins at off or before it, or the first. */
+static size_t find(const struct im_journal *j, uint64_t off)
 {
 	size_t lo = 0, hi = j->saved.n;
 
@@ -175,7 +200,25 @@ int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint
 		else
 			hi = mid;
 	}
-	for (; len; lo++) {
+	return lo;
+}
+
+bool im_journal_drops(const struct im_journal *j, uint64_t off, uint64_t *len)
+{
+	for (size_t i = find(j, off); i < j->saved.n && j->saved.v[i].old < off + *len; i++) {
+		const struct im_saved *s = &j->saved.v[i];
+
+		if (s->at != IM_SAVED_DROPPED || s->old + s->len <= off)
+			continue;
+		*len = s->old > off ? s->old - off : im_min(*len, s->old + s->len - off);
+		return s->old <= off;
+	}
+	return false;
+}
+
+int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err)
+{
+	for (size_t lo = find(j, off); len; lo++) {
 		const struct im_saved *s;
 		uint64_t n;
 
@@ -183,7 +226,7 @@ int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint
 			return im_error_at(err, IM_EFORMAT, off, "the journal does not hold the old byte %" PRIu64, off);
 		s = &j->saved.v[lo];
 		n = im_min(len, s->old + s->len - off);
-		if (s->at == IM_SAVED_ZERO)
+		if (is_special(s->at))
 			memset(buf, 0, n);
 		else if (im_dev_read(j->dev, s->at + (off - s->old), buf, n, err) < 0)
 			return -1;
@@ -205,7 +248,7 @@ uint64_t im_saved_estimate(const struct im_program *prog, struct im_dev *image)
 			struct im_extent ext;
 
 			n = end - off;
-			if (is_dropped(&prog->params, off, &n)) {
+			if (is_dropped(prog, off, &n)) {
 				off += n;
 				continue;
 			}

@@ -15,6 +15,7 @@ struct look {
 	struct im_exec *x;
 	const struct im_piece *const *held;
 	size_t n_held;
+	bool masks;		/* what nobody asks for back counts as zeros */
 	uint8_t *buf;		/* LOOK bytes */
 };
 
@@ -79,6 +80,13 @@ static bool is_content(const struct im_batch *b, uint64_t at, const uint8_t *p, 
 	return true;
 }
 
+/* The part of [off, off+*len) up to where what counts of it changes: of a destination that nobody asks for back, as zeros may come
+ * there when a repair is taken back, only that it is there. */
+static bool is_masked(const struct look *l, uint64_t off, uint64_t *len)
+{
+	return l->masks && im_journal_drops(&l->x->journal, off, len);
+}
+
 /* CRC-32C of the destinations, and whether they hold the content already; with same NULL no content need be loaded. */
 static int look(struct look *l, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
 {
@@ -90,11 +98,13 @@ static int look(struct look *l, const struct im_batch *b, uint32_t *crc, bool *s
 	for (size_t i = 0; i < b->n_ops; i++)
 		for (uint64_t done = 0, n; done < b->ops[i].len; done += n, at += n) {
 			const uint8_t *p;
+			bool masked;
 
 			n = b->ops[i].len - done;
+			masked = is_masked(l, b->ops[i].dst + done, &n);
 			if (look_at(l, b->ops[i].dst + done, &n, &p, err) < 0)
 				return -1;
-			*crc = p ? im_crc32c(*crc, p, n) : im_crc32c_zeros(*crc, n);
+			*crc = p && !masked ? im_crc32c(*crc, p, n) : im_crc32c_zeros(*crc, n);
 			if (same && *same)
 				*same = is_content(b, at, p, n);
 		}
@@ -120,10 +130,17 @@ int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc,
 	return look_with_buffer(&l, b, crc, NULL, err);
 }
 
-int im_batch_look_under(struct im_exec *x, struct im_batch *b, const struct im_piece *const *held, size_t n_held, bool *same,
-			struct im_error *err)
+int im_batch_under_crc(struct im_exec *x, enum im_direction dir, const struct im_batch *b, uint32_t *crc, struct im_error *err)
 {
-	struct look l = { .x = x, .held = held, .n_held = n_held };
+	struct look l = { .x = x, .masks = dir == IM_FORWARD };
+
+	return look_with_buffer(&l, b, crc, NULL, err);
+}
+
+int im_batch_look_under(struct im_exec *x, enum im_direction dir, struct im_batch *b, const struct im_piece *const *held,
+			size_t n_held, bool *same, struct im_error *err)
+{
+	struct look l = { .x = x, .masks = dir == IM_FORWARD, .held = held, .n_held = n_held };
 
 	return look_with_buffer(&l, b, &b->crc_under, same, err);
 }

@@ -40,7 +40,7 @@ static bool try_cut(struct scene *s, uint64_t cut, enum im_cut mode, uint64_t se
 			scene_restart(s);
 		states++;
 		if (again < 2 && im_random(&seed) % 2)
-			s->power.cut_at = im_random(&seed) % 40;
+			s->power.cut_at = im_random(&seed) % (im_random(&seed) % 2 ? 8 : 40);
 		/* sometimes begin with a resume and turn round at the crash */
 		if (again == 0 && undo && im_random(&seed) % 3 == 0) {
 			switched = true;

@@ -173,16 +173,91 @@ static void hollow_out(struct scene *s, uint64_t size, uint64_t *seed)
 	}
 }
 
-/* Many short batches, which slots announce together. */
+static void drop_some(struct scene *s, uint64_t size, uint64_t *seed)
+{
+	uint64_t off = s->sector_size;
+
+	for (s->n_dropped = 0; s->n_dropped < 3; s->n_dropped++) {
+		struct im_range *r = &s->dropped[s->n_dropped];
+
+		r->start = off + im_random(seed) % (size / 4);
+		r->len = 1 + im_random(seed) % (size / 4);
+		off = r->start + r->len + 1;
+		if (off > size)
+			break;
+	}
+}
+
+/* Little data between holes, some of it at the end: the wave that goes behind the old end is not the first. */
+static void make_islands(struct scene *s, uint64_t size, uint64_t *seed)
+{
+	uint64_t shift = 512 + im_random(seed) % 8 * 64;
+
+	s->params = (struct im_exec_params){ .buffer = 512, .direct_min = 1 };
+	memset(s->old + s->sector_size, 0, size - s->sector_size);
+	fill(s->old + size - 1024, 1024, seed);
+	fill(s->old + (size - 5 * shift) / 512 * 512, 512, seed);
+	shift_map(s, size, shift, seed);
+}
+
+/* What is in use moves over what is free, which nobody asks for back. */
+static void make_used(struct scene *s, uint64_t size, uint64_t *seed)
+{
+	uint64_t shift = 512 + im_random(seed) % 8 * 64, start = s->sector_size, len = size - start - 2 * shift;
+	struct im_error err;
+
+	s->params = (struct im_exec_params){ .buffer = 512, .direct_min = 1 };
+	len = im_min(len, 2048 + im_random(seed) % 4096);
+	s->dropped[0] = (struct im_range){ start + len, shift };
+	s->n_dropped = 1;
+	if (im_map_init(&s->map, size, size, &err) < 0 || im_map_from(&s->map, start + shift, len, start, "used", &err) < 0 ||
+	    im_map_zero(&s->map, start, im_min(shift, len), "vacated", &err) < 0)
+		die("map", &err);
+}
+
+/* The host's blocks are larger than those of a journal. */
+static void make_blocks(struct scene *s, uint64_t *seed)
+{
+	uint64_t unit = 8192, size = (4 + im_random(seed) % 6) * unit;
+
+	free(s->old);
+	s->old = calloc(1, size);
+	if (!s->old)
+		exit(2);
+	for (uint64_t off = 0; off < size; off += unit / 2)
+		if (im_random(seed) % 4)
+			fill(s->old + off, unit / 2, seed);
+	s->sector_size = 4096;
+	s->share_unit = (uint32_t)unit;
+	s->params = (struct im_exec_params){ .buffer = 2 * unit, .direct_min = 64 * unit };
+	shift_map(s, size, unit, seed);
+}
+
+/* Many short batches, which slots announce together; and what slots must not do with some of them. */
 static void make_groups(struct scene *s, uint64_t size, uint64_t *seed)
 {
+	uint64_t kind = im_random(seed) % 8;
+
 	s->by_clone = s->by_steps = false;
 	s->fill_part = 0;
+	im_map_free(&s->map);
+	switch (kind) {
+	case 0:
+		make_blocks(s, seed);
+		return;
+	case 1:
+		make_islands(s, size, seed);
+		return;
+	case 2:
+		make_used(s, size, seed);
+		return;
+	}
 	s->params.buffer = 4096u << im_random(seed) % 3;
 	s->params.direct_min = im_random(seed) % 3 ? 1 : 64u << im_random(seed) % 6;
-	im_map_free(&s->map);
 	if (im_random(seed) % 2)
 		hollow_out(s, size, seed);
+	if (im_random(seed) % 3 == 0)
+		drop_some(s, size, seed);
 	if (im_random(seed) % 4 == 0)
 		random_map(s, size, seed);
 	else
@@ -191,13 +266,14 @@ static void make_groups(struct scene *s, uint64_t size, uint64_t *seed)
 
 void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 {
+	static const uint32_t units[6] = { 0, 0, 512, 512, 4096, 8192 };
 	uint64_t size, kind = ~seed, name = seed;
 
 	memset(s, 0, sizeof(*s));
 	s->sector_size = im_random(&seed) % 4 ? 512 : 4096;
 	s->params.buffer = 512u << im_random(&seed) % 4;
 	s->params.direct_min = im_random(&seed) % 3 ? 1024u << im_random(&seed) % 4 : 1;
-	s->shares = im_random(&kind) % 2;
+	s->share_unit = units[im_random(&kind) % 6];
 	s->by_clone = im_random(&kind) % 4 == 0;
 	size = (24 + im_random(&seed) % 40) * 512 + im_random(&seed) % 2 * 100;
 	if (shift) {
@@ -279,7 +355,7 @@ void scene_start(struct scene *s)
 	im_crash_settle(s->image);
 	s->journal = im_crash_new(&s->power, 0, 512);
 	s->clone = NULL;
-	s->image->share_unit = s->journal->share_unit = s->shares ? 512 : 0;
+	s->image->share_unit = s->journal->share_unit = s->share_unit;
 	s->image->shift_unit = s->by_steps ? s->sector_size : 0;
 }
 
@@ -301,9 +377,26 @@ void scene_stop(struct scene *s)
 	im_dev_close(s->clone);
 }
 
+static bool is_dropped(const struct scene *s, uint64_t off)
+{
+	for (size_t i = 0; i < s->n_dropped; i++)
+		if (off >= s->dropped[i].start && off - s->dropped[i].start < s->dropped[i].len)
+			return true;
+	return false;
+}
+
 bool scene_image_is(struct scene *s, const uint8_t *bytes, uint64_t size)
 {
-	return s->image->size == size && memcmp(im_crash_bytes(s->image), bytes, size) == 0;
+	const uint8_t *now = im_crash_bytes(s->image);
+
+	if (s->image->size != size)
+		return false;
+	if (bytes != s->old || !s->n_dropped)
+		return memcmp(now, bytes, size) == 0;
+	for (uint64_t i = 0; i < size; i++)
+		if (now[i] != bytes[i] && !(now[i] == 0 && is_dropped(s, i)))
+			return false;
+	return true;
 }
 
 /* Prepare and repair. 0 done, -1 failed (the power). */
@@ -316,6 +409,8 @@ int scene_repair(struct scene *s, struct im_error *err)
 	params.clone = s->by_clone ? make_clone(s) : NULL;
 	params.shift_unit = s->by_steps ? s->sector_size : 0;
 	params.fill_part = s->by_steps ? s->fill_part : 0;
+	params.dropped = s->dropped;
+	params.n_dropped = s->n_dropped;
 	if (im_exec_prepare(&x, s->image, s->journal, &s->map, &params, "campaign", err) < 0)
 		return -1;
 	rc = im_exec_resume(&x, err);

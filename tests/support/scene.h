@@ -11,7 +11,9 @@ struct scene {
 	uint32_t sector_size;
 	uint8_t *old, *new;
 	struct im_power power;
-	bool shares;			/* the devices can share blocks */
+	uint32_t share_unit;		/* the devices can share blocks of this size; 0: none */
+	struct im_range dropped[3];	/* old bytes that an undo need not bring back */
+	size_t n_dropped;
 	bool by_clone;			/* runs go by a clone of the image */
 	bool by_steps;			/* … or by moving blocks */
 	uint32_t fill_part;		/* … and filling gaps of that many bytes */
@@ -32,6 +34,7 @@ void scene_reboot(struct scene *s);
 /* The same as if the process had been killed instead: everything is still in the cache, nothing more is durable. */
 void scene_restart(struct scene *s);
 
+/* Of the old image the bytes that were dropped may be zeros. */
 bool scene_image_is(struct scene *s, const uint8_t *bytes, uint64_t size);
 
 /* Prepare and repair. 0 done, -1 failed (the power). */
