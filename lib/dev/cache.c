@@ -93,7 +93,7 @@ struct im_dev *im_dev_cache(struct im_dev *next, struct im_error *err)
 	}
 	c->dev = *next;
 	c->dev.ops = &cache_ops;
-	c->dev.is_read_only = true;
+	c->dev.is_read_only = c->dev.is_filter = true;
 	c->next = next;
 	c->head_len = 0;
 	for (size_t i = 0; i < SLOTS; i++)

@@ -81,6 +81,7 @@ struct im_dev {
 	const char *container;	/* the format of the container that this is the inside of, as qemu-img spells it; else NULL */
 	bool is_parallel;	/* several threads may use it at once, as long as they do not write the same bytes */
 	struct im_watch *watch;	/* who follows what is read; filters hand it on. Borrowed; NULL: nobody */
+	bool is_filter;		/* what is read here is read from another device, and followed there */
 };
 
 int im_dev_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err);

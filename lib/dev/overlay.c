@@ -123,7 +123,9 @@ struct im_dev *im_dev_overlay(struct im_dev *next, struct im_error *err)
 		im_error_nomem(err);
 		return NULL;
 	}
-	o->dev = (struct im_dev){ .ops = &overlay_ops, .size = next->size, .sector_size = next->sector_size, .watch = next->watch };
+	o->dev = (struct im_dev){
+		.ops = &overlay_ops, .size = next->size, .sector_size = next->sector_size, .watch = next->watch, .is_filter = true,
+	};
 	o->next = next;
 	return &o->dev;
 }

@@ -83,7 +83,7 @@ struct im_dev *im_dev_recorder(struct im_dev *next, struct im_error *err)
 	}
 	r->dev = *next;
 	r->dev.ops = &recorder_ops;
-	r->dev.is_read_only = true;
+	r->dev.is_read_only = r->dev.is_filter = true;
 	r->next = next;
 	return &r->dev;
 }

@@ -50,6 +50,7 @@ struct im_dev *im_dev_window(struct im_dev *next, uint64_t start, uint64_t len, 
 		.sector_size = next->sector_size,
 		.is_read_only = true,
 		.watch = next->watch,
+		.is_filter = true,
 	};
 	w->next = next;
 	w->start = start;

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # bench.sh - imgmend beside the floor, sfdisk, dd and blkid, in turns.
 #
-#	bench.sh [-n TURNS] [-m MIB] [-o FOLDER] [GROUP...]
+#	bench.sh [-n TURNS] [-m MIB] [-M MIB] [-o FOLDER] [GROUP...]
 #
-# GROUPs: dense hosts loop sparse throttled metadata extents containers scan deep memory owner; without one, all. MIB is the size of the dense
+# With -M all of it has that much memory, page cache included, as beside images that are larger than the machine's.
+# GROUPs: dense large hosts loop sparse throttled metadata extents containers scan deep memory owner; without one, all. MIB is the size of the dense
 # partition (1024). The results go to FOLDER (the current one) as results.json and results.svg.
 #
 #	dense		a partition of random data moves: by 1 MiB - 512, 4096, 7680 bytes and 16 MiB - 512, on this file system
+#	large		… of four times as many bytes: by 1 MiB - 512 and 7680
 #	hosts		the same by 7680 bytes and 1 MiB - 512, the image lying on ext4, xfs and btrfs
 #	loop		… on a loop device
 #	sparse		64 GiB of which one in a hundred MiB is data
@@ -20,21 +22,24 @@
 #	owner		ntfs-owner.sh
 set -eu
 TURNS=7 MIB=1024 OUT=$PWD
-while getopts n:m:o: option; do
+LIMIT=
+while getopts n:m:M:o: option; do
 	case $option in
 	n) TURNS=$OPTARG ;;
 	m) MIB=$OPTARG ;;
+	M) LIMIT=$OPTARG ;;
 	o) OUT=$(cd "$OPTARG" && pwd) ;;
 	*) exit 16 ;;
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || set -- dense hosts loop sparse throttled metadata extents containers scan deep memory owner
+[ $# -gt 0 ] || set -- dense large hosts loop sparse throttled metadata extents containers scan deep memory owner
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 . "$here/cases.sh"
 . "$here/containers.sh"
 find_program
+[ -z "$LIMIT" ] || limit_memory "$LIMIT"
 : >"$OUT/results.ndjson"
 truncate -s 16M warm.img
 echo 'start=8, type=83' | sfdisk -q warm.img

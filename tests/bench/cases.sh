@@ -112,6 +112,15 @@ bench_dense() {
 	rm -f disk.img
 }
 
+# Four times as much.
+bench_large() {
+	local mib=$((4 * MIB))
+	partition disk.img 1 "$mib"
+	duel "large 1M-512" disk.img 1 2048 1M "$mib" '<= 1.15' sfdisk sfdisk-fsync
+	duel "large 7680" disk.img 1 16 8K "$mib" '<= 1.25' sfdisk
+	rm -f disk.img
+}
+
 # host_on FS GIB: that file system at mnt
 host_on() {
 	truncate -s "$2G" store
@@ -311,7 +320,7 @@ bench_scan() {
 				[ $cache = warm ] || cold
 				timed '0|4' "$PROGRAM" scan --json --jobs $jobs "${images[@]}"
 				ours=$NS
-				[ "$(wc -l <out)" = 1000 ] || stop "not every image was scanned"
+				[ "$(grep -c "^{" out)" = 1000 ] || stop "not every image was scanned"
 				[ $cache = warm ] || cold
 				timed 0 floor scan ranges "${images[@]}"
 				ratio "scan $cache, $jobs jobs" imgmend floor "$ours" "$NS"

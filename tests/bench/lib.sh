@@ -34,6 +34,14 @@ find_program() {
 	export LD_LIBRARY_PATH=$dir/../.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 }
 
+# limit_memory MIB: of this shell and all that it runs; by the memory controller of either version
+limit_memory() {
+	local group=/sys/fs/cgroup/imgmend-bench limit=memory.max
+	[ ! -d /sys/fs/cgroup/memory ] || { group=/sys/fs/cgroup/memory/imgmend-bench; limit=memory.limit_in_bytes; }
+	{ mkdir -p "$group" && echo $(($1 * 1048576)) >"$group/$limit" && echo $$ >"$group/cgroup.procs"; } 2>out ||
+		stop "memory cannot be limited here: $(cat out)"
+}
+
 # Drop the caches where that is allowed, then load the programs again: those are not measured.
 cold() {
 	sync

@@ -10,6 +10,7 @@ set -eu
 files=${1:-200000}
 turns=${2:-7}
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+find_program
 command -v ntfsfill >/dev/null || { echo "SKIP: libntfs-3g, which makes the volume, is not here"; exit 0; }
 
 # 1 KiB of MFT and about 100 bytes of index for a file, the journal, and room.
@@ -30,7 +31,7 @@ timed() {
 	took=$((($(now) - t0) / 1000))
 }
 
-ours() { "$IMGMEND" scan vol; }
+ours() { "$PROGRAM" scan vol; }
 peer() { ntfscluster -f -c 1 vol; }
 read_mft() {
 	local start size
