@@ -33,21 +33,25 @@ static size_t piece_count(const struct im_program *prog)
 	return (size_t)im_min(IM_PIECES_AHEAD + kept, IM_PIECES);
 }
 
+/* One more piece, when its turn comes for the first time: short runs need few. */
+static int make_piece(struct im_ahead *a, struct im_error *err)
+{
+	struct im_piece *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return im_error_nomem(err);
+	a->pieces[a->n_made++] = p;
+	p->bytes = aligned_alloc(4096, piece_size(&a->x->journal.prog) + IM_PIECE_BATCHES * 4096);
+	return p->bytes ? 0 : im_error_nomem(err);
+}
+
 int im_ahead_start(struct im_ahead *a, struct im_exec *x, enum im_direction dir, uint64_t from, bool in_thread,
 		   struct im_error *err)
 {
 	*a = (struct im_ahead){ .x = x, .dir = dir, .from = from };
 	im_aside_start(&a->reader, in_thread);
 	a->n_pieces = piece_count(&x->journal.prog);
-	for (size_t i = 0; i < a->n_pieces; i++) {
-		struct im_piece *p = a->pieces[i] = calloc(1, sizeof(*p));
-
-		if (p)
-			p->bytes = aligned_alloc(4096, piece_size(&x->journal.prog) + IM_PIECE_BATCHES * 4096);
-		if (!p || !p->bytes)
-			return im_error_nomem(err);
-	}
-	return 0;
+	return make_piece(a, err);
 }
 
 void im_ahead_stop(struct im_ahead *a)
@@ -55,9 +59,8 @@ void im_ahead_stop(struct im_ahead *a)
 	if (a->is_reading)
 		im_aside_wait(&a->reader, NULL);
 	im_aside_stop(&a->reader);
-	for (size_t i = 0; i < a->n_pieces; i++) {
-		if (a->pieces[i])
-			free(a->pieces[i]->bytes);
+	for (size_t i = 0; i < a->n_made; i++) {
+		free(a->pieces[i]->bytes);
 		free(a->pieces[i]);
 	}
 }
@@ -166,7 +169,7 @@ static int read_piece(void *arg, struct im_error *err)
 	if (collect(a, p, err) < 0 || (p->n && read_in(a, p, err) < 0))
 		return -1;
 	for (size_t i = 0; i < p->n; i++) {
-		if (im_batch_look_under(a->x, a->dir, &p->batches[i], (const struct im_piece *const *)a->pieces, a->n_pieces, &same,
+		if (im_batch_look_under(a->x, a->dir, &p->batches[i], (const struct im_piece *const *)a->pieces, a->n_made, &same,
 					err) < 0)
 			return -1;
 		if (same)
@@ -177,18 +180,21 @@ static int read_piece(void *arg, struct im_error *err)
 }
 
 /* Read the next piece, if not enough of them wait already; there are few whenever the queue is short. */
-static void begin(struct im_ahead *a)
+static int begin(struct im_ahead *a, struct im_error *err)
 {
 	size_t waiting = 0;
 
-	for (size_t i = 0; i < a->n_pieces; i++)
+	for (size_t i = 0; i < a->n_made; i++)
 		waiting += a->pieces[i]->n_left > 0;
 	if (waiting >= IM_PIECES_AHEAD)
-		return;
+		return 0;
+	if (a->next_piece == a->n_made && make_piece(a, err) < 0)
+		return -1;
 	a->target = a->pieces[a->next_piece];
 	a->target->n = 0;
 	a->is_reading = true;
 	im_aside_run(&a->reader, read_piece, a);
+	return 0;
 }
 
 /* Of the i-th batch in the queue. */
@@ -226,14 +232,12 @@ static int finish(struct im_ahead *a, struct im_error *err)
 int im_ahead_fill(struct im_ahead *a, size_t n, struct im_error *err)
 {
 	while (a->n_queued < n && (a->is_reading || !a->is_at_end)) {
-		if (!a->is_reading)
-			begin(a);
+		if (!a->is_reading && begin(a, err) < 0)
+			return -1;
 		if (finish(a, err) < 0)
 			return -1;
 	}
-	if (a->reader.has_thread && !a->is_reading && !a->is_at_end)
-		begin(a);
-	return 0;
+	return a->reader.has_thread && !a->is_reading && !a->is_at_end ? begin(a, err) : 0;
 }
 
 struct im_batch *im_ahead_at(const struct im_ahead *a, size_t i)

@@ -31,7 +31,7 @@ struct im_ahead {
 	uint64_t from;		/* where the search goes on, as for im_batch_next */
 	bool is_at_end, is_reading;
 	struct im_piece *pieces[IM_PIECES];	/* used in turn */
-	size_t n_pieces, next_piece;
+	size_t n_pieces, n_made, next_piece;
 	struct im_piece *target;	/* being read */
 	struct im_batch *queue[IM_PIECES * IM_PIECE_BATCHES];
 	struct im_piece *of[IM_PIECES * IM_PIECE_BATCHES];	/* the piece of each */

@@ -55,7 +55,7 @@ cmp old.img disk.img || fail "undo is not byte-equal to the old image"
 # stopped at flushes of the image, from where its batches begin; strace counts those of each thread, and of other files as well
 main=$(awk '/fdatasync\(.*\/disk\.img>/ { print $1; exit }' calls)
 first=$(awk -v main="$main" '$1 == main && /fdatasync\(/ { n++; if (/\/disk\.img>/ && ++image == 4) { print n; exit } }' calls)
-for ((when = first; when < first + 20; when += 7)); do
+for ((when = first; when < first + 20; when += 14)); do
 	for verb in resume undo; do
 		(strace -f -qq -o /dev/null -e trace=fdatasync -e inject=fdatasync:signal=KILL:when=$when "$IMGMEND" fix --yes \
 			--strategy direct disk.img >out 2>err </dev/null; exit $?) 2>killed && fail "fix was not interrupted at flush $when"
