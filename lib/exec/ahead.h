@@ -15,7 +15,7 @@
 
 #define IM_PIECES_AHEAD 4	/* two groups are under way at a time, and the batch behind them, of as many pieces; and one is read */
 #define IM_PIECES 12		/* the others are kept for what they say of places that are still to be overwritten */
-#define IM_PIECE_BATCHES IM_GROUP
+#define IM_PIECE_BATCHES 16
 
 struct im_piece {
 	uint8_t *bytes;
