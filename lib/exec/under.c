@@ -16,7 +16,7 @@ struct look {
 	const struct im_piece *const *held;
 	size_t n_held;
 	bool masks;		/* what nobody asks for back counts as zeros */
-	uint8_t *buf;		/* LOOK bytes */
+	uint8_t *buf;		/* LOOK bytes, where anything was read */
 };
 
 /* Does h hold image byte off? Else *len ends where it begins to. */
@@ -35,7 +35,7 @@ static bool holds(const struct im_batch *h, uint64_t off, uint64_t *len)
 }
 
 /* Bytes of the image from off on, *len of them, or less: in a held batch, or read into the buffer; NULL: they are zeros. */
-static int look_at(const struct look *l, uint64_t off, uint64_t *len, const uint8_t **p, struct im_error *err)
+static int look_at(struct look *l, uint64_t off, uint64_t *len, const uint8_t **p, struct im_error *err)
 {
 	struct im_extent ext;
 
@@ -55,6 +55,10 @@ static int look_at(const struct look *l, uint64_t off, uint64_t *len, const uint
 			*p = h->content + (off - h->from - h->data_off);
 			return 0;
 		}
+	if (!l->buf)
+		l->buf = aligned_alloc(4096, LOOK);
+	if (!l->buf)
+		return im_error_nomem(err);
 	*p = l->buf;
 	return im_dev_read(l->x->image, off, l->buf, *len, err);
 }
@@ -113,12 +117,8 @@ static int look(struct look *l, const struct im_batch *b, uint32_t *crc, bool *s
 
 static int look_with_buffer(struct look *l, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
 {
-	int rc;
+	int rc = look(l, b, crc, same, err);
 
-	l->buf = aligned_alloc(4096, LOOK);
-	if (!l->buf)
-		return im_error_nomem(err);
-	rc = look(l, b, crc, same, err);
 	free(l->buf);
 	return rc;
 }
