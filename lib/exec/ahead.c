@@ -45,13 +45,11 @@ static int make_piece(struct im_ahead *a, struct im_error *err)
 	return p->bytes ? 0 : im_error_nomem(err);
 }
 
-int im_ahead_start(struct im_ahead *a, struct im_exec *x, enum im_direction dir, uint64_t from, bool in_thread,
-		   struct im_error *err)
+void im_ahead_start(struct im_ahead *a, struct im_exec *x, enum im_direction dir, uint64_t from, bool in_thread)
 {
 	*a = (struct im_ahead){ .x = x, .dir = dir, .from = from };
 	im_aside_start(&a->reader, in_thread);
 	a->n_pieces = piece_count(&x->journal.prog);
-	return make_piece(a, err);
 }
 
 void im_ahead_stop(struct im_ahead *a)

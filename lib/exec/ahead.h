@@ -40,8 +40,7 @@ struct im_ahead {
 };
 
 /* Batches of this direction from `from` on. im_ahead_stop is due in any case. */
-int im_ahead_start(struct im_ahead *a, struct im_exec *x, enum im_direction dir, uint64_t from, bool in_thread,
-		   struct im_error *err);
+void im_ahead_start(struct im_ahead *a, struct im_exec *x, enum im_direction dir, uint64_t from, bool in_thread);
 void im_ahead_stop(struct im_ahead *a);
 
 /* Have at least n batches in the queue, or all that there are. Then go on reading, where that is done in a thread. */

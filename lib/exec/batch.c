@@ -134,20 +134,22 @@ static int op_changes(struct im_exec *x, enum im_direction dir, const struct im_
 	return 0;
 }
 
-/* Do batches [first, first+n) change nothing? Of those that cannot be asked for at once it is not known. */
+/* Do batches [first, first+n) change nothing? Of several that are no pieces of one op it is not known. */
 static int are_idle(struct im_exec *x, enum im_direction dir, uint64_t first, uint64_t n, bool *idle, struct im_error *err)
 {
-	struct im_batch b = { .n_ops = 1 };
-	bool changes = false;
+	struct im_op ops[IM_BATCH_OPS];
+	bool changes = false, journalled;
+	size_t n_ops = 1;
 
 	*idle = false;
-	if (n == 1)
-		im_batch_plan(x, dir, first, &b);
-	else if (!im_program_span(&x->journal.prog, first, n, &b.ops[0]))
-		return 0;
-	for (size_t i = 0; i < b.n_ops && !changes; i++) {
-		b.ops[i].len = written_len(&x->journal.prog, dir, &b.ops[i]);
-		if (b.ops[i].len && op_changes(x, dir, &b.ops[i], &changes, err) < 0)
+	if (!im_program_span(&x->journal.prog, first, n, &ops[0])) {
+		if (n > 1)
+			return 0;
+		n_ops = im_program_batch(&x->journal.prog, first, ops, &journalled);
+	}
+	for (size_t i = 0; i < n_ops && !changes; i++) {
+		ops[i].len = written_len(&x->journal.prog, dir, &ops[i]);
+		if (ops[i].len && op_changes(x, dir, &ops[i], &changes, err) < 0)
 			return -1;
 	}
 	*idle = !changes;

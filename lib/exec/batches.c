@@ -45,7 +45,8 @@ int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, 
 	struct im_ahead ahead;
 	int rc = -1;
 
-	if (im_ahead_start(&ahead, x, dir, from, false, err) == 0 && im_ahead_fill(&ahead, 1, err) == 0 &&
+	im_ahead_start(&ahead, x, dir, from, false);
+	if (im_ahead_fill(&ahead, 1, err) == 0 &&
 	    im_dev_read(x->image, 0, sector0, slot.len, err) == 0) {
 		slot.next = announced(&ahead, 0);
 		slot.crc = im_crc32c(0, sector0, slot.len);
@@ -180,9 +181,8 @@ int im_batches_run(struct im_exec *x, const struct im_phase_record *run, const s
 	int rc;
 
 	im_aside_start(&r.writer, at_once);
-	rc = im_ahead_start(&r.ahead, x, run->dir, start->from, at_once, err);
-	if (rc == 0)
-		rc = run_all(&r, total, err);
+	im_ahead_start(&r.ahead, x, run->dir, start->from, at_once);
+	rc = run_all(&r, total, err);
 	im_ahead_stop(&r.ahead);
 	im_aside_stop(&r.writer);
 	return rc;

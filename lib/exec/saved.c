@@ -49,36 +49,34 @@ static int save_chunk(struct im_journal *j, struct im_dev *image, uint64_t old, 
 	return 0;
 }
 
+/* Is byte off in [start, start+n)? *len, not 0, is cut to where that changes. */
+static bool is_in(uint64_t start, uint64_t n, uint64_t off, uint64_t *len)
+{
+	if (off < start) {
+		*len = im_min(*len, start - off);
+		return false;
+	}
+	if (off - start >= n)
+		return false;
+	*len = im_min(*len, n - (off - start));
+	return true;
+}
+
 /* Is the old byte off one that undo need not give back? *len is cut to where that changes. */
 static bool may_drop(const struct im_exec_params *params, uint64_t off, uint64_t *len)
 {
-	for (size_t i = 0; i < params->n_dropped; i++) {
-		const struct im_range *r = &params->dropped[i];
-
-		if (off >= r->start && off - r->start < r->len) {
-			*len = im_min(*len, r->start + r->len - off);
+	for (size_t i = 0; i < params->n_dropped && params->dropped[i].start < off + *len; i++)
+		if (is_in(params->dropped[i].start, params->dropped[i].len, off, len))
 			return true;
-		}
-		if (r->start > off) {
-			*len = im_min(*len, r->start - off);
-			return false;
-		}
-	}
 	return false;
 }
 
 /* Is it what the new image has somewhere by way of the journal? *len is cut to where that changes. */
 static bool is_source(const struct im_program *prog, uint64_t off, uint64_t *len)
 {
-	for (size_t i = 0; i < prog->ops.n; i++) {
-		const struct im_op *op = &prog->ops.v[i];
-
-		if (op->kind != IM_OP_OLD || op->src >= off + *len || op->src + op->len <= off)
-			continue;
-		*len = op->src > off ? op->src - off : im_min(*len, op->src + op->len - off);
-		if (op->src <= off)
+	for (size_t i = 0; i < prog->ops.n; i++)
+		if (prog->ops.v[i].kind == IM_OP_OLD && is_in(prog->ops.v[i].src, prog->ops.v[i].len, off, len))
 			return true;
-	}
 	return false;
 }
 
@@ -205,14 +203,9 @@ static size_t find(const struct im_journal *j, uint64_t off)
 
 bool im_journal_drops(const struct im_journal *j, uint64_t off, uint64_t *len)
 {
-	for (size_t i = find(j, off); i < j->saved.n && j->saved.v[i].old < off + *len; i++) {
-		const struct im_saved *s = &j->saved.v[i];
-
-		if (s->at != IM_SAVED_DROPPED || s->old + s->len <= off)
-			continue;
-		*len = s->old > off ? s->old - off : im_min(*len, s->old + s->len - off);
-		return s->old <= off;
-	}
+	for (size_t i = find(j, off); i < j->saved.n && j->saved.v[i].old < off + *len; i++)
+		if (j->saved.v[i].at == IM_SAVED_DROPPED && is_in(j->saved.v[i].old, j->saved.v[i].len, off, len))
+			return true;
 	return false;
 }
 

@@ -284,8 +284,8 @@ bench_extents() {
 				insertion mnt/disk.img >>took.insertion
 			done
 			figure "metadata only, $gib GiB of $n extents" "$(median took.all)" ms -
-			figure "... more than one extent takes" "$(median took.more)" ms -
-			figure "... the insertion" "$(median took.insertion)" ms '<= 50'
+			figure "metadata only, $gib GiB of $n, beyond one" "$(median took.more)" ms -
+			figure "metadata only, $gib GiB of $n, insertion" "$(median took.insertion)" ms '<= 50'
 		done
 	done
 	host_off

@@ -7,12 +7,16 @@ export LC_ALL=C
 PATH=${IMGMEND_TEST_SUPPORT:+$IMGMEND_TEST_SUPPORT:}$PATH:/usr/sbin:/sbin
 IMGMEND=${IMGMEND:-imgmend}
 WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/imgmend-bench.XXXXXX")
-LOOPS=() MOUNTS=()
+LOOPS=() MOUNTS=() GROUP=
 
 clean_up() {
 	local i
 	for i in ${MOUNTS[@]+"${MOUNTS[@]}"}; do umount "$i" 2>/dev/null || true; done
 	for i in ${LOOPS[@]+"${LOOPS[@]}"}; do losetup -d "$i" 2>/dev/null || true; done
+	if [ -n "$GROUP" ]; then
+		echo $$ >"${GROUP%/*}/cgroup.procs"
+		rmdir "$GROUP"
+	fi
 	rm -rf "$WORK"
 }
 trap clean_up EXIT
@@ -36,9 +40,11 @@ find_program() {
 
 # limit_memory MIB: of this shell and all that it runs; by the memory controller of either version
 limit_memory() {
-	local group=/sys/fs/cgroup/imgmend-bench limit=memory.max
-	[ ! -d /sys/fs/cgroup/memory ] || { group=/sys/fs/cgroup/memory/imgmend-bench; limit=memory.limit_in_bytes; }
-	{ mkdir -p "$group" && echo $(($1 * 1048576)) >"$group/$limit" && echo $$ >"$group/cgroup.procs"; } 2>out ||
+	local root=/sys/fs/cgroup limit=memory.max
+	[ ! -d /sys/fs/cgroup/memory ] || { root=/sys/fs/cgroup/memory; limit=memory.limit_in_bytes; }
+	mkdir "$root/imgmend-bench" 2>out || stop "memory cannot be limited here: $(cat out)"
+	GROUP=$root/imgmend-bench
+	{ echo $(($1 * 1048576)) >"$GROUP/$limit" && echo $$ >"$GROUP/cgroup.procs"; } 2>out ||
 		stop "memory cannot be limited here: $(cat out)"
 }
 
