@@ -85,12 +85,12 @@ static struct im_dev *open_file(const char *path, struct im_dev *file, const str
 		im_dev_close(file);
 		return NULL;
 	}
-	if (!format || (!im_nbd_is_built() && im_container_is_fixed_vhd(file, NULL)))
+	if (!format || (!im_nbd_is_there() && im_container_is_fixed_vhd(file, NULL)))
 		return file;
-	if (im_nbd_is_built())
+	if (im_nbd_is_there())
 		return open_container(path, file, format, options, err);
 	im_dev_close(file);
-	/* says what this build lacks */
+	/* says what is lacking */
 	return im_dev_nbd_uri(path, false, 0, err);
 }
 

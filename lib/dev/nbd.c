@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libnbd.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "dev/libnbd.h"
 #include "dev/nbd_io.h"
 
 #define STATUS_SPAN (1ull << 30)	/* bytes that are asked about at once */
@@ -27,9 +27,9 @@ struct nbd {
 	struct { uint64_t len; bool is_zero; } extents[STATUS_MAX];
 };
 
-bool im_nbd_is_built(void)
+bool im_nbd_is_there(void)
 {
-	return true;
+	return im_libnbd_load("", NULL) == 0;
 }
 
 /* ---- zeros and holes ---- */
@@ -88,17 +88,19 @@ static int ask_status(struct nbd *n, uint64_t off, struct im_error *err)
 	nbd_completion_callback answer = { .callback = im_nbd_on_answer, .user_data = &p };
 	uint64_t start = off - off % n->io.align, span = im_min(n->dev.size - start, STATUS_SPAN);
 	struct im_error why = { 0 };
+	int64_t cookie;
 
 	if (off >= n->known && off < n->known_end)
 		return 0;
 	if (im_nbd_check(&n->io, err) < 0)
 		return -1;
 	n->known_end = 0;
-	if (im_nbd_finish(&n->io, &p, nbd_aio_block_status(n->io.h, span, start, status, answer, 0), _("ask for holes"), off, &why) == 0)
+	cookie = im_libnbd.aio_block_status(n->io.h, span, start, status, answer, 0);
+	if (im_nbd_finish(&n->io, &p, cookie, _("ask for holes"), off, &why) == 0)
 		return 0;
 	n->known_end = 0;
 	/* refused is no answer, gone is an error */
-	if (n->io.h && !nbd_aio_is_dead(n->io.h))
+	if (n->io.h && !im_libnbd.aio_is_dead(n->io.h))
 		return 0;
 	if (err)
 		*err = why;
@@ -144,7 +146,7 @@ static int zero_all(struct nbd *n, uint64_t off, uint64_t len, struct im_error *
 		nbd_completion_callback answer = { .callback = im_nbd_on_answer, .user_data = &p };
 
 		now = im_min(len - tail, 1u << 30);
-		if (im_nbd_finish(&n->io, &p, nbd_aio_zero(n->io.h, now, off, answer, 0), _("write zeros"), off, err) < 0)
+		if (im_nbd_finish(&n->io, &p, im_libnbd.aio_zero(n->io.h, now, off, answer, 0), _("write zeros"), off, err) < 0)
 			return -1;
 	}
 	return write_zeros(n, off, tail, err);
@@ -232,12 +234,13 @@ static int nbd_dev_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct
 static void nbd_dev_close(struct im_dev *dev)
 {
 	struct nbd *n = (struct nbd *)dev;
+	struct nbd_handle *h = n->io.h;
 
 	/* tells the server, and is no error where that is gone */
-	if (n->io.h && nbd_aio_is_ready(n->io.h) == 1 && nbd_aio_disconnect(n->io.h, 0) == 0)
-		while (nbd_aio_is_closed(n->io.h) == 0 && nbd_aio_is_dead(n->io.h) == 0 && nbd_poll(n->io.h, IM_NBD_PARTING) > 0)
+	if (h && im_libnbd.aio_is_ready(h) == 1 && im_libnbd.aio_disconnect(h, 0) == 0)
+		while (im_libnbd.aio_is_closed(h) == 0 && im_libnbd.aio_is_dead(h) == 0 && im_libnbd.poll(h, IM_NBD_PARTING) > 0)
 			;
-	nbd_close(n->io.h);
+	im_libnbd.close(h);
 	pthread_mutex_destroy(&n->lock);
 	free(n->io.name);
 	free(n);
@@ -250,11 +253,11 @@ static const struct im_dev_ops nbd_ops = {
 
 static int check_export(struct nbd *n, bool write, struct im_error *err)
 {
-	int64_t size = nbd_get_size(n->io.h), least = nbd_get_block_size(n->io.h, LIBNBD_SIZE_MINIMUM);
-	int64_t most = nbd_get_block_size(n->io.h, LIBNBD_SIZE_MAXIMUM);
+	int64_t size = im_libnbd.get_size(n->io.h), least = im_libnbd.get_block_size(n->io.h, LIBNBD_SIZE_MINIMUM);
+	int64_t most = im_libnbd.get_block_size(n->io.h, LIBNBD_SIZE_MAXIMUM);
 
 	if (size < 0)
-		return im_error_set(err, IM_EIO, "%s: the server does not say how large its export is: %s", n->io.name, nbd_get_error());
+		return im_error_set(err, IM_EIO, "%s: the server does not say how large its export is: %s", n->io.name, im_libnbd.get_error());
 	n->io.align = least > 0 ? (uint32_t)least : 1;
 	n->io.most = most > 0 ? (uint32_t)im_min((uint64_t)most, IM_NBD_PIECE) : IM_NBD_PIECE;
 	if (n->io.align > 65536 || (n->io.align & (n->io.align - 1)) || n->io.most < n->io.align)
@@ -262,11 +265,11 @@ static int check_export(struct nbd *n, bool write, struct im_error *err)
 				    n->io.name, least, most);
 	n->io.most -= n->io.most % n->io.align;
 	n->dev.size = n->io.size = (uint64_t)size;
-	n->can_status = nbd_can_meta_context(n->io.h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 1;
-	n->can_zero = nbd_can_zero(n->io.h) == 1;
-	if (write && nbd_is_read_only(n->io.h) != 0)
+	n->can_status = im_libnbd.can_meta_context(n->io.h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 1;
+	n->can_zero = im_libnbd.can_zero(n->io.h) == 1;
+	if (write && im_libnbd.is_read_only(n->io.h) != 0)
 		return im_error_set(err, IM_EREFUSED, "%s: the server exports it for reading only", n->io.name);
-	if (write && nbd_can_flush(n->io.h) != 1)
+	if (write && im_libnbd.can_flush(n->io.h) != 1)
 		return im_error_set(err, IM_EREFUSED, "%s: the server has no flush, so that nothing written to it is known to be durable",
 				    n->io.name);
 	return 0;
@@ -274,8 +277,11 @@ static int check_export(struct nbd *n, bool write, struct im_error *err)
 
 static struct nbd *new_nbd(const char *name, bool write, uint32_t sector_size, struct im_error *err)
 {
-	struct nbd *n = calloc(1, sizeof(*n));
+	struct nbd *n;
 
+	if (im_libnbd_load(name, err) < 0)
+		return NULL;
+	n = calloc(1, sizeof(*n));
 	if (n)
 		n->io.name = strdup(name);
 	if (!n || !n->io.name) {
@@ -287,11 +293,12 @@ static struct nbd *new_nbd(const char *name, bool write, uint32_t sector_size, s
 	n->dev = (struct im_dev){
 		.ops = &nbd_ops, .sector_size = sector_size ? sector_size : 512, .is_read_only = !write, .is_parallel = true,
 	};
-	n->io.h = nbd_create();
+	n->io.h = im_libnbd.create();
 	/* keys for TLS, which the user's URI names */
-	if (n->io.h && nbd_set_uri_allow_local_file(n->io.h, true) == 0 && nbd_add_meta_context(n->io.h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0)
+	if (n->io.h && im_libnbd.set_uri_allow_local_file(n->io.h, true) == 0 &&
+	    im_libnbd.add_meta_context(n->io.h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0)
 		return n;
-	im_error_set(err, IM_EIO, "%s: libnbd does not start: %s", name, nbd_get_error());
+	im_error_set(err, IM_EIO, "%s: libnbd does not start: %s", name, im_libnbd.get_error());
 	nbd_dev_close(&n->dev);
 	return NULL;
 }
@@ -299,17 +306,17 @@ static struct nbd *new_nbd(const char *name, bool write, uint32_t sector_size, s
 /* The connection was begun: wait until the server has said what it exports. */
 static struct im_dev *connected(struct nbd *n, int rc, bool write, struct im_error *err)
 {
-	while (rc == 0 && nbd_aio_is_connecting(n->io.h) == 1) {
-		int got = nbd_poll(n->io.h, IM_NBD_PATIENCE);
+	while (rc == 0 && im_libnbd.aio_is_connecting(n->io.h) == 1) {
+		int got = im_libnbd.poll(n->io.h, IM_NBD_PATIENCE);
 
 		if (got == 0)
 			im_error_set(err, IM_EIO, "%s: the NBD server has not answered for %d seconds", n->io.name, IM_NBD_PATIENCE / 1000);
 		rc = got > 0 ? 0 : got < 0 ? -1 : 1;
 	}
-	if (rc == 0 && nbd_aio_is_ready(n->io.h) != 1)
+	if (rc == 0 && im_libnbd.aio_is_ready(n->io.h) != 1)
 		rc = -1;
 	if (rc < 0)
-		im_error_set(err, IM_EIO, "%s: cannot connect to the NBD server: %s", n->io.name, nbd_get_error());
+		im_error_set(err, IM_EIO, "%s: cannot connect to the NBD server: %s", n->io.name, im_libnbd.get_error());
 	else if (rc == 0 && check_export(n, write, err) == 0)
 		return &n->dev;
 	nbd_dev_close(&n->dev);
@@ -320,7 +327,7 @@ struct im_dev *im_dev_nbd_uri(const char *uri, bool write, uint32_t sector_size,
 {
 	struct nbd *n = new_nbd(uri, write, sector_size, err);
 
-	return n ? connected(n, nbd_aio_connect_uri(n->io.h, uri), write, err) : NULL;
+	return n ? connected(n, im_libnbd.aio_connect_uri(n->io.h, uri), write, err) : NULL;
 }
 
 struct im_dev *im_dev_nbd_socket(int fd, const char *name, bool write, uint32_t sector_size, struct im_error *err)
@@ -331,7 +338,7 @@ struct im_dev *im_dev_nbd_socket(int fd, const char *name, bool write, uint32_t 
 		close(fd);
 		return NULL;
 	}
-	return connected(n, nbd_aio_connect_socket(n->io.h, fd), write, err);
+	return connected(n, im_libnbd.aio_connect_socket(n->io.h, fd), write, err);
 }
 
 void im_nbd_look_before_zeros(struct im_dev *dev)

@@ -4,8 +4,8 @@
 
 #include "dev/dev.h"
 
-/* Is this build able to? Without libnbd the functions below fail with a sentence. */
-bool im_nbd_is_built(void);
+/* Was this built with libnbd, and can it be loaded? Without it the functions below fail with a sentence. */
+bool im_nbd_is_there(void);
 
 /* Is path the URI of an NBD export: nbd://, nbds://, nbd+unix://, nbds+unix://? */
 bool im_nbd_is_uri(const char *path);

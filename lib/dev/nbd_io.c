@@ -3,23 +3,23 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libnbd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "dev/libnbd.h"
 
 #define IN_FLIGHT 8
 
 int im_nbd_failed(const struct im_nbd_io *io, const char *what, uint64_t off, struct im_error *err)
 {
-	int number = nbd_get_errno();
+	int number = im_libnbd.get_errno();
 
 	/* TRANSLATORS: %s: the server's name, then a verb such as "read" or "ask for holes". */
 	if (number == ENOSPC)
 		return im_error_sys(err, ENOSPC, "%s: cannot %s at byte %" PRIu64, io->name, what, off);
 	return im_error_at(err, IM_EIO, off, "%s: cannot %s at byte %" PRIu64 ": %s; if the server is gone, start it again and run"
-			   " `imgmend resume` or `imgmend undo`", io->name, what, off, nbd_get_error());
+			   " `imgmend resume` or `imgmend undo`", io->name, what, off, im_libnbd.get_error());
 }
 
 /* ---- transfers ---- */
@@ -42,7 +42,7 @@ static int64_t send_piece(struct im_nbd_io *io, struct im_nbd_request *p, bool w
 	int64_t cookie;
 
 	*p = (struct im_nbd_request){ .is_busy = true };
-	cookie = write ? nbd_aio_pwrite(io->h, buf, len, off, answer, 0) : nbd_aio_pread(io->h, buf, len, off, answer, 0);
+	cookie = write ? im_libnbd.aio_pwrite(io->h, buf, len, off, answer, 0) : im_libnbd.aio_pread(io->h, buf, len, off, answer, 0);
 	if (cookie < 0)
 		p->is_busy = false;
 	return cookie;
@@ -59,10 +59,10 @@ static bool is_any_busy(const struct im_nbd_request *pieces)
 /* The transfer failed: nothing may point into the caller's buffer any more when it returns. */
 static void drain(struct im_nbd_io *io, struct im_nbd_request *pieces)
 {
-	while (is_any_busy(pieces) && nbd_poll(io->h, IM_NBD_PARTING) > 0)
+	while (is_any_busy(pieces) && im_libnbd.poll(io->h, IM_NBD_PARTING) > 0)
 		;
 	if (is_any_busy(pieces)) {
-		nbd_close(io->h);
+		im_libnbd.close(io->h);
 		io->h = NULL;
 	}
 }
@@ -77,7 +77,7 @@ static int transfer_error(struct im_nbd_io *io, bool write, uint64_t off, int nu
 /* One more answer. */
 static int wait_for_answer(struct im_nbd_io *io, bool write, uint64_t off, struct im_error *err)
 {
-	int rc = nbd_poll(io->h, IM_NBD_PATIENCE);
+	int rc = im_libnbd.poll(io->h, IM_NBD_PATIENCE);
 
 	if (rc < 0)
 		return im_nbd_failed(io, write ? _("write") : _("read"), off, err);
@@ -124,7 +124,7 @@ int im_nbd_finish(struct im_nbd_io *io, struct im_nbd_request *p, int64_t cookie
 	if (cookie < 0)
 		return im_nbd_failed(io, what, off, err);
 	while (p->is_busy) {
-		int rc = nbd_poll(io->h, IM_NBD_PATIENCE);
+		int rc = im_libnbd.poll(io->h, IM_NBD_PATIENCE);
 
 		if (rc > 0)
 			continue;
@@ -133,7 +133,7 @@ int im_nbd_finish(struct im_nbd_io *io, struct im_nbd_request *p, int64_t cookie
 		else
 			im_error_at(err, IM_EIO, off, "%s: the server has not answered for %d seconds", io->name, IM_NBD_PATIENCE / 1000);
 		/* the answer must not find us gone */
-		nbd_close(io->h);
+		im_libnbd.close(io->h);
 		io->h = NULL;
 		return -1;
 	}
@@ -204,5 +204,5 @@ int im_nbd_flush(struct im_nbd_io *io, struct im_error *err)
 
 	if (im_nbd_check(io, err) < 0)
 		return -1;
-	return im_nbd_finish(io, &p, nbd_aio_flush(io->h, answer, 0), _("make durable what was written"), 0, err);
+	return im_nbd_finish(io, &p, im_libnbd.aio_flush(io->h, answer, 0), _("make durable what was written"), 0, err);
 }

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-bool im_nbd_is_built(void)
+bool im_nbd_is_there(void)
 {
 	return false;
 }

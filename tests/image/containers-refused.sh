@@ -158,3 +158,16 @@ rc=0
 PATH=$WORK/empty "$(command -v "$IMGMEND")" scan named.raw >out 2>err || rc=$?
 [ $rc = 4 ] || [ $rc = 8 ] || fail "a scan without qemu-nbd: exit status $rc"
 says "no qemu-nbd" "is it installed"
+# libnbd cannot be loaded: what is raw never wanted it
+mkdir broken
+echo "no library" >broken/libnbd.so.0
+# run sees the variable, the shell's other programs do not
+broken() { LD_LIBRARY_PATH=$WORK/broken${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} run "$@"; }
+broken 4 scan disk.img
+broken 8 scan "nbd+unix:///?socket=$WORK/sock"
+says "no libnbd" "cannot be loaded.*libnbd0"
+qemu-img convert -f raw -O qcow2 disk.img whole.qcow2
+broken 8 scan whole.qcow2
+says "a container and no libnbd" "whole.qcow2.*cannot be loaded"
+qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on disk.img whole.vhd
+broken 4 scan whole.vhd
