@@ -1,7 +1,8 @@
 /* cache.c - a small read cache, so that many readers may look at the same few places.
  *
- * Every reader of a file system reads its own superblock, and most of them lie in the same first kilobytes: those are
- * read at once. A block that cannot be read in whole is not kept: what was asked for may be in the part that can be.
+ * Every reader of a file system reads its own superblock, and most of them lie in the first 132 KiB: those are read in
+ * three parts, each when it is first asked for. A part or block that cannot be read in whole is not kept: what was asked for
+ * may be in what can be.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,39 +11,54 @@
 #include "dev/dev.h"
 
 #define BLOCK 4096u
-#define HEAD (5 * BLOCK)
 #define SLOTS 23		/* a prime: superblocks lie at round distances from each other */
+#define PART (11 * BLOCK)	/* short of IM_DIRECT_MIN: the page cache may have it */
+#define PARTS 3
 
 struct cache {
 	struct im_dev dev;
 	struct im_dev *next;
 	uint64_t block[SLOTS];		/* what is in each, UINT64_MAX: nothing */
-	uint64_t head_len;		/* 0: not read yet */
+	enum { UNREAD, KEPT, FAILED } parts[PARTS];
 	uint8_t bytes[SLOTS][BLOCK];
-	uint8_t head[HEAD];
+	uint8_t head[PARTS * PART];
 };
+
+/* Is that part of the head in memory? It is read once: each attempt on a bad sector may take a disk seconds. */
+static bool has_part(struct cache *c, size_t i)
+{
+	uint64_t start = i * PART;
+	size_t len = (size_t)im_min(PART, c->dev.size - start);
+
+	if (c->parts[i] == UNREAD)
+		c->parts[i] = im_dev_read(c->next, start, c->head + start, len, NULL) < 0 ? FAILED : KEPT;
+	return c->parts[i] == KEPT;
+}
+
+static bool has_block(struct cache *c, size_t slot, uint64_t block)
+{
+	uint64_t start = block * BLOCK;
+
+	if (c->block[slot] == block)
+		return true;
+	c->block[slot] = UINT64_MAX;
+	if (im_dev_read(c->next, start, c->bytes[slot], (size_t)im_min(BLOCK, c->dev.size - start), NULL) < 0)
+		return false;
+	c->block[slot] = block;
+	return true;
+}
 
 /* The bytes from off on, *len of them or less, as they are kept; NULL where they cannot be. */
 static const uint8_t *kept(struct cache *c, uint64_t off, size_t *len)
 {
-	uint64_t block = off / BLOCK, there;
-	size_t slot = block % SLOTS;
+	size_t slot = off / BLOCK % SLOTS;
 
-	if (off < HEAD) {
-		there = im_min(HEAD, c->dev.size);
-		if (!c->head_len && im_dev_read(c->next, 0, c->head, there, NULL) == 0)
-			c->head_len = there;
-		*len = (size_t)im_min(*len, HEAD - off);
-		return c->head_len ? c->head + off : NULL;
+	if (off < sizeof(c->head)) {
+		*len = (size_t)im_min(*len, PART - off % PART);
+		return has_part(c, (size_t)(off / PART)) ? c->head + off : NULL;
 	}
 	*len = (size_t)im_min(*len, BLOCK - off % BLOCK);
-	if (c->block[slot] != block) {
-		c->block[slot] = UINT64_MAX;
-		if (im_dev_read(c->next, block * BLOCK, c->bytes[slot], (size_t)im_min(BLOCK, c->dev.size - block * BLOCK), NULL) < 0)
-			return NULL;
-		c->block[slot] = block;
-	}
-	return c->bytes[slot] + off % BLOCK;
+	return has_block(c, slot, off / BLOCK) ? c->bytes[slot] + off % BLOCK : NULL;
 }
 
 static int cache_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err)
@@ -95,7 +111,7 @@ struct im_dev *im_dev_cache(struct im_dev *next, struct im_error *err)
 	c->dev.ops = &cache_ops;
 	c->dev.is_read_only = c->dev.is_filter = true;
 	c->next = next;
-	c->head_len = 0;
+	memset(c->parts, 0, sizeof(c->parts));
 	for (size_t i = 0; i < SLOTS; i++)
 		c->block[i] = UINT64_MAX;
 	return &c->dev;

@@ -271,19 +271,27 @@ START_TEST(cache)
 }
 END_TEST
 
+struct faulty {
+	struct im_dev dev;
+	bool fails;
+	int large;		/* reads of more than a block */
+};
+
 static int failing_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err)
 {
-	bool *fails = (bool *)(dev + 1);
+	struct faulty *f = (struct faulty *)dev;
 
 	memset(buf, 0x5a, len);
-	return *fails ? im_error_at(err, IM_EIO, off, "a fault") : 0;
+	f->large += len > 4096;
+	return f->fails ? im_error_at(err, IM_EIO, off, "a fault") : 0;
 }
 
-/* A read that fails must not be remembered as one that went well. */
+/* A read that fails must not be remembered as one that went well; of what lies beside a bad sector no more is tried again
+ * than was asked for. */
 START_TEST(cache_after_a_fault)
 {
 	static const struct im_dev_ops ops = { .read = failing_read };
-	struct { struct im_dev dev; bool fails; } faulty = { { .ops = &ops, .size = 20000, .sector_size = 512 }, true };
+	struct faulty faulty = { .dev = { .ops = &ops, .size = 20000, .sector_size = 512 }, .fails = true };
 	struct im_dev *c = im_dev_cache(&faulty.dev, NULL);
 	struct im_error err = { 0 };
 	uint8_t buf[100];
@@ -293,6 +301,8 @@ START_TEST(cache_after_a_fault)
 	faulty.fails = false;
 	ck_assert_int_eq(im_dev_read(c, 10, buf, 100, &err), 0);
 	ck_assert_uint_eq(buf[99], 0x5a);
+	ck_assert_int_eq(im_dev_read(c, 12288, buf, 100, &err), 0);
+	ck_assert_int_eq(faulty.large, 1);
 	im_dev_close(c);
 }
 END_TEST
