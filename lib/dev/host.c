@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,13 +147,23 @@ static bool time_flushes(int fd, const void *batch, struct im_watch *watch, uint
 	return true;
 }
 
-static bool time_write(int fd, const void *buf, struct im_watch *watch, uint64_t *rate)
+/* One request of PROBE bytes, all of them the same batch: to touch that much memory would take longer than to write it. */
+static bool write_all(int fd, void *batch)
+{
+	struct iovec parts[PROBE / BATCH];
+
+	for (size_t i = 0; i < PROBE / BATCH; i++)
+		parts[i] = (struct iovec){ batch, BATCH };
+	return pwritev(fd, parts, PROBE / BATCH, 0) == PROBE && fdatasync(fd) == 0;
+}
+
+static bool time_write(int fd, void *batch, struct im_watch *watch, uint64_t *rate)
 {
 	uint64_t start, took;
 
 	im_watch_beat(watch, NULL);
 	start = now_ns();
-	if (pwrite(fd, buf, PROBE, 0) != PROBE || fdatasync(fd) < 0)
+	if (!write_all(fd, batch))
 		return false;
 	took = now_ns() - start;
 	*rate = (uint64_t)PROBE * 1000000000 / (took ? took : 1);
@@ -164,23 +175,22 @@ static void measure(struct im_host *host, const char *folder, struct im_watch *w
 {
 	int fd = nameless(folder, O_DIRECT);
 	uint64_t flush, rate;
-	uint8_t *buf;
+	uint8_t *batch;
 
 	if (fd < 0)
 		fd = nameless(folder, 0);
 	if (fd < 0)
 		return;
-	buf = aligned_alloc(4096, PROBE);
-	if (buf) {
-		memset(buf, 0xa5, PROBE);
-		if (pwrite(fd, buf, PROBE, 0) == PROBE && fdatasync(fd) == 0 && time_write(fd, buf, watch, &rate) &&
-		    time_flushes(fd, buf, watch, &flush)) {
+	batch = aligned_alloc(4096, BATCH);
+	if (batch) {
+		memset(batch, 0xa5, BATCH);
+		if (write_all(fd, batch) && time_write(fd, batch, watch, &rate) && time_flushes(fd, batch, watch, &flush)) {
 			host->is_probed = true;
 			host->flush_ns = flush;
 			host->write_rate = rate;
 		}
 	}
-	free(buf);
+	free(batch);
 	close(fd);
 }
 
