@@ -7,9 +7,8 @@ T=$WORK/t
 DISK=$T/disk.img
 JOURNAL=$DISK.imgmend-journal
 
-# find_shim: sets SHIM and PROGRAM, which is the program itself where IMGMEND is libtool's script
+# find_shim: sets SHIM and PROGRAM
 find_shim() {
-	local dir
 	SHIM=${IMGMEND_TEST_SUPPORT:-$HERE/../support}/.libs/faultshim.so
 	if [ ! -e "$SHIM" ]; then
 		SHIM=$WORK/faultshim.so
@@ -17,11 +16,6 @@ find_shim() {
 			fail "the helper faultshim is neither built nor can it be built"
 	fi
 	PROGRAM=$(command -v "$IMGMEND") || fail "there is no program $IMGMEND"
-	dir=$(dirname "$PROGRAM")
-	if [ -x "$dir/.libs/imgmend" ]; then
-		PROGRAM=$dir/.libs/imgmend
-		export LD_LIBRARY_PATH=$dir/../.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-	fi
 	! ldd "$PROGRAM" | grep -q libasan || skip "a sanitizer's memory does not go together with the shim"
 	IMGMEND=$PROGRAM
 	mkdir -p "$T"
