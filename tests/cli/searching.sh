@@ -27,11 +27,21 @@ untouched() {
 	no_journal vol
 }
 
-serve --filter=delay file vol rdelay=80ms
-
-# where nobody knows how long it takes, and where it is known
+# where nobody knows how long it takes, which is a few reads, and where it is known
+serve --filter=delay file vol rdelay=280ms
 on_terminal 4 "wait:$SOMEWHERE" "wait:$BAR" kill:USR1 'wait:imgmend: searching: +[0-9]+%.* so far' -- "$IMGMEND" scan "$URI"
 grep -q 'data-in-boot-area' lines || fail "a scan that is watched finds nothing"
+
+# lines of JSON, beside the document
+run 4 scan --json --progress=json "$URI"
+jq -S 'del(.image)' out | cmp - quick.json || fail "a scan that is watched has another result"
+"$PYTHON" "$SUPPORT/schema.py" "$HERE/../../schema" err || fail "lines of progress are not what the schema says"
+jq -es 'map(select(.phase == "search" and .total > 0)) | length > 1 and .[-1].done == .[-1].total and ([.[].done] | . == sort)' err >steps ||
+	fail "the search of the \$MFT is not in the lines of progress"
+jq -es 'any(.total == 0)' err >steps || fail "what is of unknown length is not in the lines of progress"
+
+stop_server
+serve --filter=delay file vol rdelay=80ms
 on_terminal 32 "wait:$BAR" 'type:^C' -- "$IMGMEND" scan "$URI"
 grep -q 'no image was written to' lines || fail "what Ctrl-C during a scan did is not told: $(tail -n 3 lines)"
 on_terminal 32 "wait:$BAR" 'type:^C' -- "$IMGMEND" plan "$URI"
@@ -41,14 +51,6 @@ grep -q 'no image was written to' lines || fail "what Ctrl-C did while fix made 
 untouched "interruptions"
 on_terminal 4 -- "$IMGMEND" scan --quiet "$URI"
 ! grep -q searching lines || fail "--quiet shows progress"
-
-# lines of JSON, beside the document
-run 4 scan --json --progress=json "$URI"
-jq -S 'del(.image)' out | cmp - quick.json || fail "a scan that is watched has another result"
-"$PYTHON" "$SUPPORT/schema.py" "$HERE/../../schema" err || fail "lines of progress are not what the schema says"
-jq -es 'map(select(.phase == "search" and .total > 0)) | length > 1 and .[-1].done == .[-1].total and ([.[].done] | . == sort)' err >steps ||
-	fail "the search of the \$MFT is not in the lines of progress"
-jq -es 'any(.total == 0)' err >steps || fail "what is of unknown length is not in the lines of progress"
 
 # the library is stopped by its caller, wherever it is
 cat >stop.c <<'END'
