@@ -254,7 +254,7 @@ static bool one_plan(uint64_t seed)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "plans", 1, NULL, 'p' }, { "seed", 1, NULL, 's' }, { 0 } };
-	uint64_t plans = 100, seed = 1;
+	uint64_t plans = PLANS(100), seed = 1;
 	bool ok = true;
 	int c;
 

@@ -147,7 +147,7 @@ int main(int argc, char **argv)
 	};
 	const char *image = NULL, *plan = NULL;
 	struct scene s;
-	uint64_t plans = 10, seed = 1, cuts = 0, shift = 0;
+	uint64_t plans = PLANS(10), seed = 1, cuts = 0, shift = 0;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "plans", 1, NULL, 'p' }, { "seed", 1, NULL, 's' }, { "points", 1, NULL, 'n' }, { 0 },
 	};
-	uint64_t plans = 10, seed = 1, most = 0;
+	uint64_t plans = PLANS(10), seed = 1, most = 0;
 	bool lost = false;
 	int c;
 
