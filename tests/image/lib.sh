@@ -124,7 +124,7 @@ says() {
 }
 
 sha() {
-	sha256sum <"$1" | cut -d' ' -f1
+	openssl dgst -sha256 -r <"$1" | cut -d' ' -f1
 }
 
 size_of() {

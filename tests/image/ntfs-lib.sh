@@ -59,11 +59,9 @@ ntfs_list() {
 	(
 		cd "$WORK/mnt"
 		find . -printf '%y %s %p\n' | sort -k 3
-		find . -type f -print0 | sort -z | xargs -0 sha256sum
-		[ ! -e plain ] || sha256sum plain:extra
-		[ ! -e streams ] || for i in $(seq -f %04g 0 39); do
-			sha256sum "streams:a stream with quite a long name, number $i"
-		done
+		find . -type f -print0 | sort -z | xargs -0 openssl dgst -sha256 -r
+		[ ! -e plain ] || openssl dgst -sha256 -r plain:extra
+		[ ! -e streams ] || seq -f 'streams:a stream with quite a long name, number %04g' 0 39 | xargs -d '\n' openssl dgst -sha256 -r
 	) || fail "a file of $1 cannot be read"
 	umount "$WORK/mnt"
 	MOUNTS=()
