@@ -28,14 +28,8 @@ stop() {
 	exit 1
 }
 
-# The program itself, not the script that libtool puts in front of it: that would be measured too.
 find_program() {
-	local dir
 	PROGRAM=$(command -v "$IMGMEND") || stop "there is no program $IMGMEND"
-	dir=$(dirname "$PROGRAM")
-	[ -x "$dir/.libs/imgmend" ] || return 0
-	PROGRAM=$dir/.libs/imgmend
-	export LD_LIBRARY_PATH=$dir/../.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 }
 
 # limit_memory MIB: of this shell and all that it runs; by the memory controller of either version

@@ -72,8 +72,7 @@ with_this_build() {
 	chmod +x bin/cc bin/imgmend
 	mkdir pc
 	sed "s,^libdir=.*,libdir=$build/.libs,; s,^includedir=.*,includedir=$top/lib," "$build/lib/libimgmend.pc" >pc/libimgmend.pc
-	export PKG_CONFIG_PATH=$WORK/pc LD_LIBRARY_PATH=$build/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-	export PATH=$WORK/bin:$PATH
+	export PKG_CONFIG_PATH=$WORK/pc PATH=$WORK/bin:$PATH
 	cat >interrupt.c <<-'END'
 	#include <imgmend.h>
 	#include <stdio.h>

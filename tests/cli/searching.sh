@@ -88,7 +88,6 @@ build=$(cd "$IMGMEND_TEST_SUPPORT/../.." && pwd)
 cc=$(compiler_of "$build")
 # The compiler and its flags are split into words on purpose.
 $cc -std=gnu17 -Wall -Wextra -Werror ${MUTANT_CFLAGS-} -I"$HERE/../../lib" stop.c -L"$build/.libs" -limgmend -o bin/stop || fail "stop.c"
-export LD_LIBRARY_PATH=$build/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 calls=$(stop vol 1000000000)
 [ "$calls" -gt 50 ] || fail "a plan calls the progress function only $calls times"
 # (a few more or less, where a process of its own is waited for)

@@ -72,6 +72,9 @@ needs() {
 	done
 }
 
+# of sha: without it nothing would be compared with nothing
+needs openssl
+
 # Put the built helpers on PATH; started by hand from a source tree, build them here.
 find_helpers() {
 	local name libs
