@@ -54,6 +54,13 @@ static int find_format(struct im_dev *file, const struct imgmend_options *option
 	return 0;
 }
 
+/* Whose sentences say "it": the name goes in front. */
+static int check_container(const char *path, struct im_dev *file, const char *format, const struct im_vdisk_allowed *allowed,
+			   struct im_error *err)
+{
+	return im_vdisk_check(file, format, allowed, err) < 0 ? im_error_prefix(err, "%s", path) : 0;
+}
+
 /* The inside of the container; takes file over. */
 static struct im_dev *open_container(const char *path, struct im_dev *file, const char *format, const struct imgmend_options *options,
 				     struct im_error *err)
@@ -64,13 +71,13 @@ static struct im_dev *open_container(const char *path, struct im_dev *file, cons
 	};
 	struct im_dev *dev;
 
-	if (im_vdisk_check(file, format, &allowed, err) < 0) {
+	if (check_container(path, file, format, &allowed, err) < 0) {
 		im_dev_close(file);
 		return NULL;
 	}
 	dev = im_dev_qemu(file, path, format, allowed.backing_file || allowed.data_file, err);
 	/* once more, now that qemu has it open and locked */
-	if (!dev || im_vdisk_check(im_qemu_file(dev), format, &allowed, err) == 0)
+	if (!dev || check_container(path, im_qemu_file(dev), format, &allowed, err) == 0)
 		return dev;
 	im_dev_close(dev);
 	return NULL;
@@ -82,6 +89,7 @@ static struct im_dev *open_file(const char *path, struct im_dev *file, const str
 	const char *format = NULL;
 
 	if (find_format(file, options, &format, err) < 0) {
+		im_error_prefix(err, "%s", path);
 		im_dev_close(file);
 		return NULL;
 	}
@@ -101,7 +109,7 @@ bool im_api_is_path(const char *path, const struct imgmend_options *options)
 
 struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err)
 {
-	struct im_dev *file, *dev;
+	struct im_dev *file;
 
 	if (check_options(path, options, err) < 0)
 		return NULL;
@@ -110,10 +118,5 @@ struct im_dev *im_api_open(const char *path, const struct imgmend_options *optio
 	if (im_nbd_is_uri(path))
 		return im_dev_nbd_uri(path, write, options->sector_size, err);
 	file = im_dev_file(path, write, options->sector_size, err);
-	if (!file || is_raw(options))
-		return file;
-	dev = open_file(path, file, options, err);
-	if (!dev && err->code != IM_EBUSY)
-		im_error_prefix(err, "%s", path);
-	return dev;
+	return !file || is_raw(options) ? file : open_file(path, file, options, err);
 }

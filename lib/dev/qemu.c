@@ -85,7 +85,7 @@ static int start(struct qemu *q, struct im_error *err)
 	argv[n++] = name;
 	argv[n] = NULL;
 	if (im_server_start(&q->server, argv, im_dev_file_fd(q->file), &fd, err) < 0)
-		return -1;
+		return im_error_prefix(err, "%s", q->path);
 	q->inside = im_dev_nbd_socket(fd, q->path, !q->dev.is_read_only, q->dev.sector_size, err);
 	if (!q->inside) {
 		explain(q, err);

@@ -168,6 +168,6 @@ broken 8 scan "nbd+unix:///?socket=$WORK/sock"
 says "no libnbd" "cannot be loaded.*libnbd0"
 qemu-img convert -f raw -O qcow2 disk.img whole.qcow2
 broken 8 scan whole.qcow2
-says "a container and no libnbd" "whole.qcow2.*cannot be loaded"
+says "a container and no libnbd" "^imgmend: whole.qcow2: NBD.*cannot be loaded"
 qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on disk.img whole.vhd
 broken 4 scan whole.vhd
