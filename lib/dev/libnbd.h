@@ -1,6 +1,6 @@
 /* libnbd.h - libnbd, loaded when the first export is opened. Of nbd.c and nbd_io.c alone.
  *
- * It is loaded by its name and not linked: it brings GnuTLS, libxml2 and ICU, 14 libraries, and loading them took more than
+ * It is loaded by its name and not linked: it brings 17 others, GnuTLS, libxml2 and ICU among them, and loading them took more than
  * half of the time in which the program starts. Who opens raw images and block devices needs none of them.
  */
 #ifndef IM_DEV_LIBNBD_H
