@@ -13,6 +13,9 @@
  * Functions return 0, or -1 with *err filled (err may be NULL). Pointers that accessors return belong to the
  * object and live as long as it does. All positions and sizes are in bytes. Nothing is printed; messages are
  * UTF-8, and English unless imgmend_translate() was called. Objects may be used from one thread at a time; different objects from different threads.
+ *
+ * Foreign libraries read an image in children of fork(). Threads of the caller that load libraries or use gettext just then can leave a
+ * lock taken in such a child: it is ended after 30 s, and the plan says that this reader abstains.
  */
 #ifndef IMGMEND_H
 #define IMGMEND_H

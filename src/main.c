@@ -78,12 +78,6 @@ static void open_standard_streams(void)
 		close(fd);
 }
 
-/* Where the locale is not UTF-8 what we print is ASCII alone, as what is shown of labels is. */
-static void choose_codeset(void)
-{
-	bind_textdomain_codeset(PACKAGE, is_locale_utf8() ? "UTF-8" : "ASCII");
-}
-
 /* The language is the user's. Numbers are read and written as in C, for the sake of JSON, SVG and
  * files of the system; only sizes in text know the locale's decimal point. */
 static void choose_locale(void)
@@ -91,9 +85,8 @@ static void choose_locale(void)
 	setlocale(LC_ALL, "");
 	take_decimal_point();
 	setlocale(LC_NUMERIC, "C");
-	bindtextdomain(PACKAGE, LOCALEDIR);
-	choose_codeset();
-	textdomain(PACKAGE);
+	words_begin();
+	words_choose_codeset();
 }
 
 /* A run that writes JSON speaks English throughout: the library's sentences are in the JSON, and those of other libraries with them. */
@@ -105,7 +98,7 @@ static void choose_language(const struct verb *verb, const struct settings *s)
 		setlocale(LC_MESSAGES, "C");
 	else
 		imgmend_translate(1);	/* which wants UTF-8 */
-	choose_codeset();
+	words_choose_codeset();
 }
 
 static const char *cancelled;		/* what is said then: a handler can look up no translation */

@@ -116,7 +116,7 @@ const char *size_text(uint64_t size, char buf[64])
 	digit = number[n + 1];
 	snprintf(number + n, sizeof(number) - n, "%s%c", decimal_point, digit);
 	if (u < 0)
-		snprintf(buf, 64, ngettext("%" PRIu64 " byte", "%" PRIu64 " bytes", (unsigned long)size), size);
+		snprintf(buf, 64, plural_of("%" PRIu64 " byte", "%" PRIu64 " bytes", size), size);
 	else
 		/* TRANSLATORS: the size in bytes, then in a larger unit: "1048576 bytes (1.0 MiB)". At most 63 bytes. */
 		snprintf(buf, 64, _("%" PRIu64 " bytes (%s %s)"), size, number, units[u]);

@@ -120,8 +120,8 @@ static void put_verdict(FILE *out, const struct subject *t)
 	else if (t->has_work && !t->n_findings)
 		html_text(out, _("A saved plan of a repair"));
 	else if (t->has_work)
-		html_printf(out, ngettext("%zu finding is to be repaired: the plan is below", "%zu findings are to be repaired: the plan is below",
-					  (unsigned long)(t->errors ? t->errors : t->n_findings)), t->errors ? t->errors : t->n_findings);
+		html_printf(out, plural_of("%zu finding is to be repaired: the plan is below", "%zu findings are to be repaired: the plan is below",
+					   t->errors ? t->errors : t->n_findings), t->errors ? t->errors : t->n_findings);
 	else
 		html_text(out, _("Nothing to repair"));
 	fputs("</p>\n", out);

@@ -3,12 +3,19 @@
 #define PROGRAM_H
 
 #include "imgmend.h"
-#include <libintl.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-#define _(s) gettext(s)
+#define _(s) text_of(s)
 #define N_(s) s
+
+/* The text in the user's language, and the form of it that goes with n. */
+const char *text_of(const char *text) __attribute__((format_arg(1)));
+const char *plural_of(const char *one, const char *many, uint64_t n) __attribute__((format_arg(1), format_arg(2)));
+/* Before either, when the locale is set. */
+void words_begin(void);
+/* When the locale is set or has changed: where it is not UTF-8 what we print is ASCII alone, as what is shown of labels is. */
+void words_choose_codeset(void);
 
 static inline int max(int a, int b)
 {

@@ -133,8 +133,8 @@ static void print_ways(FILE *out, const imgmend_plan *plan)
 			fprintf(out, _(" moves %s, grows by %s, journal %s\n"), size_text(w->bytes_moved, a),
 				size_text(w->growth, b), size_text(w->journal_bytes, c));
 		else if (w->missing != UINT64_MAX)
-			fprintf(out, ngettext(" does not fit: %" PRIu64 " byte is missing\n", " does not fit: %" PRIu64 " bytes are missing\n",
-					      (unsigned long)w->missing), w->missing);
+			fprintf(out, plural_of(" does not fit: %" PRIu64 " byte is missing\n", " does not fit: %" PRIu64 " bytes are missing\n",
+					       w->missing), w->missing);
 		else
 			fprintf(out, _(" does not fit\n"));
 	}

@@ -205,9 +205,9 @@ static void print_summary(const struct settings *s, const struct tally *t)
 {
 	if (s->quiet || t->images < 2)
 		return;
-	fprintf(stderr, ngettext("imgmend: %" PRIu64 " image: %" PRIu64 " with errors, %" PRIu64 " that could not be scanned, %" PRIu64 " fine\n",
-				 "imgmend: %" PRIu64 " images: %" PRIu64 " with errors, %" PRIu64 " that could not be scanned, %" PRIu64 " fine\n",
-				 (unsigned long)t->images), t->images, t->with_errors, t->failed, t->images - t->with_errors - t->failed);
+	fprintf(stderr, plural_of("imgmend: %" PRIu64 " image: %" PRIu64 " with errors, %" PRIu64 " that could not be scanned, %" PRIu64 " fine\n",
+				  "imgmend: %" PRIu64 " images: %" PRIu64 " with errors, %" PRIu64 " that could not be scanned, %" PRIu64 " fine\n",
+				  t->images), t->images, t->with_errors, t->failed, t->images - t->with_errors - t->failed);
 }
 
 int verb_scan(const struct settings *settings)

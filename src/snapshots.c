@@ -25,8 +25,8 @@ static void print_snapshot(FILE *out, size_t number, const struct imgmend_snapsh
 	char when[32], size[64];
 
 	fprintf(out, "  %4zu  %-19s  %s  %s\n", number, time_text(s->created, when), s->shadow_copy, s->fault ? _("damaged") : _("sound"));
-	fprintf(out, ngettext("        store %s at byte %" PRIu64 ", %s, %" PRIu64 " block kept\n",
-			      "        store %s at byte %" PRIu64 ", %s, %" PRIu64 " blocks kept\n", (unsigned long)s->copied), s->id, s->store,
+	fprintf(out, plural_of("        store %s at byte %" PRIu64 ", %s, %" PRIu64 " block kept\n",
+			       "        store %s at byte %" PRIu64 ", %s, %" PRIu64 " blocks kept\n", s->copied), s->id, s->store,
 		size_text(s->store_size, size), s->copied);
 	if (s->fault)
 		fprintf(out, "        %s\n", s->fault);
@@ -78,8 +78,8 @@ static void print_volume(FILE *out, const struct imgmend_shadows *v)
 	for (size_t i = 0; i < v->n_snapshots; i++)
 		print_snapshot(out, i + 1, &v->snapshots[i]);
 	if (v->lost_stores)
-		fprintf(out, ngettext("  %" PRIu64 " file of a store that the catalog does not name\n",
-				      "  %" PRIu64 " files of stores that the catalog does not name\n", (unsigned long)v->lost_stores),
+		fprintf(out, plural_of("  %" PRIu64 " file of a store that the catalog does not name\n",
+				       "  %" PRIu64 " files of stores that the catalog does not name\n", v->lost_stores),
 			v->lost_stores);
 	if (v->can_rescue && v->copy)
 		fprintf(out, _("  `imgmend rescue` can put the header back, from the copy at byte %" PRIu64 " of the volume\n"), v->copy);

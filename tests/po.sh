@@ -59,7 +59,7 @@ comm -23 "$work/with" "$work/listed" >"$work/unlisted"
 [ ! -s "$work/unlisted" ] || fault "with messages, but not in po/POTFILES.in:" $(cat "$work/unlisted")
 comm -13 "$work/with" "$work/listed" >"$work/idle"
 [ ! -s "$work/idle" ] || fault "in po/POTFILES.in, but without messages:" $(cat "$work/idle")
-! grep -n '^msgid.*[a-z](s)' "$work/pot" || fault "\"(s)\" is no plural: ngettext and im_plural make one"
+! grep -n '^msgid.*[a-z](s)' "$work/pot" || fault "\"(s)\" is no plural: plural_of and im_plural make one"
 
 # ---- the catalogs
 

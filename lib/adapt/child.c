@@ -25,6 +25,7 @@
 
 #include "adapt/sandbox.h"
 #include "base/bytes.h"
+#include "base/hold.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(COVERAGE)
 #define SANITIZED 1
@@ -345,15 +346,16 @@ int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void 
 		free(buf);
 		return im_error_sys(err, errno, "cannot make a socket pair");
 	}
-	im_intl_hold();
+	im_hold();
 	pid = fork();
 	if (!pid) {
+		im_release();
 		im_intl_use(false);
 		free(buf);
 		be_child(fn, needs, arg, fd, pair[1], self);
 	}
 	rc = pid < 0 ? errno : 0;
-	im_intl_release();
+	im_release();
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);

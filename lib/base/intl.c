@@ -3,14 +3,14 @@
 
 #include <config.h>
 #include <libintl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hold.h"
+
 static atomic_bool is_on;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void im_intl_use(bool on)
 {
@@ -22,25 +22,15 @@ void im_intl_use(bool on)
 	is_on = on;
 }
 
-void im_intl_hold(void)
-{
-	pthread_mutex_lock(&lock);
-}
-
-void im_intl_release(void)
-{
-	pthread_mutex_unlock(&lock);
-}
-
 const char *im_text(const char *text)
 {
 	const char *other;
 
 	if (!is_on || !*text)
 		return text;
-	im_intl_hold();
+	im_hold();
 	other = dgettext(PACKAGE, text);
-	im_intl_release();
+	im_release();
 	return other;
 }
 
@@ -50,9 +40,9 @@ const char *im_plural(uint64_t n, const char *one, const char *many)
 
 	if (!is_on)
 		return n == 1 ? one : many;
-	im_intl_hold();
+	im_hold();
 	form = dngettext(PACKAGE, one, many, (unsigned long)n);
-	im_intl_release();
+	im_release();
 	return form;
 }
 
@@ -109,16 +99,27 @@ void im_say_again(char *buf, size_t size)
 	buf[n] = '\0';
 }
 
+/* Of the C library's own catalog, whose gettext has the same locks. */
+static const char *in_its_words(char *(*text_of)(int), int number)
+{
+	const char *text;
+
+	im_hold();
+	text = text_of(number);
+	im_release();
+	return text;
+}
+
 const char *im_errno_text(int errnum)
 {
 	const char *text = is_on ? NULL : strerrordesc_np(errnum);
 
-	return text ? text : strerror(errnum);
+	return text ? text : in_its_words(strerror, errnum);
 }
 
 const char *im_signal_text(int number)
 {
 	const char *text = is_on ? NULL : sigdescr_np(number);
 
-	return text ? text : strsignal(number);
+	return text ? text : in_its_words(strsignal, number);
 }

@@ -39,8 +39,4 @@ void im_say_again(char *buf, size_t size);
 const char *im_errno_text(int errnum);
 const char *im_signal_text(int number);
 
-/* Around fork(): no thread of the library is inside gettext then, whose locks a child would find taken for good. */
-void im_intl_hold(void);
-void im_intl_release(void);
-
 #endif

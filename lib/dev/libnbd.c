@@ -2,15 +2,16 @@
 #include "dev/libnbd.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+
+#include "base/hold.h"
 
 #define SONAME "libnbd.so.0"
 
 struct im_libnbd im_libnbd;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool was_tried;
 static char complaint[200];		/* why it is not loaded */
 
 /* The dynamic linker's own words are kept: the next call of it would overwrite them. */
@@ -39,7 +40,11 @@ static void load(void)
 
 int im_libnbd_load(const char *name, struct im_error *err)
 {
-	pthread_once(&once, load);
+	im_hold();
+	if (!was_tried)
+		load();
+	was_tried = true;
+	im_release();
 	if (!*complaint)
 		return 0;
 	return im_error_set(err, IM_EREFUSED, "%s: NBD exports, qcow2, VHD, VHDX, VMDK and VDI are opened by libnbd, which cannot be"

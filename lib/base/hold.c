@@ -1,0 +1,16 @@
+/* hold.c - see hold.h. */
+#include "base/hold.h"
+
+#include <pthread.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void im_hold(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void im_release(void)
+{
+	pthread_mutex_unlock(&lock);
+}
