@@ -169,7 +169,7 @@ int im_blkid_name(struct im_dev *dev, uint64_t start, uint64_t len, char name[32
 	fd = open_volume(dev, &q, err);
 	if (fd < 0)
 		return -1;
-	rc = im_reading_ask(read_one, NULL, &q, fd, NULL, &r, err);
+	rc = im_reading_ask(read_one, &q, fd, NULL, &r, err);
 	close(fd);
 	if (rc)
 		return -1;

@@ -289,9 +289,9 @@ static int serve_read(const struct talk *t, struct im_dev *dev, const struct req
 }
 
 /* Serve until the answer is there (1), the child is gone or talks nonsense (0), or it is too late (-1). */
-static int serve(int sock, struct im_dev *dev, uint8_t *buf, struct im_answer *out)
+static int serve(const struct im_child_process *p, struct im_dev *dev, uint8_t *buf, struct im_answer *out)
 {
-	struct talk t = { sock, now_ms() + WALL_MS, dev ? dev->watch : NULL };
+	struct talk t = { p->sock, p->deadline, dev ? dev->watch : NULL };
 	struct request rq;
 	int rc;
 
@@ -332,41 +332,77 @@ static bool reap(pid_t pid, bool hung_up, int *status)
 	return true;
 }
 
-int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, struct im_dev *dev,
-		 struct im_answer *out, struct im_error *err)
+int im_child_start(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, struct im_child_process *p,
+		   struct im_error *err)
 {
-	pid_t pid, self = getpid();
-	int pair[2], rc, status = 0;
-	uint8_t *buf = NULL;
+	pid_t self = getpid();
+	int pair[2], rc;
 
-	memset(out, 0, sizeof(*out));
-	if (dev && !(buf = malloc(MAX_READ)))
-		return im_error_nomem(err);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
-		free(buf);
+	*p = (struct im_child_process){ 0 };
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return im_error_sys(err, errno, "cannot make a socket pair");
-	}
 	im_hold();
-	pid = fork();
-	if (!pid) {
+	p->pid = fork();
+	if (!p->pid) {
 		im_release();
 		im_intl_use(false);
-		free(buf);
 		be_child(fn, needs, arg, fd, pair[1], self);
 	}
-	rc = pid < 0 ? errno : 0;
+	rc = p->pid < 0 ? errno : 0;
 	im_release();
 	close(pair[1]);
-	if (pid < 0) {
+	if (rc) {
 		close(pair[0]);
-		free(buf);
+		p->pid = 0;
 		return im_error_sys(err, rc, "cannot start a child process");
 	}
-	rc = serve(pair[0], dev, buf, out);
-	close(pair[0]);
+	p->sock = pair[0];
+	p->deadline = now_ms() + WALL_MS;
+	return 0;
+}
+
+void im_child_end(struct im_child_process *p)
+{
+	int status;
+
+	if (!p->pid)
+		return;
+	close(p->sock);
+	reap(p->pid, false, &status);
+	p->pid = 0;
+}
+
+/* Why there is no answer. rc: as of serve; status: as of waitpid, 0 where it is not known. */
+static void explain(int rc, int status, char why[IM_WHY_MAX])
+{
+	if (rc < 0)
+		im_say(why, IM_WHY_MAX, "it gave no answer within %d seconds", WALL_MS / 1000);
+	else if (WIFSIGNALED(status))
+		im_say(why, IM_WHY_MAX, "its process died of signal %d (%s)", WTERMSIG(status), im_signal_text(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) == TOO_LONG)
+		im_say(why, IM_WHY_MAX, "what it would answer is longer than %u bytes", MAX_ANSWER);
+	else if (WEXITSTATUS(status) == NO_SANDBOX)
+		im_say(why, IM_WHY_MAX, "the system gives its process no sandbox (seccomp)");
+	else
+		im_say(why, IM_WHY_MAX, "its process ended without an answer (status %d)", WEXITSTATUS(status));
+}
+
+int im_child_finish(struct im_child_process *p, struct im_dev *dev, struct im_answer *out, struct im_error *err)
+{
+	uint8_t *buf = dev ? malloc(MAX_READ) : NULL;
+	int rc, status = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (dev && !buf) {
+		im_child_end(p);
+		return im_error_nomem(err);
+	}
+	rc = serve(p, dev, buf, out);
+	close(p->sock);
 	free(buf);
-	if (!reap(pid, rc == 0, &status))
+	if (!reap(p->pid, rc == 0, &status))
 		status = 0;
+	p->pid = 0;
 	if (rc == 1)
 		return 0;
 	free(out->data);
@@ -374,17 +410,15 @@ int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void 
 	out->len = 0;
 	if (dev && im_watch_beat(dev->watch, err) < 0)
 		return -1;
-	if (rc < 0)
-		im_say(out->why, sizeof(out->why), "it gave no answer within %d seconds", WALL_MS / 1000);
-	else if (WIFSIGNALED(status))
-		im_say(out->why, sizeof(out->why), "its process died of signal %d (%s)", WTERMSIG(status),
-		       im_signal_text(WTERMSIG(status)));
-	else if (WEXITSTATUS(status) == TOO_LONG)
-		im_say(out->why, sizeof(out->why), "what it would answer is longer than %u bytes", MAX_ANSWER);
-	else if (WEXITSTATUS(status) == NO_SANDBOX)
-		im_say(out->why, sizeof(out->why), "the system gives its process no sandbox (seccomp)");
-	else
-		im_say(out->why, sizeof(out->why), "its process ended without an answer (status %d)",
-		       WEXITSTATUS(status));
+	explain(rc, status, out->why);
 	return 0;
+}
+
+int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, struct im_dev *dev,
+		 struct im_answer *out, struct im_error *err)
+{
+	struct im_child_process p;
+
+	memset(out, 0, sizeof(*out));
+	return im_child_start(fn, needs, arg, fd, &p, err) < 0 ? -1 : im_child_finish(&p, dev, out, err);
 }

@@ -76,14 +76,13 @@ static int decode(const struct im_answer *a, struct im_reading *r, struct im_err
 	return 0;
 }
 
-int im_reading_ask(im_child_fn fn, const struct im_child_needs *needs, const struct im_question *q, int fd, struct im_dev *dev,
-		   struct im_reading *r, struct im_error *err)
+int im_reading_take(struct im_child_process *p, struct im_dev *dev, struct im_reading *r, struct im_error *err)
 {
 	struct im_answer answer;
 	int rc = 0;
 
 	memset(r, 0, sizeof(*r));
-	if (im_child_run(fn, needs, q, fd, dev, &answer, err))
+	if (im_child_finish(p, dev, &answer, err))
 		return -1;
 	if (answer.data)
 		rc = decode(&answer, r, err);
@@ -93,6 +92,14 @@ int im_reading_ask(im_child_fn fn, const struct im_child_needs *needs, const str
 	if (rc)
 		im_reading_free(r);
 	return rc;
+}
+
+int im_reading_ask(im_child_fn fn, const struct im_question *q, int fd, struct im_dev *dev, struct im_reading *r, struct im_error *err)
+{
+	struct im_child_process p;
+
+	memset(r, 0, sizeof(*r));
+	return im_child_start(fn, NULL, q, fd, &p, err) < 0 ? -1 : im_reading_take(&p, dev, r, err);
 }
 
 static bool differs(char why[IM_WHY_MAX], const char *fmt, ...) IM_PRINTF(2, 3);

@@ -58,9 +58,10 @@ void im_reading_fail(struct im_reading *r, enum im_reading_state state, const ch
 struct im_reading_partition *im_reading_add(struct im_reading *r);
 void im_reading_send(const struct im_child *child, struct im_reading *r);
 
-/* In the parent: run fn in a child and take its reading; without one the state is IM_READING_DIED. */
-int im_reading_ask(im_child_fn fn, const struct im_child_needs *needs, const struct im_question *q, int fd, struct im_dev *dev,
-		   struct im_reading *r, struct im_error *err);
+/* In the parent: take the reading of a child that was started; without one the state is IM_READING_DIED. */
+int im_reading_take(struct im_child_process *p, struct im_dev *dev, struct im_reading *r, struct im_error *err);
+/* Start a child that needs nothing further, and take its reading. */
+int im_reading_ask(im_child_fn fn, const struct im_question *q, int fd, struct im_dev *dev, struct im_reading *r, struct im_error *err);
 
 /* Does the reading say what the claim says about the table, or about the bare volume? Else why not. */
 bool im_reading_matches(const struct im_reading *r, const struct im_claim *claim, char why[IM_WHY_MAX]);

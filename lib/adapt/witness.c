@@ -1,12 +1,14 @@
 /* witness.c - ask every witness about the disk as it is and about the corrected one.
  *
- * The table witnesses read a sample of each disk, one disk at a time; the file systems' own
+ * The table witnesses read a sample of each disk, one disk after the other; the file systems' own
  * libraries read the volumes through windows. Each question gets a child process of its own.
  */
 #include <config.h>
 
 #include "adapt/witness.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,19 +47,49 @@ static struct im_opinion *add_opinion(struct im_opinions *out, const char *witne
 	return op;
 }
 
-/* Let every table witness read dev. */
+/* fd once more, with a position of its own; -1 where /proc is not there. */
+static int open_again(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Let every table witness read the sample in fd, at the same time where each can have a position of its own in it. */
+static int read_sample(int fd, const struct im_question *q, struct im_side side[N_TABLE], struct im_error *err)
+{
+	struct im_child_process p[N_TABLE] = { 0 };
+	int rc = 0;
+
+	for (int i = 0; i < N_TABLE && !rc; i++) {
+		int own = open_again(fd);
+
+		rc = im_child_start(table_witnesses[i].read, table_witnesses[i].needs, q, own < 0 ? fd : own, &p[i], err);
+		if (own >= 0)
+			close(own);
+		else if (!rc)
+			rc = im_reading_take(&p[i], NULL, &side[i].reading, err);
+	}
+	for (int i = 0; i < N_TABLE && !rc; i++)
+		if (p[i].pid)
+			rc = im_reading_take(&p[i], NULL, &side[i].reading, err);
+	for (int i = 0; i < N_TABLE; i++)
+		im_child_end(&p[i]);
+	return rc;
+}
+
 static int read_side(struct im_dev *dev, const struct im_claim *claim, struct im_side side[N_TABLE],
 		     struct im_error *err)
 {
 	struct im_question q = { .claim = claim, .size = dev->size, .sector_size = claim->sector_size };
-	int fd = im_sample(dev, claim, err), rc = 0;
+	int fd = im_sample(dev, claim, err), rc;
 
 	if (fd < 0)
 		return -1;
-	for (int i = 0; i < N_TABLE && !rc; i++) {
+	for (int i = 0; i < N_TABLE; i++)
 		side[i].claim = claim;
-		rc = im_reading_ask(table_witnesses[i].read, table_witnesses[i].needs, &q, fd, NULL, &side[i].reading, err);
-	}
+	rc = read_sample(fd, &q, side, err);
 	close(fd);
 	return rc;
 }
@@ -122,7 +154,7 @@ static int read_volume(struct im_dev *dev, uint64_t start, uint64_t size, im_chi
 	if (!window)
 		return -1;
 	q.size = window->size;
-	rc = im_reading_ask(read, NULL, &q, -1, window, r, err);
+	rc = im_reading_ask(read, &q, -1, window, r, err);
 	im_dev_close(window);
 	return rc;
 }

@@ -83,6 +83,65 @@ START_TEST(child_reads)
 }
 END_TEST
 
+/* Waits for a byte from another child, and passes it on. */
+static void wait_for_it(const struct im_child *child, const void *arg)
+{
+	char byte;
+
+	(void)arg;
+	if (read(child->fd, &byte, 1) != 1)
+		_exit(9);
+	im_child_answer(child, 1);
+	im_child_put(child, &byte, 1);
+}
+
+static void send_it(const struct im_child *child, const void *arg)
+{
+	if (write(child->fd, arg, 1) != 1)
+		_exit(9);
+	im_child_answer(child, 0);
+}
+
+START_TEST(children_side_by_side)
+{
+	struct im_child_process waits, sends;
+	struct im_answer a;
+	int ends[2];
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(im_child_start(wait_for_it, NULL, NULL, ends[0], &waits, NULL), 0);
+	ck_assert_int_eq(im_child_start(send_it, NULL, "!", ends[1], &sends, NULL), 0);
+	ck_assert_int_eq(im_child_finish(&waits, NULL, &a, NULL), 0);
+	ck_assert_msg(a.data && a.len == 1 && a.data[0] == '!', "%s", a.why);
+	free(a.data);
+	ck_assert_int_eq(im_child_finish(&sends, NULL, &a, NULL), 0);
+	ck_assert_msg(a.data && !a.len, "%s", a.why);
+	free(a.data);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
+START_TEST(child_is_ended)
+{
+	struct im_child_process none = { 0 }, waits;
+	int ends[2];
+	pid_t pid;
+
+	im_child_end(&none);
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(im_child_start(wait_for_it, NULL, NULL, ends[0], &waits, NULL), 0);
+	pid = waits.pid;
+	ck_assert_int_eq(kill(pid, 0), 0);
+	im_child_end(&waits);
+	ck_assert_int_eq(kill(pid, 0), -1);
+	ck_assert_int_eq(waits.pid, 0);
+	im_child_end(&waits);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(COVERAGE)	/* these have no sandbox around them */
 #define SANDBOX 1
 
@@ -188,6 +247,8 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, child_dies);
 	tcase_add_test(t, child_reads);
+	tcase_add_test(t, children_side_by_side);
+	tcase_add_test(t, child_is_ended);
 #ifdef SANDBOX
 	tcase_add_test(t, child_is_confined);
 	tcase_add_test(t, child_can_live);

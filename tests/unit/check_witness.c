@@ -218,6 +218,14 @@ START_TEST(table_right)
 }
 END_TEST
 
+/* They read at the same time: none may move another one's position in the disk. */
+START_TEST(table_again_and_again)
+{
+	for (int i = 0; i < 12; i++)
+		check_table(i % 4, 0);
+}
+END_TEST
+
 START_TEST(table_new_wrong)
 {
 	check_table(_i, 1);
@@ -460,6 +468,7 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, make_dir, remove_dir);
 	tcase_add_loop_test(t, table_right, 0, 4);
+	tcase_add_test(t, table_again_and_again);
 	tcase_add_loop_test(t, table_new_wrong, 0, 4);
 	tcase_add_loop_test(t, table_old_wrong, 0, 4);
 	tcase_add_test(t, low_partition);
