@@ -14,8 +14,7 @@
  * object and live as long as it does. All positions and sizes are in bytes. Nothing is printed; messages are
  * UTF-8, and English unless imgmend_translate() was called. Objects may be used from one thread at a time; different objects from different threads.
  *
- * Foreign libraries read an image in children of fork(). Threads of the caller that load libraries or use gettext just then can leave a
- * lock taken in such a child: it is ended after 30 s, and the plan says that this reader abstains.
+ * Foreign libraries read an image in children of fork(): see THREADS AND PROCESSES in libimgmend(3).
  */
 #ifndef IMGMEND_H
 #define IMGMEND_H

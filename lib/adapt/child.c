@@ -25,7 +25,6 @@
 
 #include "adapt/sandbox.h"
 #include "base/bytes.h"
-#include "base/hold.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(COVERAGE)
 #define SANITIZED 1
@@ -202,7 +201,7 @@ static void arrange_descriptors(int fd, int sock)
 		_exit(2);
 	if (f < 0)
 		close(CHILD_FD);
-	close_range(CHILD_SOCK + 1, ~0u, 0);
+	closefrom(CHILD_SOCK + 1);	/* or, where that cannot be, it ends here */
 }
 
 static _Noreturn void be_child(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, int sock,
@@ -291,7 +290,7 @@ static int serve_read(const struct talk *t, struct im_dev *dev, const struct req
 /* Serve until the answer is there (1), the child is gone or talks nonsense (0), or it is too late (-1). */
 static int serve(const struct im_child_process *p, struct im_dev *dev, uint8_t *buf, struct im_answer *out)
 {
-	struct talk t = { p->sock, p->deadline, dev ? dev->watch : NULL };
+	struct talk t = { p->sock, now_ms() + WALL_MS, dev ? dev->watch : NULL };
 	struct request rq;
 	int rc;
 
@@ -313,17 +312,19 @@ static int serve(const struct im_child_process *p, struct im_dev *dev, uint8_t *
 	}
 }
 
-/* End the child and collect it; *status as of waitpid. A child that hung up has a second to go by itself. */
+/* End the child and collect it; *status as of waitpid. A child that hung up has a second to go by itself. One that is collected
+ * already, by somebody who must not, is not killed: its number may be another one's by now. */
 static bool reap(pid_t pid, bool hung_up, int *status)
 {
-	for (int i = 0; hung_up && i < 1000; i++) {
+	for (int i = hung_up ? 1000 : 1; i > 0; i--) {
 		pid_t got = waitpid(pid, status, WNOHANG);
 
 		if (got == pid)
 			return true;
 		if (got < 0 && errno != EINTR)
 			return false;
-		usleep(1000);
+		if (hung_up)
+			usleep(1000);
 	}
 	kill(pid, SIGKILL);
 	while (waitpid(pid, status, 0) < 0)
@@ -341,15 +342,12 @@ int im_child_start(im_child_fn fn, const struct im_child_needs *needs, const voi
 	*p = (struct im_child_process){ 0 };
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return im_error_sys(err, errno, "cannot make a socket pair");
-	im_hold();
 	p->pid = fork();
 	if (!p->pid) {
-		im_release();
 		im_intl_use(false);
 		be_child(fn, needs, arg, fd, pair[1], self);
 	}
 	rc = p->pid < 0 ? errno : 0;
-	im_release();
 	close(pair[1]);
 	if (rc) {
 		close(pair[0]);
@@ -357,7 +355,6 @@ int im_child_start(im_child_fn fn, const struct im_child_needs *needs, const voi
 		return im_error_sys(err, rc, "cannot start a child process");
 	}
 	p->sock = pair[0];
-	p->deadline = now_ms() + WALL_MS;
 	return 0;
 }
 

@@ -48,18 +48,18 @@ struct im_child_needs {
 	bool opens_proc;	/* it opens its descriptor again through /proc */
 };
 
-/* One that runs, or { 0 } */
+/* One that runs, or { 0 }. */
 struct im_child_process {
 	pid_t pid;
 	int sock;
-	int64_t deadline;	/* when it is ended, ms of CLOCK_MONOTONIC */
 };
 
-/* Run fn(child, arg) in a child. fd (or -1) is handed over; it is borrowed until the function returns. Returns 0, or -1 when no child
- * could be had. */
+/* Run fn(child, arg) in a child. fd (or -1) is handed over: it may be closed when the function returns, but its position is the
+ * child's too, as long as that runs. Returns 0, or -1 when no child could be had. */
 int im_child_start(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, struct im_child_process *p,
 		   struct im_error *err);
-/* Wait for its answer. dev (or NULL) is what im_child_read reads. Returns 0, with or without an answer, or -1; the child is gone. */
+/* Wait for the answer of one that runs, at most 30 s from now. dev (or NULL) is what im_child_read reads. Returns 0, with or without an
+ * answer, or -1; the child is gone. */
 int im_child_finish(struct im_child_process *p, struct im_dev *dev, struct im_answer *out, struct im_error *err);
 /* End it, whatever it is doing. Nothing for { 0 } and one that is finished. */
 void im_child_end(struct im_child_process *p);

@@ -11,6 +11,7 @@
 #include "adapt/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -28,8 +29,8 @@ static const int allowed[] = {
 	/* open descriptors: the sample of a disk, the socket to the parent */
 	SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(lseek), SCMP_SYS(_llseek),
 	SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(fstat64), SCMP_SYS(newfstatat), SCMP_SYS(fstatat64), SCMP_SYS(statx),
-	SCMP_SYS(fcntl), SCMP_SYS(fcntl64), SCMP_SYS(fadvise64), SCMP_SYS(fadvise64_64), SCMP_SYS(fsync),
-	SCMP_SYS(fdatasync), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(send), SCMP_SYS(recv),
+	SCMP_SYS(fadvise64), SCMP_SYS(fadvise64_64), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
+	SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(send), SCMP_SYS(recv),
 	/* itself, the clock, chance */
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(getuid32),
 	SCMP_SYS(geteuid), SCMP_SYS(geteuid32), SCMP_SYS(getgid), SCMP_SYS(getgid32), SCMP_SYS(getegid),
@@ -37,6 +38,9 @@ static const int allowed[] = {
 	SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(futex), SCMP_SYS(futex_time64),
 	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
 };
+
+/* Of fcntl; others would have the kernel send signals, to anybody. */
+static const int commands[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL };
 
 /* Where there is no Landlock nothing happens. */
 static void forbid_files(void)
@@ -55,6 +59,13 @@ static int add_rules(scmp_filter_ctx filter, bool opens_proc)
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
 		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0) < 0)
 			return -1;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		struct scmp_arg_cmp command = SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]);
+
+		if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, command) < 0 ||
+		    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl64), 1, command) < 0)
+			return -1;
+	}
 	/* a library's abort() must end the process as a signal, and can reach nobody else */
 	if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) < 0)
 		return -1;

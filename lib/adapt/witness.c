@@ -47,33 +47,48 @@ static struct im_opinion *add_opinion(struct im_opinions *out, const char *witne
 	return op;
 }
 
-/* fd once more, with a position of its own; -1 where /proc is not there. */
-static int open_again(int fd)
+/* Start one beside those that run already: with a position of its own in the sample, which wants /proc. */
+static int start_beside(int fd, int i, const struct im_question *q, struct im_child_process *p)
 {
 	char path[32];
+	int own, rc;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, O_RDONLY | O_CLOEXEC);
+	own = open(path, O_RDONLY | O_CLOEXEC);
+	if (own < 0)
+		return -1;
+	rc = im_child_start(table_witnesses[i].read, table_witnesses[i].needs, q, own, p, NULL);
+	close(own);
+	return rc;
 }
 
-/* Let every table witness read the sample in fd, at the same time where each can have a position of its own in it. */
+static int take_running(struct im_child_process p[N_TABLE], struct im_side side[N_TABLE], struct im_error *err)
+{
+	int rc = 0;
+
+	for (int i = 0; i < N_TABLE && !rc; i++)
+		if (p[i].pid)
+			rc = im_reading_take(&p[i], NULL, &side[i].reading, err);
+	return rc;
+}
+
+/* Let every table witness read the sample in fd: at the same time, and one that cannot be started so alone. */
 static int read_sample(int fd, const struct im_question *q, struct im_side side[N_TABLE], struct im_error *err)
 {
 	struct im_child_process p[N_TABLE] = { 0 };
 	int rc = 0;
 
 	for (int i = 0; i < N_TABLE && !rc; i++) {
-		int own = open_again(fd);
-
-		rc = im_child_start(table_witnesses[i].read, table_witnesses[i].needs, q, own < 0 ? fd : own, &p[i], err);
-		if (own >= 0)
-			close(own);
-		else if (!rc)
-			rc = im_reading_take(&p[i], NULL, &side[i].reading, err);
+		if (start_beside(fd, i, q, &p[i]) == 0)
+			continue;
+		rc = take_running(p, side, err);
+		if (!rc)
+			rc = im_child_start(table_witnesses[i].read, table_witnesses[i].needs, q, fd, &p[i], err);
+		if (!rc)
+			rc = take_running(p, side, err);
 	}
-	for (int i = 0; i < N_TABLE && !rc; i++)
-		if (p[i].pid)
-			rc = im_reading_take(&p[i], NULL, &side[i].reading, err);
+	if (!rc)
+		rc = take_running(p, side, err);
 	for (int i = 0; i < N_TABLE; i++)
 		im_child_end(&p[i]);
 	return rc;

@@ -14,3 +14,9 @@ void im_release(void)
 {
 	pthread_mutex_unlock(&lock);
 }
+
+/* A caller's forks too: their children may go on with the library. */
+__attribute__((constructor)) static void hold_around_forks(void)
+{
+	pthread_atfork(im_hold, im_release, im_release);
+}

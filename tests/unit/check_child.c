@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,6 +96,16 @@ static void wait_for_it(const struct im_child *child, const void *arg)
 	im_child_put(child, &byte, 1);
 }
 
+/* Says that it is there, and waits for ever. */
+static void stay(const struct im_child *child, const void *arg)
+{
+	char byte;
+
+	(void)arg;
+	if (write(child->fd, "!", 1) != 1 || read(child->fd, &byte, 1) != 1)
+		_exit(9);
+}
+
 static void send_it(const struct im_child *child, const void *arg)
 {
 	if (write(child->fd, arg, 1) != 1)
@@ -124,21 +135,23 @@ END_TEST
 
 START_TEST(child_is_ended)
 {
-	struct im_child_process none = { 0 }, waits;
+	struct im_child_process none = { 0 }, stays;
 	int ends[2];
 	pid_t pid;
+	char byte;
 
 	im_child_end(&none);
-	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	ck_assert_int_eq(im_child_start(wait_for_it, NULL, NULL, ends[0], &waits, NULL), 0);
-	pid = waits.pid;
-	ck_assert_int_eq(kill(pid, 0), 0);
-	im_child_end(&waits);
-	ck_assert_int_eq(kill(pid, 0), -1);
-	ck_assert_int_eq(waits.pid, 0);
-	im_child_end(&waits);
-	close(ends[0]);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	ck_assert_int_eq(im_child_start(stay, NULL, NULL, ends[1], &stays, NULL), 0);
 	close(ends[1]);
+	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+	pid = stays.pid;
+	im_child_end(&stays);
+	ck_assert_int_eq(read(ends[0], &byte, 1), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), -1);
+	ck_assert_int_eq(stays.pid, 0);
+	im_child_end(&stays);
+	close(ends[0]);
 }
 END_TEST
 
@@ -157,6 +170,7 @@ static void try_everything(const struct im_child *child, const void *arg)
 	done |= open("/tmp/imgmend-sandbox", O_WRONLY | O_CREAT, 0600) >= 0 ? 2 : 0;
 	done |= socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 4 : 0;
 	done |= kill(getppid(), 0) == 0 ? 8 : 0;
+	done |= fcntl(child->sock, F_SETOWN, getpid()) == 0 || fcntl(child->sock, F_SETSIG, SIGKILL) == 0 ? 256 : 0;
 	done |= unlink("/tmp/imgmend-sandbox") == 0 ? 16 : 0;
 	done |= chdir("/") == 0 ? 32 : 0;
 	pid = fork();
