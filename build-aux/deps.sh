@@ -14,7 +14,7 @@ libs="libc6-dev libparted-dev libfdisk-dev libblkid-dev libgcrypt20-dev libjson-
 	ntfs-3g-dev libext2fs-dev libhivex-dev libseccomp-dev libnbd-dev nbdkit-plugin-dev"
 test="gettext locales fdisk gdisk parted dosfstools exfatprogs exfat-fuse ntfs-3g e2fsprogs mtools qemu-utils xz-utils zstd
 	fish jq libhivex-bin libvshadow-utils libwin-hivex-perl man-db mandoc openssl patch util-linux mount xfsprogs btrfs-progs attr
-	strace nbdkit libnbd-bin procps parallel python3-jsonschema python3-yaml
+	xxhash strace nbdkit libnbd-bin procps parallel python3-jsonschema python3-yaml
 	systemd tidy zsh"
 long="valgrind chromium poppler-utils ansible-core pycodestyle pyflakes3 python3-voluptuous"
 # PCs that boot: the loaders are packaged for PCs only.

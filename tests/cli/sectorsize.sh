@@ -9,7 +9,7 @@ find_helpers
 truncate -s 20M disk.img
 mke2fs -q -F -E offset=12288 disk.img 8M >/dev/null 2>&1
 mkmbr -s 4096 -c disk.img 83:3:2048
-before=$(sha disk.img)
+before=$(digest disk.img)
 
 run 0 scan --json disk.img
 check_eq "sector size recognised" 4096 "$(jq .sector_size out)"
@@ -19,5 +19,5 @@ run 4 scan --json --sector-size 512 disk.img
 check_eq "finding for the wrong size" 1 "$(jq '[.findings[] | select(.id == "other-sector-size")] | length' out)"
 run 4 fix --yes --sector-size 512 disk.img
 says "a repair with the wrong sector size" 'sector-size 4096'
-check_eq "SHA-256 after the refusal" "$before" "$(sha disk.img)"
+check_eq "content after the refusal" "$before" "$(digest disk.img)"
 echo "sectorsize: all well"

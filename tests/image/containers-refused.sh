@@ -42,9 +42,9 @@ both "a backing file" backed.qcow2 "backing file.*--allow=backing-file"
 unread "a backing file" backed.qcow2
 qemu-img create -q -f qcow2 -b disk.img -F raw overlay.qcow2
 refused "a backing file" overlay.qcow2 "backing file" scan
-sum=$(sha disk.img)
+sum=$(digest disk.img)
 run 1 fix --yes --allow=backing-file overlay.qcow2
-check_eq "the backing file after a repair of its overlay" "$sum" "$(sha disk.img)"
+check_eq "the backing file after a repair of its overlay" "$sum" "$(digest disk.img)"
 run 0 undo --yes --allow=backing-file overlay.qcow2
 qemu-img compare -q overlay.qcow2 disk.img || fail "undo of an overlay: not what its backing file holds"
 qemu-img create -q -f qcow2 -o data_file="$WORK/host-file" data.qcow2 1M

@@ -147,7 +147,7 @@ check_fixed() {
 check_undone() {
 	run 0 undo --yes "${JOPTS[@]}" "$1"
 	check_eq "size after undo" "$(size_of "$WORK/old.img")" "$(size_of "$1")"
-	check_eq "SHA-256 after undo" "$OLD_SHA" "$(sha "$1")"
+	check_eq "content after undo" "$OLD_SHA" "$(digest "$1")"
 	no_journal "$1"
 	[ ${#JOPTS[@]} = 0 ] || [ ! -e "${JOPTS[1]}" ] || fail "undo left the journal ${JOPTS[1]} behind"
 }
@@ -160,7 +160,7 @@ full_cycle() {
 	OPTS+=("${SOPTS[@]}")
 	dd if="$img" of="$WORK/old.img" bs=1M conv=sparse status=none
 	truncate -s "$(size_of "$img")" "$WORK/old.img"
-	OLD_SHA=$(sha "$img")
+	OLD_SHA=$(digest "$img")
 	: >"$WORK/old.layout"
 	if [ "${VOLUMES[0]%%:*}" != 0 ]; then
 		layout "$img" >"$WORK/old.layout"
@@ -173,11 +173,11 @@ full_cycle() {
 	check_eq "the old image after fix --output" "$before" "$(state_of "$img")"
 	no_journal "$img"
 	check_fixed "$WORK/copy.img"
-	new_sha=$(sha "$WORK/copy.img")
+	new_sha=$(digest "$WORK/copy.img")
 	rm "$WORK/copy.img"
 
 	run 1 fix --yes "${OPTS[@]}" "${JOPTS[@]}" "$img"
-	check_eq "SHA-256 of fix in place, beside fix --output" "$new_sha" "$(sha "$img")"
+	check_eq "content after fix in place, beside fix --output" "$new_sha" "$(digest "$img")"
 	check_fixed "$img"
 	before=$(state_of "$img")
 	run 0 fix --yes "${OPTS[@]}" "${JOPTS[@]}" "$img"
@@ -186,6 +186,6 @@ full_cycle() {
 
 	run 4 plan -o "$WORK/saved.plan" "${OPTS[@]}" "$img"
 	run 1 fix --plan "$WORK/saved.plan" --yes "${JOPTS[@]}" "$img"
-	check_eq "SHA-256 of fix --plan, beside fix" "$new_sha" "$(sha "$img")"
+	check_eq "content after fix --plan, beside fix" "$new_sha" "$(digest "$img")"
 	check_undone "$img"
 }

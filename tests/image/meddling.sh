@@ -39,11 +39,11 @@ tells() {
 # untouched WHAT FILE: neither resume nor undo nor fix writes to FILE and the journal at hand; they say why
 untouched() {
 	local verb before
-	before=$(sha "$DISK")
+	before=$(digest "$DISK")
 	for verb in resume undo fix; do
 		run "4|8" $verb --yes "$DISK"
 		[ -s "$WORK/err" ] || [ $verb = fix ] || oops "$1: $verb says nothing"
-		check_eq "$POINT: $1: the image after $verb" "$before" "$(sha "$DISK")"
+		check_eq "$POINT: $1: the image after $verb" "$before" "$(digest "$DISK")"
 	done
 }
 

@@ -195,7 +195,7 @@ ntfs_fix() {
 	cp --sparse=always "$img" old.img
 	run 4 plan --json "$img"
 	cp out plan.json
-	check_eq "the image after plan" "$(sha old.img)" "$(sha "$img")"
+	check_eq "the image after plan" "$(digest old.img)" "$(digest "$img")"
 	run 1 fix --yes "$img"
 	checkplan old.img "$img" plan.json || fail "the new image is not what the plan says"
 	run 0 scan --json "$img"

@@ -124,11 +124,11 @@ truncate -s $(((1 + big) * 512)) kept.img
 head -c $((big * 512)) /dev/urandom | dd of=kept.img bs=1M iflag=fullblock oflag=seek_bytes seek=512 conv=notrunc status=none
 mkmbr -c kept.img da:1:$big
 if leave_journal; then
-	half=$(sha disk.img)
+	half=$(digest disk.img)
 	run 4 fix --yes disk.img
 	says "a leftover journal: the refusal offers resume" resume
 	says "a leftover journal: the refusal offers undo" undo
-	check_eq "the half-repaired image after the refusal" "$half" "$(sha disk.img)"
+	check_eq "the half-repaired image after the refusal" "$half" "$(digest disk.img)"
 	# The fence: no tool takes the half-moved image for a disk.
 	check_eq "what blkid makes of the half-repaired image" "" "$(blkid -p -s PTTYPE -o value disk.img || true)"
 	# Another image, the same journal: nothing may be written.
@@ -138,7 +138,7 @@ if leave_journal; then
 	run '4|8' undo --yes --journal disk.img.imgmend-journal other.img
 	check_eq "another image after resume and undo with this journal" "$before" "$(state_of other.img)"
 	run 0 undo --yes disk.img
-	check_eq "SHA-256 after undo of the unfinished repair" "$(sha kept.img)" "$(sha disk.img)"
+	check_eq "content after undo of the unfinished repair" "$(digest kept.img)" "$(digest disk.img)"
 	no_journal disk.img
 else
 	fail "no repair could be killed in its midst to leave a journal"
@@ -178,10 +178,10 @@ detach_loop "$LOOP"
 
 truncate -s +2M disk.img # room enough: only the read-only state may stop it
 attach_loop -r disk.img
-before=$(sha "$LOOP")
+before=$(digest "$LOOP")
 run '4|8' fix --yes --journal "$WORK/j" "$LOOP"
 says "a read-only device" 'read-only'
-check_eq "the read-only device after the refusal" "$before" "$(sha "$LOOP")"
+check_eq "the read-only device after the refusal" "$before" "$(digest "$LOOP")"
 [ ! -e j ] || fail "a journal was left after the refusal of a read-only device"
 detach_loop "$LOOP"
 

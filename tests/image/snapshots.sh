@@ -40,7 +40,7 @@ stores() {
 	mkdir -p snap
 	vshadowmount -o "${2:-0}" "$1" snap >vshadow.log 2>&1 || fail "vshadowmount: $(cat vshadow.log)"
 	MOUNTS+=("$WORK/snap")
-	for i in snap/vss${3-*}; do sha "$i"; done
+	for i in snap/vss${3-*}; do digest "$i"; done
 	umount snap
 	MOUNTS=()
 }
