@@ -6,7 +6,7 @@
 make_container() {
 	local options=()
 	C=disk.$1
-	rm -f "$C"
+	rm -f "$C" "$C".imgmend-journal*
 	[ "$1" != vpc ] || options=(-o force_size=on)
 	qemu-img convert -f raw -O "$1" ${options[@]+"${options[@]}"} "$2" "$C" || fail "qemu-img could not make $C"
 }
