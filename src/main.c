@@ -86,7 +86,6 @@ static void choose_locale(void)
 	take_decimal_point();
 	setlocale(LC_NUMERIC, "C");
 	words_begin();
-	words_choose_codeset();
 }
 
 /* A run that writes JSON speaks English throughout: the library's sentences are in the JSON, and those of other libraries with them. */

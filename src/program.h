@@ -14,7 +14,7 @@ const char *text_of(const char *text) __attribute__((format_arg(1)));
 const char *plural_of(const char *one, const char *many, uint64_t n) __attribute__((format_arg(1), format_arg(2)));
 /* Before either, when the locale is set. */
 void words_begin(void);
-/* When the locale is set or has changed: where it is not UTF-8 what we print is ASCII alone, as what is shown of labels is. */
+/* When the locale has changed since: where it is not UTF-8 what we print is ASCII alone, as what is shown of labels is. */
 void words_choose_codeset(void);
 
 static inline int max(int a, int b)

@@ -21,16 +21,17 @@ static void release(void)
 	pthread_mutex_unlock(&lock);
 }
 
-void words_begin(void)
-{
-	bindtextdomain(PACKAGE, LOCALEDIR);
-	textdomain(PACKAGE);
-	pthread_atfork(hold, release, release);
-}
-
 void words_choose_codeset(void)
 {
 	bind_textdomain_codeset(PACKAGE, is_locale_utf8() ? "UTF-8" : "ASCII");
+}
+
+void words_begin(void)
+{
+	bindtextdomain(PACKAGE, LOCALEDIR);
+	words_choose_codeset();
+	textdomain(PACKAGE);
+	pthread_atfork(hold, release, release);
 }
 
 const char *text_of(const char *text)

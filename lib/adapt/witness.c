@@ -72,7 +72,7 @@ static int take_running(struct im_child_process p[N_TABLE], struct im_side side[
 	return rc;
 }
 
-/* Let every table witness read the sample in fd: at the same time, and one that cannot be started so alone. */
+/* Let every table witness read the sample in fd: at the same time, and one that cannot be started so when those before it are done. */
 static int read_sample(int fd, const struct im_question *q, struct im_side side[N_TABLE], struct im_error *err)
 {
 	struct im_child_process p[N_TABLE] = { 0 };
@@ -84,8 +84,6 @@ static int read_sample(int fd, const struct im_question *q, struct im_side side[
 		rc = take_running(p, side, err);
 		if (!rc)
 			rc = im_child_start(table_witnesses[i].read, table_witnesses[i].needs, q, fd, &p[i], err);
-		if (!rc)
-			rc = take_running(p, side, err);
 	}
 	if (!rc)
 		rc = take_running(p, side, err);

@@ -6,17 +6,11 @@ set -eu
 needs mkfs.fat
 find_helpers
 find_shim
-BUSY=${SHIM%/*}/busynbd.so
-if [ ! -e "$BUSY" ]; then
-	BUSY=$WORK/busynbd.so
-	${CC:-cc} -std=gnu17 -D_GNU_SOURCE -shared -fPIC -o "$BUSY" "$HERE/../support/busynbd.c" || fail "busynbd.so cannot be built"
-fi
+find_module busynbd
 mkdir busy batch
-cp "$BUSY" busy/libnbd.so.0
+cp "$MODULE" busy/libnbd.so.0
 
-truncate -s 16M disk.img
-mkmbr disk.img 6:8:16384
-mkfs.fat -F 16 -s 1 --offset=8 disk.img 8192 >mkfs.log 2>&1 || fail "mkfs.fat: $(cat mkfs.log)"
+make_low_fat disk.img
 for i in 1 2 3 4; do cp disk.img batch/$i.img; done
 run 4 report batch
 cp out page

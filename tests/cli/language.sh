@@ -10,7 +10,7 @@ set -eu
 needs xgettext msgen msgfilter msgfmt localedef jq mkfs.fat
 find_helpers
 find_shim
-find_localedir_shim
+find_module localedir
 
 make_pot pot || fail "the template of the catalogs cannot be made"
 mkdir -p locales share/de/LC_MESSAGES
@@ -23,7 +23,7 @@ localedef --no-archive -i de_DE -f UTF-8 locales/de_DE.UTF-8 2>said || [ -d loca
 
 # german PROGRAM…: in that language
 german() {
-	LOCPATH=$WORK/locales LC_ALL=de_DE.UTF-8 LANGUAGE= TEST_LOCALEDIR=$WORK/share LD_PRELOAD=$SHIM "$@"
+	LOCPATH=$WORK/locales LC_ALL=de_DE.UTF-8 LANGUAGE= TEST_LOCALEDIR=$WORK/share LD_PRELOAD=$MODULE "$@"
 }
 
 # say WHAT STATUS ARGUMENT…: out gets both outputs of imgmend in German; WHAT is for the complaint

@@ -6,30 +6,23 @@ set -eu
 needs sfdisk jq mkfs.fat
 find_helpers
 find_shim
-DEAD=${SHIM%/*}/deadfdisk.so
-if [ ! -e "$DEAD" ]; then
-	DEAD=$WORK/deadfdisk.so
-	${CC:-cc} -shared -fPIC -o "$DEAD" "$HERE/../support/deadfdisk.c" || fail "deadfdisk.so cannot be built"
-fi
-
-truncate -s 16M disk.img
-mkmbr disk.img 6:8:16384
-mkfs.fat -F 16 -s 1 --offset=8 disk.img 8192 > mkfs.log 2>&1 || fail "mkfs.fat: $(cat mkfs.log)"
+find_module deadfdisk
+make_low_fat disk.img
 
 run 4 plan --json disk.img
 check_eq "failures while libfdisk lives" 0 "$(jq '[.findings[] | select(.id == "library-failed")] | length' out)"
 jq -S 'del(.findings, .notes)' out > living.json
 
-LD_PRELOAD=$DEAD run 4 plan --json disk.img
+LD_PRELOAD=$MODULE run 4 plan --json disk.img
 check_eq "the finding" "warning libfdisk false" \
 	"$(jq -r '.findings[] | select(.id == "library-failed") | "\(.severity) \(.owner) \(.fixable)"' out)"
 says out "libfdisk failed on this image .on the disk as it is, its process died of signal"
 jq -S 'del(.findings, .notes)' out > dead.json
 cmp living.json dead.json || fail "the plan is another one without libfdisk"
 
-LD_PRELOAD=$DEAD run 0 plan --only library-failed disk.img
+LD_PRELOAD=$MODULE run 0 plan --only library-failed disk.img
 cp disk.img old.img
-LD_PRELOAD=$DEAD run 1 fix --yes disk.img
+LD_PRELOAD=$MODULE run 1 fix --yes disk.img
 sfdisk --verify disk.img > verify 2>&1 || fail "sfdisk: $(cat verify)"
 run 0 undo --yes disk.img
 cmp old.img disk.img || fail "undo did not bring the old image back"

@@ -10,7 +10,7 @@ set -eu
 needs gettext msgfmt localedef mkfs.fat
 find_helpers
 find_shim
-find_localedir_shim
+find_module localedir
 po=$SOURCES/po
 
 # in_language COMMAND...
@@ -31,7 +31,7 @@ shown() {
 # say STATUS ARGUMENT...
 say() {
 	local rc=0
-	in_language env LD_PRELOAD="$SHIM" "$PROGRAM" "${@:2}" >out 2>&1 || rc=$?
+	in_language env LD_PRELOAD="$MODULE" "$PROGRAM" "${@:2}" >out 2>&1 || rc=$?
 	check_eq "$language: the status of imgmend ${*:2}" "$1" "$rc"
 }
 

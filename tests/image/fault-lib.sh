@@ -7,14 +7,19 @@ T=$WORK/t
 DISK=$T/disk.img
 JOURNAL=$DISK.imgmend-journal
 
+# find_module NAME: sets MODULE, a shared object of tests/support; started by hand from a source tree, builds it here
+find_module() {
+	MODULE=${IMGMEND_TEST_SUPPORT:-$HERE/../support}/.libs/$1.so
+	[ ! -e "$MODULE" ] || return 0
+	MODULE=$WORK/$1.so
+	${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -shared -fPIC -o "$MODULE" "$HERE/../support/$1.c" ||
+		fail "the helper $1 is neither built nor can it be built"
+}
+
 # find_shim: sets SHIM and PROGRAM
 find_shim() {
-	SHIM=${IMGMEND_TEST_SUPPORT:-$HERE/../support}/.libs/faultshim.so
-	if [ ! -e "$SHIM" ]; then
-		SHIM=$WORK/faultshim.so
-		${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -shared -fPIC -o "$SHIM" "$HERE/../support/faultshim.c" ||
-			fail "the helper faultshim is neither built nor can it be built"
-	fi
+	find_module faultshim
+	SHIM=$MODULE
 	PROGRAM=$(command -v "$IMGMEND") || fail "there is no program $IMGMEND"
 	! ldd "$PROGRAM" | grep -q libasan || skip "a sanitizer's memory does not go together with the shim"
 	IMGMEND=$PROGRAM
@@ -92,6 +97,13 @@ make_fat() {
 	head -c 1500000 /dev/urandom >file.bin
 	mcopy -i fat.vol file.bin :: || fail "mcopy could not fill the volume"
 	place fat "$1" 512
+}
+
+# make_low_fat IMAGE: an MBR disk of 16 MiB with one empty FAT16 volume at LBA 8
+make_low_fat() {
+	truncate -s 16M "$1"
+	mkmbr "$1" 6:8:16384
+	mkfs.fat -F 16 -s 1 --offset=8 "$1" 8192 >mkfs.log 2>&1 || fail "mkfs.fat: $(cat mkfs.log)"
 }
 
 is_old() { cmp -s "$WORK/$CASE/old.img" "$DISK"; }

@@ -2,14 +2,6 @@
 
 SOURCES=${srcdir:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 
-# find_localedir_shim: SHIM, which makes the program look for catalogs in $TEST_LOCALEDIR; after find_shim of fault-lib.sh
-find_localedir_shim() {
-	SHIM=${SHIM%/*}/localedir.so
-	[ ! -e "$SHIM" ] || return 0
-	SHIM=$WORK/localedir.so
-	${CC:-cc} -D_GNU_SOURCE -shared -fPIC -o "$SHIM" "$SOURCES/tests/support/localedir.c" || fail "localedir.so cannot be built"
-}
-
 # make_pot FILE: from every source file, whether po/POTFILES.in lists it or not, with the keywords of po/Makevars
 make_pot() {
 	local options
