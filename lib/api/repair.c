@@ -1,5 +1,6 @@
 /* repair.c - imgmend_fix, resume, undo, discard: the image, its journal and the executor brought together. */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,11 +255,23 @@ int imgmend_fix(const char *path, const imgmend_plan *plan, const struct imgmend
 
 /* ---- resume, undo, discard ---- */
 
+/* Nothing to resume; but room for the new image may have been made at its end. */
+static int refuse_not_started(const struct im_session *s, bool unfinished, struct im_error *err)
+{
+	uint64_t old = unfinished ? s->image->size : s->exec.journal.map.old_size;
+
+	if (s->image->size > old)
+		return im_error_set(err, IM_EREFUSED, "%s: nothing was written to the image yet, it was only made %" PRIu64 " bytes longer,"
+				    " so there is nothing to resume; run `imgmend fix` again, or `imgmend undo` to give these back",
+				    s->path, s->image->size - old);
+	return im_error_set(err, IM_EREFUSED, "%s: nothing was written to the image yet, so there is nothing to resume;"
+			    " run `imgmend fix` again", s->path);
+}
+
 static int resume(struct im_session *s, bool unfinished, struct im_error *err)
 {
 	if (unfinished || s->exec.state == IM_STATE_NOT_STARTED)
-		return im_error_set(err, IM_EREFUSED, "%s: nothing was written to the image yet, so there is nothing to resume;"
-				    " run `imgmend fix` again", s->path);
+		return refuse_not_started(s, unfinished, err);
 	if (s->options->verify && !s->exec.journal.manifest)
 		return im_error_set(err, IM_EREFUSED, "%s: there is nothing to verify by, as the repair was begun without --verify"
 				    " and --manifest; resume it without --verify", s->path);

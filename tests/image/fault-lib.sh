@@ -142,6 +142,8 @@ can_be_had() {
 	*)
 		[ $rc = 4 ] || oops "resume (status $rc) where nothing was written"
 		says "$POINT: resume where nothing was written" "nothing was written|no journal"
+		[ "$(size_of "$DISK")" -le "$(size_of "$WORK/$CASE/old.img")" ] ||
+			says "$POINT: resume where the image is only longer" "made [0-9]+ bytes longer"
 		;;
 	esac
 	if ! is_new; then

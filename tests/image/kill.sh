@@ -37,9 +37,9 @@ killed_fix() {
 	return 1
 }
 
-# The journal may not exist yet, or be too young to count: then nothing was written to the image.
+# The journal may not exist yet, or be too young to count: then nothing was written to the image, which may only be longer.
 untouched() {
-	cmp -s old.img disk.img
+	cmp -s -n $((512 + size)) old.img disk.img && [ -z "$(tail -c +$((513 + size)) disk.img | tr -d '\0' | head -c 1)" ]
 }
 
 finish_by_resume() {
@@ -49,6 +49,7 @@ finish_by_resume() {
 	if cmp -s new.img disk.img; then
 		[ $rc -le 1 ] || { show_last; fail "point $1: resume finished the repair but left with $rc"; }
 	elif untouched; then
+		[ $rc = 4 ] || { show_last; fail "point $1: resume left with $rc where nothing was written"; }
 		run 1 fix --yes disk.img
 		cmp new.img disk.img || fail "point $1: fix after an early kill is not byte-equal to the planned image"
 	else
