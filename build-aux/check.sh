@@ -1,13 +1,13 @@
 #!/bin/sh
 # check.sh - builds everything from nothing in build/ and runs every test that make check knows.
 #
-#	check.sh [--whole]		--whole: the sanitizers' build runs the tests on whole images too
+#	check.sh [--whole]		--whole: the sanitizers' build and the tarball's run every test too
 #
 # Stages: what is missing is installed; every source file is in a list, and what the packages say agrees with
 # the rest (package.sh --lists; packages are made by package.sh alone); bootstrap; a build with
-# -Werror and its make check; the same with AddressSanitizer and UndefinedBehaviorSanitizer in
-# build/sanitize, by default without the tests on whole images; make distcheck, without them and the
-# crash tests, which would prove nothing of a tarball.
+# -Werror and its make check; a build with AddressSanitizer and UndefinedBehaviorSanitizer in
+# build/sanitize and its make check-sanitized; make distcheck-tarball. Which tests these two run is
+# in tests/Makemodule.am.
 # The output of a stage is kept in build/logs and shown when it fails. A skip that
 # tests/expected-skips does not name is a failure. The last line sums up the results of both builds.
 set -u
@@ -19,10 +19,10 @@ cd "$top" || exit 1
 IMGMEND_SHARED_IMAGES=${IMGMEND_SHARED_IMAGES-$top/../shared/images}
 export IMGMEND_SHARED_IMAGES
 jobs=$(nproc)
-sanitized_tests=--disable-image-tests
+sanitized=check-sanitized tarball=distcheck-tarball
 case ${1-} in
 '') ;;
---whole) sanitized_tests= ;;
+--whole) sanitized=check tarball=distcheck ;;
 *) echo "usage: check.sh [--whole]" >&2; exit 16 ;;
 esac
 logs=$top/build/logs
@@ -72,12 +72,9 @@ compile() {
 build() { compile build --enable-werror; }
 check() { make -C build -j"$jobs" check VERBOSE=1; }
 # Without the static library every file is compiled once; the first build has both.
-build_sanitized() { compile build/sanitize --enable-werror --enable-sanitizers --disable-static $sanitized_tests; }
-check_sanitized() { CK_TIMEOUT_MULTIPLIER=10 make -C build/sanitize -j"$jobs" check VERBOSE=1; }
-distcheck() {
-	make -C build -j"$jobs" distcheck \
-		DISTCHECK_CONFIGURE_FLAGS='--enable-werror --disable-static --disable-image-tests --disable-crash-tests' VERBOSE=1
-}
+build_sanitized() { compile build/sanitize --enable-werror --enable-sanitizers --disable-static; }
+check_sanitized() { CK_TIMEOUT_MULTIPLIER=10 make -C build/sanitize -j"$jobs" $sanitized VERBOSE=1; }
+distcheck() { make -C build -j"$jobs" $tarball DISTCHECK_CONFIGURE_FLAGS='--enable-werror --disable-static' VERBOSE=1; }
 
 run_stages() {
 	stage listed unlisted

@@ -20,13 +20,14 @@ completed() {
 }
 
 check_eq "verbs after s" "scan snapshots status" "$(completed imgmend s | sort | tr '\n' ' ' | sed 's/ $//')"
+zsh=$(cat script.zsh) fish=$(cat script.fish)
 for verb in $verbs; do
-	offered=$(completed imgmend "$verb" - | tr -d =)
+	offered=$'\n'$(completed imgmend "$verb" - | tr -d =)$'\n'
 	for option in $("$IMGMEND" "$verb" --help | sed -n 's/^  *\(-[a-zA-Z]\), \(--[a-z0-9-]*\).*/\1 \2/p; t
 		s/^  *\(--*[a-zA-Z][a-z0-9-]*\).*/\1/p'); do
-		echo "$offered" | grep -qxe "$option" || fail "bash is not offered $option of $verb"
-		grep -q -- "${option##*-}" script.zsh || fail "zsh does not know $option"
-		grep -q -- " ${option##--}\| ${option#-}" script.fish || fail "fish does not know $option"
+		[[ $offered = *$'\n'"$option"$'\n'* ]] || fail "bash is not offered $option of $verb"
+		[[ $zsh = *"${option##*-}"* ]] || fail "zsh does not know $option"
+		[[ $fish = *" ${option##--}"* || $fish = *" ${option#-}"* ]] || fail "fish does not know $option"
 	done
 done
 check_eq "the words of --strategy" "reflink" "$(completed imgmend fix --strategy = r)"

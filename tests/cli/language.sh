@@ -7,16 +7,22 @@ set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/../image/lib.sh"
 . "$HERE/fault-lib.sh"
 . "$HERE/../support/messages.sh"
-needs xgettext msgen msgfilter msgfmt localedef jq mkfs.fat
+needs xgettext msgen msgfmt localedef jq mkfs.fat
 find_helpers
 find_shim
 find_module localedir
 
 make_pot pot || fail "the template of the catalogs cannot be made"
 mkdir -p locales share/de/LC_MESSAGES
-# shellcheck disable=SC2016 # the variable is msgfilter's
-msgen pot | sed 's/^"Language: .*/"Language: de\\n"/' |
-	LC_ALL=C.UTF-8 msgfilter --keep-header sh -c 'sed "0,/./s/^\(.\)/»${MSGFILTER_PLURAL_FORM:+[$MSGFILTER_PLURAL_FORM]}\1/"' >de.po
+# the mark goes in front of the first character that is no line feed; the first message is the head of the file
+msgen --no-wrap pot | sed 's/^"Language: .*/"Language: de\\n"/' | awk '
+	/^msgstr/ { mark = behind_head ? "»" : ""; behind_head = 1 }
+	/^msgstr\[/ { mark = mark "[" substr($0, 8, 1) "]" }
+	mark != "" && match($0, /"(\\n)*/) && substr($0, RSTART + RLENGTH) != "\"" {
+		$0 = substr($0, 1, RSTART + RLENGTH - 1) mark substr($0, RSTART + RLENGTH)
+		mark = ""
+	}
+	{ print }' >de.po
 msgfmt --check -o share/de/LC_MESSAGES/imgmend.mo de.po 2>said || fail "the catalog: $(cat said)"
 localedef --no-archive -i de_DE -f UTF-8 locales/de_DE.UTF-8 2>said || [ -d locales/de_DE.UTF-8 ] ||
 	fail "the locale cannot be made (package locales): $(cat said)"

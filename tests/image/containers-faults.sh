@@ -28,7 +28,7 @@ PATH=$WORK/bin:$PATH
 
 # a call is counted in the thread that makes it
 kills=0
-for n in 1 2 3 4 5 6 7 8 9 10 12 14; do
+for n in $(sample "1 4 7 12" "1 2 3 4 5 6 7 8 9 10 12 14"); do
 	for verb in resume undo; do
 		make_container qcow2 disk.img
 		echo $n >when
@@ -56,7 +56,7 @@ for n in 1 2 3 4 5 6 7 8 9 10 12 14; do
 	done
 done
 
-[ $kills -ge 20 ] || fail "qemu-nbd was only killed $kills times"
+[ $kills -ge "$(sample 6 20)" ] || fail "qemu-nbd was only killed $kills times"
 
 uri="nbd+unix:///?socket=$WORK/sock"
 journal=export.journal
@@ -93,7 +93,7 @@ rm -f "$C"*
 
 # the server of the errors: some requests fail, and all take their time
 failures=0
-for seed in 1 2 3; do
+for seed in $(sample "1 2" "1 2 3"); do
 	for what in pwrite pread zero; do
 		cp --sparse=always disk.img export.img
 		serve --filter=error --filter=delay file export.img error-$what-rate=8% error=EIO rdelay=1ms wdelay=2ms
@@ -119,5 +119,5 @@ for seed in 1 2 3; do
 		rm -f $journal
 	done
 done
-[ "$failures" -gt 2 ] || fail "only $failures repairs met a failing request: this test finds nothing"
+[ "$failures" -gt 1 ] || fail "only $failures repairs met a failing request: this test finds nothing"
 note "$failures repairs met a failing request"

@@ -150,7 +150,7 @@ mbr() {
 # ---- each kind of FAT, each number of reserved sectors, both ways
 for fs in fat12 fat16 fat32; do
 	n=$(sectors_of $fs)
-	for r in 1 2 4; do
+	for r in $(sample 1 "1 2 4"); do
 		# no gap behind: it begins sooner
 		mbr 2048 $n 0 c 64
 		make_fat $fs FATVOL $n $r 2048

@@ -7,7 +7,7 @@
 # allocation, is made to fail in every way that suits it. Then: the run has ended well and the image is exactly
 # as planned; or it says what failed, status tells the truth, resume gives the planned image and, from the same
 # state, undo the old one. Interrupted calls and short transfers must not show at all.
-# Takes points in an order that SEED gives, one of each class first, for SECONDS (40); -a: all there are.
+# Takes points in an order that SEED gives, one of each class first, for SECONDS (20); -a, and make check-long: all there are.
 # -k goes on after a failure; a WORD is an extended regular expression that a point's line must match.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -16,7 +16,7 @@ needs jq mkfs.fat mcopy cmp shuf openssl
 find_helpers
 find_shim
 
-seed=1 seconds=40 all= keep=
+seed=1 seconds=20 all=$(sample "" all) keep=
 while getopts as:t:k option; do
 	case $option in
 	a) all=1 ;;

@@ -6,6 +6,7 @@
 #	IMGMEND				the program (default: imgmend on PATH)
 #	IMGMEND_TEST_SUPPORT		folder of the built helpers mkmbr, mkgpt, checkplan, exfatpos
 #	IMGMEND_SHARED_IMAGES		folder of other people's images, for the scripts that use them
+#	IMGMEND_WHOLE_TESTS		not empty: campaigns take all that they know; make check-long sets it
 # A script that cannot run here leaves with 77 and the reason.
 
 export LC_ALL=C
@@ -124,6 +125,16 @@ says() {
 	grep -qiE -- "$2" "$WORK/out" "$WORK/err" && return
 	show_last
 	fail "$1: no line of \"${LAST[*]}\" matches /$2/"
+}
+
+# sample FEW ALL: prints what a campaign takes: a sample, or in make check-long all there is
+sample() {
+	if [ -n "${IMGMEND_WHOLE_TESTS-}" ]; then echo "$2"; else echo "$1"; fi
+}
+
+# alike FILE FILE: byte-equal, as cmp says it; large holes cost nothing
+alike() {
+	[ "$(size_of "$1")" = "$(size_of "$2")" ] && qemu-img compare -q -f raw -F raw "$1" "$2"
 }
 
 # digest FILE: to see whether it has changed. What cannot be read is never the same twice.

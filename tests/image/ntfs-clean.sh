@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ntfs-clean.sh - NTFS volumes whose boot area is as it should be: no finding, whatever the cluster size.
 #
-# Made by mkntfs with every cluster size from 512 bytes to 2 MiB, full of files where they fit, and
+# Made by mkntfs with cluster sizes from 512 bytes to 2 MiB, full of files where they fit, and
 # other people's images. Where $Boot is short though nobody is harmed yet, that is told apart.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -36,11 +36,11 @@ for c in 512 1024 2048 4096; do
 	ntfs_good vol
 	run 0 fix --yes vol
 done
-for c in 8192 16384 32768 65536; do healthy $c $((24 * MIB)); done
-for c in 131072 262144 524288; do healthy $c $((96 * MIB)); done
-healthy 1048576 $((384 * MIB))
+for c in $(sample 8192 "8192 16384 32768 65536"); do healthy $c $((24 * MIB)); done
+for c in $(sample 131072 "131072 262144 524288"); do healthy $c $((96 * MIB)); done
+for c in $(sample "" 1048576); do healthy $c $((384 * MIB)); done
 healthy 2097152 $((512 * MIB))
-for c in 4096 8192 65536; do healthy $c $((24 * MIB)) -s 4096; done
+for c in $(sample 65536 "4096 8192 65536"); do healthy $c $((24 * MIB)) -s 4096; done
 
 # What mkbadntfs can do short of an owner: told apart by ids, never data in the area.
 only() {

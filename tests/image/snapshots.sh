@@ -52,7 +52,7 @@ listed() {
 # undone: undo gives what was remembered
 undone() {
 	run 0 undo --yes vol
-	cmp vol was.img || fail "undo is not byte-equal: $1"
+	alike vol was.img || fail "undo is not byte-equal: $1"
 }
 
 # ---- as Windows left it
@@ -77,7 +77,7 @@ for when in "2013-12-03 06:35:09" "2013-12-03 06:37:48"; do says "the time of a 
 check_eq "states" "true true valid header" \
 	"$(jq -r '.volumes[0] | [.snapshots[].sound, .header, .catalog_found_by] | join(" ")' real.json)"
 run 0 rescue --yes vol
-cmp vol real.img || fail "rescue of a sound volume wrote to it"
+alike vol real.img || fail "rescue of a sound volume wrote to it"
 stores vol >before
 
 # ---- the header is lost
@@ -90,14 +90,16 @@ run 4 snapshots --json vol
 check_eq "what is said of a lost header" "absent file true 2" \
 	"$(jq -r '.volumes[0] | [.header, .catalog_found_by, .can_rescue, (.snapshots | length)] | map(tostring) | join(" ")' out)"
 run 4 rescue --dry-run vol
-cmp vol was.img || fail "a dry run wrote to the image"
+alike vol was.img || fail "a dry run wrote to the image"
 run 1 rescue --yes vol
 check_eq "snapshots after rescue" 2 "$(listed vol)"
-cmp -n 7680 vol was.img && cmp -i 8192 vol was.img || fail "rescue wrote beside the header"
+cp --sparse=always vol beside.img
+dd if=was.img of=beside.img bs=512 skip=15 seek=15 count=1 conv=notrunc status=none
+alike beside.img was.img || fail "rescue wrote beside the header"
 undone "a header made anew"
 run 16 rescue --volume-id 12345 --yes vol
 run 1 rescue --yes --volume-id $VOLUME_ID vol
-cmp vol real.img || fail "with the volume's identifier the header is not what it was"
+alike vol real.img || fail "with the volume's identifier the header is not what it was"
 stores vol >after
 cmp before after || fail "the snapshots show something else after the header was put back"
 undone "a header with a given identifier"
@@ -157,9 +159,9 @@ shown_alike() {
 	vshadowmount was.img snap.was >vshadow.log 2>&1 || fail "vshadowmount: $(cat vshadow.log)"
 	vshadowmount vol snap >vshadow.log 2>&1 || fail "vshadowmount: $(cat vshadow.log)"
 	MOUNTS+=("$WORK/snap" "$WORK/snap.was")
-	cmp snap/vss2 snap.was/vss2 || fail "$1: the newest snapshot shows something else"
+	check_eq "$1: what the newest snapshot shows" "$(digest snap.was/vss2)" "$(digest snap/vss2)"
 	if [ -z "${2-}" ]; then
-		cmp snap/vss1 snap.was/vss1 || fail "$1: the oldest snapshot shows something else"
+		check_eq "$1: what the oldest snapshot shows" "$(digest snap.was/vss1)" "$(digest snap/vss1)"
 	else
 		(cmp -l snap/vss1 snap.was/vss1 || true) |
 			awk '{ b = int(($1 - 1) / 16384); if (b != last) { print b; last = b } }' | sort -nu >differ
@@ -177,7 +179,7 @@ check_eq "what vshadowinfo finds behind a file" 0 "$(listed vol)"
 remember
 run 4 fix --yes vol
 says "a repair that cannot spare snapshots" "imgmend rescue"
-cmp vol was.img || fail "a repair was refused, but wrote"
+alike vol was.img || fail "a repair was refused, but wrote"
 run 4 snapshots vol
 says "who has the header's place" "overwritten; .newfile.bin has its place"
 run 1 rescue --yes --volume-id $VOLUME_ID vol
@@ -235,14 +237,14 @@ with_room 0
 remember
 run 4 fix --yes vol
 says "a store without room" "no room left"
-cmp vol was.img || fail "a repair without room in the store wrote"
+alike vol was.img || fail "a repair without room in the store wrote"
 
 # not_kept WHAT REASON: a repair inside is refused, and writes nothing
 not_kept() {
 	remember
 	run 4 fix --yes vol
 	says "$1" "$2"
-	cmp vol was.img || fail "$1: a repair was refused, but wrote"
+	alike vol was.img || fail "$1: a repair was refused, but wrote"
 }
 
 # ranges that lead elsewhere than what is in use of the store
@@ -277,7 +279,7 @@ not_kept "snapshots in an order that is not their time's" "do not agree"
 with_file -V $CATALOG
 remember
 run 0 rescue --extract versions vol
-cmp vol was.img || fail "--extract wrote to the image"
+alike vol was.img || fail "--extract wrote to the image"
 ntfscat -f vol newfile.bin 2>/dev/null >damaged
 cmp versions/volume.live.newfile.bin damaged || fail "the live version is not what ntfscat reads"
 check_eq "what of the live version is lost" "3584 512" \
@@ -310,7 +312,7 @@ check_eq "hidden sectors after the move" $((start / 512)) "$(le disk.img $((star
 stores disk.img "$start" >after
 cmp before.moved after || fail "the snapshots show something else after the move"
 run 0 undo --yes disk.img
-cmp disk.img was.img || fail "undo of a move with snapshots is not byte-equal"
+alike disk.img was.img || fail "undo of a move with snapshots is not byte-equal"
 rm disk.img
 
 # what the volume says is free, snapshots may have in use: --used-only leaves none of it out
@@ -331,7 +333,7 @@ no_rescue() {
 	run 4 snapshots vol
 	run 4 rescue --yes vol
 	says "$1" "$2"
-	cmp vol was.img || fail "$1: rescue was refused, but wrote"
+	alike vol was.img || fail "$1: rescue was refused, but wrote"
 }
 
 fresh
@@ -360,7 +362,7 @@ put vol 357978622 dead
 remember
 run 4 rescue --yes vol
 says "a header's place that nobody is known to have" "damaged|in use"
-cmp vol was.img || fail "rescue wrote over what may be a file"
+alike vol was.img || fail "rescue wrote over what may be a file"
 
 # a catalog in free clusters is none of this volume
 fresh
@@ -371,7 +373,7 @@ dd if=/dev/zero of=vol bs=512 seek=15 count=1 conv=notrunc status=none
 remember
 run 4 rescue --deep --yes vol
 says "a catalog in free clusters" "damaged"
-cmp vol was.img || fail "rescue believed a catalog in free clusters"
+alike vol was.img || fail "rescue believed a catalog in free clusters"
 run 4 snapshots --deep --json vol
 check_eq "how that was found" "search a block of it does not lie in its file" \
 	"$(jq -r '.volumes[0] | [.catalog_found_by, .catalog_fault] | join(" ")' out)"

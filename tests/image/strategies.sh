@@ -280,7 +280,7 @@ gaps_of_64() {
 		head -c $((3 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$((512 + at * MIB)) conv=notrunc iflag=fullblock status=none
 	done
 	cp --sparse=always old.img $I
-	for call in 17 24 36 37 50; do
+	for call in $(sample "24 37" "17 24 36 37 50"); do
 		killed fallocate $call fix --yes --align 8K --strategy write-once
 		mv calls calls-of-fix
 		check_eq "the end of a fix that is killed at $call" 137 $rc

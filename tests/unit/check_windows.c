@@ -16,6 +16,7 @@
 #include "adapt/windows.h"
 #include "dev/dev.h"
 #include "fmt/fatdir.h"
+#include "load.h"
 #include "run_suite.h"
 
 #ifdef HAVE_LIBNTFS_3G
@@ -77,7 +78,7 @@ static struct im_dev *load(uint32_t sector)
 	ck_assert_ptr_nonnull(file);
 	mem = im_dev_mem(BEFORE + file->size + 4096, sector, NULL);
 	ck_assert_ptr_nonnull(mem);
-	ck_assert_int_eq(im_dev_read(file, 0, im_dev_mem_bytes(mem) + BEFORE, file->size, NULL), 0);
+	load_device(file, mem, BEFORE);
 	im_dev_close(file);
 	return mem;
 }

@@ -16,6 +16,7 @@
 #include "adapt/witness.h"
 #include "base/bytes.h"
 #include "dev/dev.h"
+#include "load.h"
 #include "run_suite.h"
 
 #define MIB (1ull << 20)
@@ -67,8 +68,7 @@ static struct im_dev *mem_of(const char *name, uint64_t off, uint64_t size, uint
 	struct im_dev *file = open_file(name, sector), *mem = im_dev_mem(size, sector, NULL);
 
 	ck_assert_ptr_nonnull(mem);
-	ck_assert(file->size <= size - off);
-	ck_assert_int_eq(im_dev_read(file, 0, im_dev_mem_bytes(mem) + off, file->size, NULL), 0);
+	load_device(file, mem, off);
 	im_dev_close(file);
 	return mem;
 }
@@ -380,7 +380,7 @@ static struct im_dev *disk_with_volume(const char *name, uint64_t first, int i, 
 	make_gpt(name, 512, first, c);
 	dev = mem_of(name, 0, 256 * MIB, 512);
 	ck_assert_uint_le(vol->size, c->partitions.v[1].size);
-	ck_assert_int_eq(im_dev_read(vol, 0, im_dev_mem_bytes(dev) + c->partitions.v[1].start, vol->size, NULL), 0);
+	load_device(vol, dev, c->partitions.v[1].start);
 	im_dev_close(vol);
 	c->partitions.v[1].fs = volumes[i].fs;
 	return dev;

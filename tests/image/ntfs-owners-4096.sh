@@ -1,3 +1,0 @@
-#!/usr/bin/env bash
-# ntfs-owners-4096.sh - owners of every kind in the boot area of a volume with clusters of 4096 bytes.
-exec bash "$(dirname "${BASH_SOURCE[0]}")/ntfs-owners.sh" 4096
