@@ -20,15 +20,14 @@
 
 #define SONAME "libparted.so.2"
 
-/* What we use of it; each member is the function ped_<member>. */
+/* What we use of it: ped.<name> is the function ped_<name>. */
+#define FUNCTIONS(X) \
+	X(exception_set_handler) X(device_get) X(device_open) X(disk_probe) X(disk_new) X(disk_next_partition) X(partition_is_active)
+
 static struct {
-	__typeof__(ped_exception_set_handler) *exception_set_handler;
-	__typeof__(ped_device_get) *device_get;
-	__typeof__(ped_device_open) *device_open;
-	__typeof__(ped_disk_probe) *disk_probe;
-	__typeof__(ped_disk_new) *disk_new;
-	__typeof__(ped_disk_next_partition) *disk_next_partition;
-	__typeof__(ped_partition_is_active) *partition_is_active;
+#define MEMBER(name) __typeof__(ped_##name) *name;
+	FUNCTIONS(MEMBER)
+#undef MEMBER
 } ped;
 
 static char complaint[IM_WHY_MAX];	/* the first one; a child has one question to answer */
@@ -42,9 +41,9 @@ static void load(void)
 
 	setenv("PARTED_GPT_APPLE", "0", 1);
 	lib = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
-#define LOAD(name) (ped.name = (__typeof__(ped.name))dlsym(lib, "ped_" #name))
-	is_loaded = lib && LOAD(exception_set_handler) && LOAD(device_get) && LOAD(device_open) && LOAD(disk_probe) &&
-	       LOAD(disk_new) && LOAD(disk_next_partition) && LOAD(partition_is_active);
+	is_loaded = lib != NULL;
+#define LOAD(name) is_loaded = is_loaded && (ped.name = (__typeof__(ped.name))dlsym(lib, "ped_" #name));
+	FUNCTIONS(LOAD)
 #undef LOAD
 }
 
