@@ -129,32 +129,27 @@ judge() {
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/check-floors.XXXXXX") || exit 99
 trap 'rm -rf "$scratch"' EXIT
 
-# Cases are collected in scratch trees, each in a file of its own, and judged at once.
+# Cases are collected in scratch trees, each in a file of its own, and judged at once: "FILE VERDICT LINE", with tabs.
 cases=0
-: > "$scratch/expected"
+: > "$scratch/cases"
 
-# put FILE LINE: into the first tree that has no such file; x.c and x.h get a number, so there are as many as one likes.
+# put VERDICT FILE LINE: into the first tree that has no such file; x.c and x.h get a number, so there are as many as one likes.
 put() {
-	local tree=0
+	local tree=0 file
 	cases=$((cases + 1))
-	file=${1/\/x./\/x$cases.}
+	file=${2/\/x./\/x$cases.}
 	while [ -e "$scratch/$tree/$file" ]; do
 		tree=$((tree + 1))
 	done
 	file=$tree/$file
 	[ -d "$scratch/${file%/*}" ] || mkdir -p "$scratch/${file%/*}"
-	printf '/* one */\n%s\n' "$2" > "$scratch/$file"
+	printf '/* one */\n%s\n' "$3" > "$scratch/$file"
+	printf '%s\t%s\t%s\n' "$file" "$1" "$3" >> "$scratch/cases"
 }
 
 # caught FILE LINE: the line must be a fault in that file of the tree. allowed FILE LINE: it must not.
-caught() {
-	put "$@"
-	printf '%s\t%s\n' "$file" "$2" >> "$scratch/expected"
-}
-
-allowed() {
-	put "$@"
-}
+caught() { put caught "$@"; }
+allowed() { put allowed "$@"; }
 
 # All the faults that were expected, and no other.
 judge_cases() {
@@ -164,12 +159,12 @@ judge_cases() {
 		touch "$tree/lib/imgmend.h" "$tree/src/own.h"
 		judge "$tree" | sed "s|^|${tree##*/}/|"
 	done > "$scratch/faults"
-	awk -F '\t' 'NR == FNR { expected[$1] = $2; next } { sub(/:.*/, "", $1); found[$1] = 1 }
+	awk -F '\t' 'NR == FNR { verdict[$1] = $2; line[$1] = $3; next } { sub(/:.*/, "", $1); found[$1] = 1 }
 		END {
-			for (f in expected) if (!(f in found)) { print "self-test: not caught in " f ": " expected[f]; bad = 1 }
-			for (f in found) if (!(f in expected)) { print "self-test: refused: " f; bad = 1 }
+			for (f in verdict) if (verdict[f] == "caught" && !(f in found)) { print "self-test: not caught in " f ": " line[f]; bad = 1 }
+			for (f in found) if (verdict[f] != "caught") { print "self-test: refused in " f ": " line[f]; bad = 1 }
 			exit bad
-		}' "$scratch/expected" "$scratch/faults"
+		}' "$scratch/cases" "$scratch/faults"
 }
 
 floors=(base dev map fmt adapt scan plan exec)

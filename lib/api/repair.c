@@ -258,9 +258,10 @@ int imgmend_fix(const char *path, const imgmend_plan *plan, const struct imgmend
 /* Nothing to resume; but room for the new image may have been made at its end. */
 static int refuse_not_started(const struct im_session *s, bool unfinished, struct im_error *err)
 {
-	uint64_t old = unfinished ? s->image->size : s->exec.journal.map.old_size;
+	uint64_t old = s->exec.journal.map.old_size;
 
-	if (s->image->size > old)
+	/* a journal that never became whole is not even loaded; nothing is done before it is */
+	if (!unfinished && s->image->size > old)
 		return im_error_set(err, IM_EREFUSED, "%s: nothing was written to the image yet, it was only made %" PRIu64 " bytes longer,"
 				    " so there is nothing to resume; run `imgmend fix` again, or `imgmend undo` to give these back",
 				    s->path, s->image->size - old);

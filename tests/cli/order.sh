@@ -159,9 +159,8 @@ done
 
 # interrupted at a flush in the middle, then resumed, or taken back
 for verb in resume undo; do
-	# in a shell of its own, which says what became of it to nobody
-	(strace -f -qq -o /dev/null -e trace=fdatasync -e inject=fdatasync:signal=KILL:when=14 "$IMGMEND" fix --yes disk.img \
-		>out 2>err </dev/null; exit $?) 2>killed && fail "fix was not interrupted"
+	under_strace -e trace=fdatasync -e inject=fdatasync:signal=KILL:when=14 -- fix --yes disk.img
+	[ $rc != 0 ] || fail "fix was not interrupted"
 	run 0 status disk.img
 	says "status of an interrupted repair" interrupted
 	case $verb in

@@ -31,9 +31,8 @@ is_moved() {
 
 # interrupt IMAGE: a repair of it is killed behind its first flush
 interrupt() {
-	local rc=0
-	(strace -f -qq -o calls -e trace=fdatasync -P "$1" -e inject=fdatasync:signal=KILL:when=2 "$IMGMEND" fix --yes "$1" \
-		>out 2>err </dev/null; exit $?) 2>killed || rc=$?
+	local rc
+	under_strace -e trace=fdatasync -P "$1" -e inject=fdatasync:signal=KILL:when=2 -- fix --yes "$1"
 	check_eq "a fix that is killed" 137 $rc
 	check_eq "its state" repairing "$("$IMGMEND" status --json "$1" | jq -r .state)"
 }

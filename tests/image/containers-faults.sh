@@ -119,5 +119,5 @@ for seed in $(sample "1 2" "1 2 3"); do
 		rm -f $journal
 	done
 done
-[ "$failures" -gt 1 ] || fail "only $failures repairs met a failing request: this test finds nothing"
+[ "$failures" -gt "$(sample 1 2)" ] || fail "only $failures repairs met a failing request: this test finds nothing"
 note "$failures repairs met a failing request"

@@ -3,7 +3,7 @@
 # taken back, the image stays as sparse as it was, and the plan expects no more than the data takes.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-needs sfdisk jq strace cmp
+needs sfdisk jq strace cmp qemu-img
 find_helpers
 strace -f -qq -o /dev/null -e trace=none true 2>strace.err || skip "strace may not trace here ($(cat strace.err))"
 N=20 STRIDE=$((25 * MIB + 4096)) START=512 SIZE=$((512 * MIB))
@@ -57,8 +57,8 @@ main=$(awk '/fdatasync\(.*\/disk\.img>/ { print $1; exit }' calls)
 first=$(awk -v main="$main" '$1 == main && /fdatasync\(/ { n++; if (/\/disk\.img>/ && ++image == 4) { print n; exit } }' calls)
 for ((when = first; when < first + 20; when += 14)); do
 	for verb in resume undo; do
-		(strace -f -qq -o /dev/null -e trace=fdatasync -e inject=fdatasync:signal=KILL:when=$when "$IMGMEND" fix --yes \
-			--strategy direct disk.img >out 2>err </dev/null; exit $?) 2>killed && fail "fix was not interrupted at flush $when"
+		under_strace -e trace=fdatasync -e inject=fdatasync:signal=KILL:when=$when -- fix --yes --strategy direct disk.img
+		[ $rc != 0 ] || fail "fix was not interrupted at flush $when"
 		run 0 status disk.img
 		says "status at flush $when" interrupted
 		if [ $verb = resume ]; then

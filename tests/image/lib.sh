@@ -107,6 +107,20 @@ run() {
 	fail "\"imgmend $*\": expected exit status $want, got $rc"
 }
 
+# under_strace STRACE-OPTION... -- ARGUMENT...: run imgmend, with the calls that strace sees in `calls`; sets rc. Where strace has it
+# killed, only the shell between says so, to `killed`.
+under_strace() {
+	local options=()
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	LAST=(imgmend "$@")
+	rc=0
+	(strace -f -qq -o calls "${options[@]}" "$IMGMEND" "$@" >out 2>err </dev/null; exit $?) 2>killed || rc=$?
+}
+
 # compiler_of BUILD: the C compiler that this build folder was made with
 compiler_of() {
 	sed -n 's/^CC="\(.*\)"$/\1/p' "$1/libtool" | tail -n 1
@@ -132,9 +146,10 @@ sample() {
 	if [ -n "${IMGMEND_WHOLE_TESTS-}" ]; then echo "$2"; else echo "$1"; fi
 }
 
-# alike FILE FILE: byte-equal, as cmp says it; large holes cost nothing
+# alike FILE FILE: byte-equal, as cmp says it; large holes cost nothing. Where they are not, it says where.
 alike() {
-	[ "$(size_of "$1")" = "$(size_of "$2")" ] && qemu-img compare -q -f raw -F raw "$1" "$2"
+	check_eq "the size of $2" "$(size_of "$1")" "$(size_of "$2")"
+	qemu-img compare -f raw -F raw "$1" "$2" >alike.log 2>&1 || { cat alike.log; return 1; }
 }
 
 # digest FILE: to see whether it has changed. What cannot be read is never the same twice.

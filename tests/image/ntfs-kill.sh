@@ -17,17 +17,12 @@ ntfs_remember
 ntfs_map vol >bad.map
 cp vol old.img
 
-# traced STRACE-OPTION...: fix, of which strace sees the calls on the volume and its journal; the exit status
+# traced STRACE-OPTION...: fix, of which strace sees the calls on the volume and its journal; sets rc
 traced() {
-	local rc=0
-	LAST=(imgmend fix)
-	(strace -f -qq -o calls -e trace=$CALLS -P "$WORK/vol" -P "$WORK/vol.imgmend-journal" "$@" "$IMGMEND" fix --yes vol \
-		>out 2>err </dev/null; exit $?) 2>killed || rc=$?
-	return $rc
+	under_strace -e trace=$CALLS -P "$WORK/vol" -P "$WORK/vol.imgmend-journal" "$@" -- fix --yes vol
 }
 
-rc=0
-traced || rc=$?
+traced
 check_eq "exit status of an unkilled repair" 1 $rc
 ntfs_good vol
 ntfs_same_files vol bad.map
@@ -50,8 +45,8 @@ resumed() {
 
 killed=0 touched=0 i=0
 while read -r kind n; do
-	i=$((i + 1)) rc=0
-	traced -e inject="$kind:signal=KILL:when=$n" || rc=$?
+	i=$((i + 1))
+	traced -e inject="$kind:signal=KILL:when=$n"
 	case $rc in
 	137) killed=$((killed + 1)) ;;
 	1) ;;

@@ -2,7 +2,7 @@
 # sparse.sh - a sparse image stays sparse, through growth, both ways of moving, and undo.
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-needs mke2fs e2fsck debugfs
+needs mke2fs e2fsck debugfs qemu-img
 find_helpers
 
 sectors=2097152 # a partition of 1 GiB, with some 10 MiB in it

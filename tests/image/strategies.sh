@@ -83,9 +83,7 @@ refused() {
 killed() {
 	local call=$1 n=$2
 	shift 2
-	rc=0
-	(strace -f -qq -o calls -e trace="$call" -P "$WORK/$I" -e inject="$call":signal=KILL:when="$n" "$IMGMEND" "$@" $I \
-		>out 2>err </dev/null; exit $?) 2>killed || rc=$?
+	under_strace -e trace="$call" -P "$WORK/$I" -e inject="$call":signal=KILL:when="$n" -- "$@" $I
 }
 
 # killed_at N: fix is killed at its Nth flush of the image, the 5th being behind what it takes from the clone
