@@ -263,7 +263,7 @@ static int refuse_not_started(const struct im_session *s, bool unfinished, struc
 	/* a journal that never became whole is not even loaded; nothing is done before it is */
 	if (!unfinished && s->image->size > old)
 		return im_error_set(err, IM_EREFUSED, "%s: nothing was written to the image yet, it was only made %" PRIu64 " bytes longer,"
-				    " so there is nothing to resume; run `imgmend fix` again, or `imgmend undo` to give these back",
+				    " so there is nothing to resume; run `imgmend undo`, which gives these back, and then `imgmend fix` again",
 				    s->path, s->image->size - old);
 	return im_error_set(err, IM_EREFUSED, "%s: nothing was written to the image yet, so there is nothing to resume;"
 			    " run `imgmend fix` again", s->path);
