@@ -50,6 +50,10 @@ bool im_api_allows(const struct imgmend_options *options, const char *word);
  * it cannot be opened, or repaired, safely. (open.c) */
 struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err);
 
+/* The image to plan on, for reading only: a repair that never began may have made it longer by zeros, and its plan was and is one
+ * for the size before. (leftover.c) */
+struct im_dev *im_leftover_open(const char *path, const struct imgmend_options *options, struct im_error *err);
+
 /* Does the path name a file or a device, rather than an export or the caller's own storage? (open.c) */
 bool im_api_is_path(const char *path, const struct imgmend_options *options);
 /* The caller's storage as a device. (storage.c) */

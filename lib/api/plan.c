@@ -200,7 +200,7 @@ int imgmend_plan_image(const char *path, const struct imgmend_options *options, 
 		p->path = strdup(path);
 	if (!p || !p->path)
 		im_error_nomem(&err);
-	else if ((dev = im_api_open(path, options, false, &err))) {
+	else if ((dev = im_leftover_open(path, options, &err))) {
 		dev->watch = &watch;
 		rc = im_api_unless_stopped(&watch, make(p, dev, options, &err), &err);
 		if (rc < 0)

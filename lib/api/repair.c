@@ -11,68 +11,6 @@
 
 /* ---- fix ---- */
 
-static int remove_leftover(struct im_session *s, const char *path, struct im_error *err)
-{
-	if (unlink(path) < 0)
-		return im_error_sys(err, errno, "%s: cannot remove the old journal", path);
-	return im_session_remove_clone(path, err) < 0 ? -1 : im_place_sync_dir(&s->place, err);
-}
-
-/* A journal of an earlier repair: in the way, or finished? */
-static int check_leftover(struct im_session *s, struct im_error *err)
-{
-	enum im_exec_state state;
-	struct im_exec x;
-	struct im_dev *journal;
-	char *path;
-	int rc = 0;
-
-	if (im_session_find_journal(&s->place, s->image, &path, err) < 0)
-		return -1;
-	if (!path)
-		return 0;
-	journal = im_place_open(path, true, err);
-	if (!journal) {
-		free(path);
-		return -1;
-	}
-	if (im_session_is_unfinished(s->image, journal)) {
-		state = IM_STATE_NOT_STARTED;
-	} else if (im_exec_open(&x, s->image, journal, err) == 0) {
-		state = x.state;
-		/* what is left of one that is over, or never began, is at most a size: put it right */
-		if (state == IM_STATE_NOT_STARTED || state == IM_STATE_UNDONE)
-			rc = im_session_find_clone(s, &x, path, err) < 0 ? -1 : im_exec_undo(&x, false, err);
-		im_exec_close(&x);
-		im_dev_close(s->clone);
-		s->clone = NULL;
-	} else {
-		im_dev_close(journal);
-		/* where reading it failed, the journal may be a good one */
-		if (err->code != IM_EIO && err->code != IM_ENOMEM) {
-			im_error_prefix(err, "%s is in the way: drop it with `imgmend discard`, or move it away", path);
-			err->code = IM_EREFUSED;
-		}
-		free(path);
-		return -1;
-	}
-	im_dev_close(journal);
-	if (rc < 0) {
-		free(path);
-		return -1;
-	}
-	if (state == IM_STATE_REPAIRING || state == IM_STATE_UNDOING)
-		rc = im_error_set(err, IM_EREFUSED, state == IM_STATE_REPAIRING ?
-				  N_("%s: an earlier repair was interrupted (journal %s); finish it with `imgmend resume` or take it back"
-				     " with `imgmend undo`") :
-				  N_("%s: an earlier undo was interrupted (journal %s); finish it with `imgmend resume` or take it back"
-				     " with `imgmend undo`"), s->path, path);
-	else if (state != IM_STATE_REPAIRED)
-		rc = remove_leftover(s, path, err);
-	free(path);
-	return rc;
-}
-
 /* Write the journal into its new file, behind the clone where the repair goes by one. */
 static int prepare(struct im_session *s, struct im_error *err)
 {
@@ -222,7 +160,7 @@ static int fix(struct im_session *s, const char *path, const imgmend_plan *plan,
 	if (im_session_open_image(s, path, options, err) < 0)
 		return -1;
 	s->image->sector_size = plan->plan.sector_size;
-	if (check_leftover(s, err) < 0)
+	if (im_leftover_clear(s, err) < 0)
 		return -1;
 	if (im_api_check_plan(plan, s->image, options, err) < 0)
 		return im_error_prefix(err, "%s", path);
@@ -263,7 +201,7 @@ static int refuse_not_started(const struct im_session *s, bool unfinished, struc
 	/* a journal that never became whole is not even loaded; nothing is done before it is */
 	if (!unfinished && s->image->size > old)
 		return im_error_set(err, IM_EREFUSED, "%s: nothing was written to the image yet, it was only made %" PRIu64 " bytes longer,"
-				    " so there is nothing to resume; run `imgmend undo`, which gives these back, and then `imgmend fix` again",
+				    " so there is nothing to resume; run `imgmend fix` again, or `imgmend undo`, which gives these back",
 				    s->path, s->image->size - old);
 	return im_error_set(err, IM_EREFUSED, "%s: nothing was written to the image yet, so there is nothing to resume;"
 			    " run `imgmend fix` again", s->path);

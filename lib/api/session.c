@@ -97,16 +97,15 @@ int im_session_open_image(struct im_session *s, const char *path, const struct i
 	return refuse_container(path, s->image, err);
 }
 
-/* Sector size of the image from the journal's head, without judging anything else: the executor wants it. */
-void im_session_adopt_sector_size(struct im_session *s)
+void im_session_adopt_sector_size(struct im_dev *image, struct im_dev *journal)
 {
 	uint8_t head[32];
 
-	if (im_dev_read(s->journal, 0, head, sizeof(head), NULL) == 0) {
+	if (im_dev_read(journal, 0, head, sizeof(head), NULL) == 0) {
 		uint32_t ss = im_get32(head + 20);
 
 		if (ss == 512 || ss == 4096)
-			s->image->sector_size = ss;
+			image->sector_size = ss;
 	}
 }
 
@@ -230,7 +229,7 @@ int im_session_open(struct im_session *s, const char *path, const struct imgmend
 		return 0;
 	if (kind == IM_JOURNAL_NOT)
 		return im_error_set(err, IM_EREFUSED, "%s: this is no journal of imgmend; it is left alone", s->journal_path);
-	im_session_adopt_sector_size(s);
+	im_session_adopt_sector_size(s->image, s->journal);
 	if (im_exec_open(&s->exec, s->image, s->journal, err) < 0)
 		return im_error_prefix(err, "%s", s->journal_path);
 	s->is_open = true;

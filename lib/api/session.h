@@ -41,8 +41,8 @@ int im_session_find_journal(const struct im_place *place, struct im_dev *image, 
  * there is none) and, in the first case, image. */
 int im_session_find(struct im_session *s, struct im_error *err);
 
-/* Take the sector size from the journal's head, without judging anything else: the executor wants it. */
-void im_session_adopt_sector_size(struct im_session *s);
+/* Take the image's sector size from the journal's head, without judging anything else: the executor wants it. */
+void im_session_adopt_sector_size(struct im_dev *image, struct im_dev *journal);
 
 /* Have the executor report to the caller's progress function. */
 void im_session_set_hooks(struct im_session *s);
@@ -57,6 +57,10 @@ int im_session_remove_clone(const char *journal, struct im_error *err);
 
 /* Remove the journal, and what lies beside it, durably. */
 int im_session_remove_journal(struct im_session *s, struct im_error *err);
+
+/* Before a repair: put right what an earlier one left that is over or never began, and remove its journal; refuse where one is
+ * still to be ended. (leftover.c) */
+int im_leftover_clear(struct im_session *s, struct im_error *err);
 
 enum imgmend_state im_session_public_state(enum im_exec_state state);
 

@@ -45,7 +45,7 @@ static int status_of(struct im_session *s, struct imgmend_status *st, struct im_
 	else if (!s->image)
 		s->image = im_api_open(st->image, s->options, false, &why);
 	if (s->image)
-		im_session_adopt_sector_size(s);
+		im_session_adopt_sector_size(s->image, s->journal);
 	if (s->image && im_exec_open(&s->exec, s->image, s->journal, &why) == 0) {
 		s->is_open = true;
 		st->state = im_session_public_state(s->exec.state);

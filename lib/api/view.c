@@ -18,7 +18,7 @@ struct imgmend_view {
 static int open_view(imgmend_view *v, const char *path, const imgmend_plan *plan, const struct imgmend_options *options,
 		     struct im_error *err)
 {
-	v->image = im_api_open(path, options, false, err);
+	v->image = im_leftover_open(path, options, err);
 	if (!v->image)
 		return -1;
 	if (im_api_check_plan(plan, v->image, options, err) < 0)

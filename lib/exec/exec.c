@@ -109,8 +109,8 @@ static int set_size(struct im_exec *x, uint64_t size, struct im_error *err)
 	return im_dev_flush(x->image, err);
 }
 
-/* Give back what a run that did not begin has grown by, which is only zeros. */
-static int cut_zeros(struct im_exec *x, uint64_t end, struct im_error *err)
+/* What a run that did not begin has grown by is only zeros. */
+static int check_zeros(const struct im_exec *x, uint64_t end, struct im_error *err)
 {
 	uint64_t size = x->image->size;
 	uint8_t buf[4096];
@@ -124,7 +124,13 @@ static int cut_zeros(struct im_exec *x, uint64_t end, struct im_error *err)
 			return im_error_at(err, IM_ECHANGED, off, "somebody wrote behind the old end of the image, at byte %"
 					   PRIu64 "; its size is left as it is", off);
 	}
-	return size > end ? set_size(x, end, err) : 0;
+	return 0;
+}
+
+/* Give these back. */
+static int cut_zeros(struct im_exec *x, uint64_t end, struct im_error *err)
+{
+	return check_zeros(x, end, err) < 0 ? -1 : x->image->size > end ? set_size(x, end, err) : 0;
 }
 
 /* Grow with storage behind what is new. On failure the size is what it was. */
@@ -327,14 +333,17 @@ static int undo_repaired(struct im_exec *x, bool allow_changed, struct im_error 
 	return set_size(x, x->journal.map.new_size, err);
 }
 
-/* Nothing was written, but the image may have grown: take back what is only zeros. */
-static int forget(struct im_exec *x, struct im_error *err)
+/* Has a run that did not begin made the image longer? */
+static bool has_grown(const struct im_exec *x)
 {
-	uint64_t old = x->journal.map.old_size, size = x->image->size;
+	return x->state == IM_STATE_NOT_STARTED && x->journal.log.n && x->image->size > x->journal.map.old_size;
+}
+
+/* Nothing was written, but the image has grown: by what may be taken back? */
+static int check_growth(struct im_exec *x, struct im_error *err)
+{
 	struct im_start start;
 
-	if (size <= old || !x->journal.log.n)
-		return 0;
 	if (im_journal_last(&x->journal)->base == IM_BASE_SHIFT)
 		return im_error_set(err, IM_ECHANGED, "the image is longer than it was; its size is left as it is");
 	/* proves that not even the first batch was begun: this is no older copy of the journal of a complete repair */
@@ -342,7 +351,23 @@ static int forget(struct im_exec *x, struct im_error *err)
 		return -1;
 	if (!im_journal_last(&x->journal)->base && settle(x, true, false, &start, err) < 0)
 		return -1;
-	return cut_zeros(x, old, err);
+	return check_zeros(x, x->journal.map.old_size, err);
+}
+
+uint64_t im_exec_size_at_rest(const struct im_exec *x)
+{
+	uint64_t old = x->journal.map.old_size;
+	bool is_ours = has_grown(x) && im_journal_last(&x->journal)->base != IM_BASE_SHIFT && check_zeros(x, old, NULL) == 0;
+
+	return is_ours ? old : x->image->size;
+}
+
+static int forget(struct im_exec *x, struct im_error *err)
+{
+	if (has_grown(x) && (check_growth(x, err) < 0 || set_size(x, x->journal.map.old_size, err) < 0))
+		return -1;
+	x->state = IM_STATE_UNDONE;
+	return 0;
 }
 
 /* A run by a clone that only lacks its end needs the clone no more: it is brought to that, and taken back as any other. */
@@ -358,10 +383,7 @@ int im_exec_undo(struct im_exec *x, bool allow_changed, struct im_error *err)
 
 	switch (x->state) {
 	case IM_STATE_NOT_STARTED:
-		if (forget(x, err) < 0)
-			return -1;
-		x->state = IM_STATE_UNDONE;
-		return 0;
+		return forget(x, err);
 	case IM_STATE_UNDONE:
 	case IM_STATE_UNDOING:
 		return resume(x, allow_changed, err);

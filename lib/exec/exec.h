@@ -91,6 +91,10 @@ int im_exec_check_sector0(const struct im_exec *x, struct im_error *err);
  * IM_ECHANGED or IM_EREFUSED. */
 int im_exec_check_committed(struct im_exec *x, struct im_error *err);
 
+/* The image's size, less the zeros by which a run that never began has made it longer: what im_exec_undo makes of it, once that has
+ * proven as well that nothing was begun. Reads only. */
+uint64_t im_exec_size_at_rest(const struct im_exec *x);
+
 /* Where the image is a batch: floor-internal (batch.c, under.c, recover.c, check.c). */
 struct im_batch {
 	uint64_t index;
