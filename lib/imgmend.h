@@ -254,7 +254,7 @@ struct imgmend_plan_figures {
 	const char *fingerprint;	/* SHA-256 of what the plan was made from */
 	uint64_t time_ns;		/* about what the repair takes; 0: not known, as for a saved plan */
 	uint64_t write_rate;		/* bytes a second that this goes by */
-	int is_measured;		/* … by writing beside the image; else it is a guess */
+	int is_measured;		/* … by writing beside the image, where data moves; else it is a guess */
 };
 void imgmend_plan_figures(const imgmend_plan *plan, struct imgmend_plan_figures *figures);
 /* One JSON document (schema imgmend.plan/1); also the form in which a plan is saved. */

@@ -117,14 +117,13 @@ static bool is_short(const struct im_strategy *s, const struct im_map *map)
 	return false;
 }
 
-/* Shall gaps be made and filled? */
-static int choose_fills(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
-			const char *wanted, struct im_error *err)
+int im_blocks_choose_gaps(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
+			  struct im_error *err)
 {
 	uint32_t part = part_of(map);
-	bool must = im_strategy_is(wanted, "write-once"), yes = false;
+	bool must = im_strategy_is(s->wanted, "write-once"), yes = false;
 
-	if (s->host.share_unit || (!must && !is_short(s, map)) || (wanted && !must && !im_strategy_is(wanted, "auto")))
+	if (s->host.share_unit || (!must && !is_short(s, map)) || (s->wanted && !must && !im_strategy_is(s->wanted, "auto")))
 		return 0;
 	if ((part && fits(map, image->shift_unit, sector_size, part, &yes, err) < 0) ||
 	    (yes && !must && is_cheaper(s, image, map, part, &yes, err) < 0))
@@ -139,18 +138,12 @@ static int choose_fills(struct im_strategy *s, struct im_dev *image, const struc
 	return 0;
 }
 
-int im_blocks_choose(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size, const char *wanted,
-		     struct im_error *err)
+int im_blocks_choose(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size, struct im_error *err)
 {
-	bool must = im_strategy_is(wanted, "insert-range"), yes;
+	bool must = im_strategy_is(s->wanted, "insert-range"), yes;
 
-	s->by_steps = false;
-	s->params.shift_unit = s->params.fill_part = 0;
-	/* nothing moves, or it moves without data */
-	if (!s->direct_ns || s->by_clone)
+	if (s->wanted && !must && !im_strategy_is(s->wanted, "auto"))
 		return 0;
-	if (wanted && !must && !im_strategy_is(wanted, "auto"))
-		return choose_fills(s, image, map, sector_size, wanted, err);
 	if (fits(map, image->shift_unit, sector_size, 0, &yes, err) < 0)
 		return -1;
 	if (must && !yes)
@@ -160,5 +153,5 @@ int im_blocks_choose(struct im_strategy *s, struct im_dev *image, const struct i
 	if (must && !s->by_steps)
 		return im_blocks_refused(err);
 	s->params.shift_unit = s->by_steps ? image->shift_unit : 0;
-	return s->by_steps ? 0 : choose_fills(s, image, map, sector_size, wanted, err);
+	return 0;
 }

@@ -19,16 +19,14 @@
 struct costing {
 	struct im_dev *image;
 	uint32_t sector_size;
-	const struct im_exec_params *params;
 	struct im_strategy *strategy;
-	const char *wanted;		/* options->strategy */
 };
 
 static int cost_of_map(const struct costing *c, const struct im_map *map, struct im_journal_cost *cost, struct im_error *err)
 {
 	struct im_program prog;
 
-	if (im_program_build(&prog, map, c->sector_size, c->params, err) < 0)
+	if (im_program_build(&prog, map, c->sector_size, &c->strategy->params, err) < 0)
 		return -1;
 	im_journal_cost(&prog, c->image, cost);
 	im_program_free(&prog);
@@ -37,9 +35,16 @@ static int cost_of_map(const struct costing *c, const struct im_map *map, struct
 
 static int journal_bytes(void *arg, const struct im_map *map, uint64_t *bytes, struct im_error *err)
 {
+	const struct costing *c = arg;
 	struct im_journal_cost cost;
+	struct im_error why = { 0 };
 
-	if (cost_of_map(arg, map, &cost, err) < 0)
+	/* a way that the wanted strategy is not for may not be the one that is chosen */
+	if (im_strategy_settle(c->strategy, c->image, map, c->sector_size, &why) < 0 && why.code != IM_EREFUSED) {
+		*err = why;
+		return -1;
+	}
+	if (cost_of_map(c, map, &cost, err) < 0)
 		return -1;
 	*bytes = cost.total;
 	return 0;
@@ -50,7 +55,7 @@ static int moves_whole(void *arg, const struct im_map *map, bool *yes, struct im
 {
 	const struct costing *c = arg;
 
-	if (im_strategy_settle(c->strategy, c->image, map, c->sector_size, c->wanted, err) < 0)
+	if (im_strategy_settle(c->strategy, c->image, map, c->sector_size, err) < 0)
 		return -1;
 	*yes = c->strategy->by_clone || (c->strategy->by_steps && !c->strategy->params.fill_part);
 	return 0;
@@ -122,15 +127,12 @@ static bool wants_repair(const struct im_scan *scan, const struct im_plan_option
 
 /* Where no journal could be, nothing can be found out about its place; a plan can be made all the same. */
 static int begin_strategy(imgmend_plan *p, struct im_dev *dev, const struct imgmend_options *options,
-			  const struct im_plan_options *po, struct im_error *err)
+			  const struct im_plan_options *po, struct im_place *place, struct im_error *err)
 {
-	struct im_place place;
-	bool known = im_place_of(p->path, options, &place, NULL) == 0;
+	bool known = im_place_of(p->path, options, place, NULL) == 0;
 	bool measures = dev->size >= IM_PROBE_MIN && wants_repair(&p->scan, po);
-	int rc = im_strategy_begin(&p->strategy, dev, known ? place.dir : "", measures, options->strategy, err);
 
-	im_place_free(&place);
-	return rc;
+	return im_strategy_begin(&p->strategy, dev, known ? place->dir : "", measures, options->strategy, err);
 }
 
 /* What the repair does to the file that the image is the inside of. */
@@ -156,7 +158,7 @@ static int plan_and_settle(imgmend_plan *p, struct im_dev *recorder, struct cost
 	p->strategy.params.n_dropped = p->plan.dropped.n;
 	if (im_map_is_identity(&p->plan.map))
 		return 0;
-	return im_strategy_settle(&p->strategy, costing->image, &p->plan.map, costing->sector_size, costing->wanted, err) < 0 ? -1 :
+	return im_strategy_settle(&p->strategy, costing->image, &p->plan.map, costing->sector_size, err) < 0 ? -1 :
 	       cost_of_map(costing, &p->plan.map, &p->cost, err) < 0 ? -1 : note_container(p, costing->image, err);
 }
 
@@ -166,19 +168,20 @@ static int make(imgmend_plan *p, struct im_dev *dev, const struct imgmend_option
 	struct im_dev *cache = im_dev_cache(dev, err), *recorder = cache ? im_dev_recorder(cache, err) : NULL;
 	struct im_scan_options scan_options;
 	struct im_plan_options po;
-	struct costing costing = {
-		.image = dev, .params = &p->strategy.params, .strategy = &p->strategy, .wanted = options->strategy,
-	};
+	struct costing costing = { .image = dev, .strategy = &p->strategy };
+	struct im_place place = { 0 };
 	int rc = -1;
 
 	if (recorder && im_api_scan_options(options, &scan_options, err) == 0 && plan_options(options, &po, err) == 0 &&
-	    im_scan_run(&p->scan, recorder, &scan_options, err) == 0 && begin_strategy(p, dev, options, &po, err) == 0) {
+	    im_scan_run(&p->scan, recorder, &scan_options, err) == 0 && begin_strategy(p, dev, options, &po, &place, err) == 0) {
 		dev->sector_size = costing.sector_size = p->scan.sector_size;
 		po.cost = journal_bytes;
 		po.cost_arg = &costing;
 		po.moves_whole = moves_whole;
 		rc = plan_and_settle(p, recorder, &costing, &po, err);
 	}
+	p->strategy.wanted = p->strategy.unmeasured = NULL;
+	im_place_free(&place);
 	im_dev_close(recorder);
 	im_dev_close(cache);
 	return rc;

@@ -67,22 +67,28 @@ static uint64_t choose_buffer(const struct im_host *host)
 	return buffer;
 }
 
-int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, bool measures,
-		      const char *wanted, struct im_error *err)
+/* How moves are to be cut. */
+static void set_params(struct im_strategy *s)
 {
-	*s = (struct im_strategy){ .params = im_exec_defaults };
-	im_host_look(&s->host, image, folder, measures);
-	if (check_wanted(&s->host, wanted, err) < 0)
-		return -1;
-	s->params.no_share = im_strategy_is(wanted, "journalled");
 	if (s->host.is_probed)
 		s->params.buffer = choose_buffer(&s->host);
-	if (im_strategy_is(wanted, "direct"))
+	if (im_strategy_is(s->wanted, "direct"))
 		s->params.direct_min = 1;
-	else if (im_strategy_is(wanted, "journalled") || im_strategy_is(wanted, "write-once"))
+	else if (im_strategy_is(s->wanted, "journalled") || im_strategy_is(s->wanted, "write-once"))
 		s->params.direct_min = NEVER;
 	else if (s->host.is_probed || s->host.can_share)
 		s->params.direct_min = im_max(64 << 10, im_min(threshold(&s->host, s->params.buffer), s->params.buffer));
+}
+
+int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, bool measures,
+		      const char *wanted, struct im_error *err)
+{
+	*s = (struct im_strategy){ .params = im_exec_defaults, .wanted = wanted, .unmeasured = measures ? folder : NULL };
+	im_host_look(&s->host, image, folder);
+	if (check_wanted(&s->host, wanted, err) < 0)
+		return -1;
+	s->params.no_share = im_strategy_is(wanted, "journalled");
+	set_params(s);
 	return 0;
 }
 
@@ -208,28 +214,61 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 		       " not measured", s->params.direct_min);
 }
 
-int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
-		       const char *wanted, struct im_error *err)
+/* Can all that moves take its blocks from a clone? */
+static int choose_clone(struct im_strategy *s, const struct im_map *map, struct im_error *err)
 {
-	bool by_blocks = s->host.can_share && is_by_blocks(map, s->host.share_unit);
-	struct im_program prog;
+	bool must = im_strategy_is(s->wanted, "reflink"), can = s->host.can_share && is_by_blocks(map, s->host.share_unit);
 
-	if (im_strategy_is(wanted, "reflink") && !by_blocks)
+	if (must && !can)
 		return im_error_set(err, IM_EREFUSED, "the strategy reflink shares whole blocks of the file system, and this plan moves by what is not a"
 				    " multiple of its %u bytes; leave the option out", s->host.share_unit);
-	s->by_clone = by_blocks && (!wanted || im_strategy_is(wanted, "auto") || im_strategy_is(wanted, "reflink"));
-	s->direct_ns = s->journalled_ns = 0;
+	s->by_clone = can && (!s->wanted || must || im_strategy_is(s->wanted, "auto"));
+	return 0;
+}
+
+/* Data moves: what that costs decides how. */
+static int choose_by_cost(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
+			  struct im_error *err)
+{
+	if (s->unmeasured) {
+		im_host_measure(&s->host, image, s->unmeasured);
+		s->unmeasured = NULL;
+		set_params(s);
+	}
 	if (!s->data_part && find_data_part(s, image, map, err) < 0)
 		return -1;
 	for (size_t i = 0; i < map->segs.n; i++)
 		if (map->segs.v[i].kind == IM_FROM)
 			add_times(s, &map->segs.v[i]);
-	if (im_blocks_choose(s, image, map, sector_size, wanted, err) < 0)
+	return im_blocks_choose_gaps(s, image, map, sector_size, err);
+}
+
+static bool moves(const struct im_map *map)
+{
+	for (size_t i = 0; i < map->segs.n; i++)
+		if (map->segs.v[i].kind == IM_FROM)
+			return true;
+	return false;
+}
+
+int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
+		       struct im_error *err)
+{
+	struct im_program prog;
+
+	s->by_steps = false;
+	s->params.shift_unit = s->params.fill_part = 0;
+	s->direct_ns = s->journalled_ns = 0;
+	if (choose_clone(s, map, err) < 0)
+		return -1;
+	if (moves(map) && !s->by_clone &&
+	    (im_blocks_choose(s, image, map, sector_size, err) < 0 ||
+	     (!s->by_steps && choose_by_cost(s, image, map, sector_size, err) < 0)))
 		return -1;
 	if (im_program_build(&prog, map, sector_size, &s->params, err) < 0)
 		return -1;
 	name(s, &prog);
-	say_why(s, &prog, wanted);
+	say_why(s, &prog, s->wanted);
 	im_program_free(&prog);
 	return 0;
 }

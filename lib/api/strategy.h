@@ -17,18 +17,20 @@ struct im_strategy {
 	bool by_steps;			/* "insert-range", or, with params.fill_part, "write-once" */
 	struct im_host host;
 	double data_part;		/* of the bytes that move, those that are no holes, about; 0: not known */
-	uint64_t direct_ns, journalled_ns;	/* what the moves would take, 0 where nothing moves; no reading in it */
+	uint64_t direct_ns, journalled_ns;	/* what the moves would take, 0 where no data moves; no reading in it */
+	const char *wanted;		/* while planning, borrowed: an option's word, NULL or "auto" for the best */
+	const char *unmeasured;		/* … the folder of the journal, where that is still to be measured; else NULL */
 };
 
-/* Before there is a map: how moves are to be cut. measures: write to a nameless file in the folder of the journal and
- * see how long that takes. wanted: an option's word, NULL or "auto" for the best. IM_EUSAGE for
- * one that does not exist, IM_EREFUSED for one that is not to be had here. */
+/* Before there is a map. measures: once a map has data move, write to a nameless file in the folder of the journal and see how long
+ * that takes. folder and wanted are borrowed until the last im_strategy_settle. IM_EUSAGE for a wanted word that does not exist,
+ * IM_EREFUSED for one that is not to be had here. */
 int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, bool measures,
 		      const char *wanted, struct im_error *err);
-/* For this map: the name, the times, and whether a clone or steps serve. Whether the image's blocks can be moved is tried, on a
- * file without a name beside it, where the map would have them moved. */
+/* For this map: how moves are cut, the name, the times, and whether a clone or steps serve. Whether the image's blocks can be moved is
+ * tried, on a file without a name beside it, where the map would have them moved. */
 int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
-		       const char *wanted, struct im_error *err);
+		       struct im_error *err);
 /* Before the repair: the parameters for this image, which may be another file by now than the plan was made on. */
 int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const struct im_map *map,
 		      struct im_exec_params *params, struct im_error *err);

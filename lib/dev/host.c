@@ -171,7 +171,7 @@ static bool time_write(int fd, void *batch, struct im_watch *watch, uint64_t *ra
 }
 
 /* A slow disk takes seconds for this; who wants to stop is heard by what reads next. */
-static void measure(struct im_host *host, const char *folder, struct im_watch *watch)
+void im_host_measure(struct im_host *host, struct im_dev *image, const char *folder)
 {
 	int fd = nameless(folder, O_DIRECT);
 	uint64_t flush, rate;
@@ -184,7 +184,7 @@ static void measure(struct im_host *host, const char *folder, struct im_watch *w
 	batch = aligned_alloc(4096, BATCH);
 	if (batch) {
 		memset(batch, 0xa5, BATCH);
-		if (write_all(fd, batch) && time_write(fd, batch, watch, &rate) && time_flushes(fd, batch, watch, &flush)) {
+		if (write_all(fd, batch) && time_write(fd, batch, image->watch, &rate) && time_flushes(fd, batch, image->watch, &flush)) {
 			host->is_probed = true;
 			host->flush_ns = flush;
 			host->write_rate = rate;
@@ -194,7 +194,7 @@ static void measure(struct im_host *host, const char *folder, struct im_watch *w
 	close(fd);
 }
 
-void im_host_look(struct im_host *host, struct im_dev *image, const char *folder, bool probe)
+void im_host_look(struct im_host *host, struct im_dev *image, const char *folder)
 {
 	/* a disk of spinning platters: what a wrong guess costs most on */
 	*host = (struct im_host){ .flush_ns = 5000000, .write_rate = 100000000 };
@@ -205,6 +205,4 @@ void im_host_look(struct im_host *host, struct im_dev *image, const char *folder
 	host->can_share = host->share_unit && host->share_unit <= 4096 && is_there(image, folder) &&
 			  share_one(nameless(folder, 0), nameless(folder, 0), host->share_unit);
 	host->shift_unit = image->shift_unit;
-	if (probe)
-		measure(host, folder, image->watch);
 }

@@ -15,9 +15,11 @@ struct im_host {
 	uint64_t write_rate;	/* bytes a second */
 };
 
-/* Look at the folder in which the journal is to be; with probe, measure there, by a file that has no name. What cannot
- * be found out keeps its default. */
-void im_host_look(struct im_host *host, struct im_dev *image, const char *folder, bool probe);
+/* Look at the folder in which the journal is to be. What cannot be found out keeps its default. */
+void im_host_look(struct im_host *host, struct im_dev *image, const char *folder);
+/* Measure there, by a file that has no name: sets is_probed and what belongs to it, or nothing where that cannot be. Writes some
+ * 20 MiB. */
+void im_host_measure(struct im_host *host, struct im_dev *image, const char *folder);
 
 /* Can a block be inserted into the image and taken out, as tried on a file without a name beside it, does the host say where its
  * blocks are, and has it room for so many more bytes, and then some? */

@@ -58,6 +58,8 @@ cycle() {
 	cp out plan.json
 	check_eq "the strategy of $*" "$4" "$(jq -r .strategy plan.json)"
 	check_eq "the file system of $*" "$1" "$(jq -r .cost.file_system plan.json)"
+	check_eq "the journal of the way that $* takes" "$(jq .journal_bytes plan.json)" \
+		"$(jq '.alternatives[] | select(.chosen) | .journal_bytes' plan.json)"
 	run 1 fix --yes --strategy "$3" $I
 	checkplan old.img $I plan.json || fail "$*: the new image is not what the plan says"
 	check_eq "the file after $*" "$before" "$(file_state)"
@@ -327,6 +329,18 @@ unshared() {
 	refused 8 reflink "files of one xfs or btrfs"
 }
 
+# measured FS: the disk is measured where data moves, and for nothing where none does
+measured() {
+	local lba
+	for lba in 1 8; do
+		truncate -s 200M mnt/large.img
+		mkmbr mnt/large.img 83:$lba:300000
+		run 4 plan --json mnt/large.img
+		check_eq "measured on $1, from sector $lba" $([ $lba = 1 ] && echo true || echo false) "$(jq .cost.probed out)"
+		rm mnt/large.img
+	done
+}
+
 # others_files WAY STATUS: a file that has the name of a clone, but is none, stays
 others_files() {
 	make_image 8
@@ -351,6 +365,7 @@ for fs in ext4 xfs btrfs; do
 		cycle $fs $lba direct direct
 		cycle $fs $lba journalled journalled
 	done
+	measured $fs
 	others_files direct 1
 	refused 1 fast 'does not take "fast"' 16
 	if [ $fs = ext4 ]; then
