@@ -106,17 +106,14 @@ static int take_names(int fd, const struct im_question *q, struct im_reading *r)
 	return 0;
 }
 
-void im_blkid_read(const struct im_child *child, const void *arg)
+void im_blkid_read(int fd, const struct im_question *q, struct im_reading *r)
 {
-	const struct im_question *q = arg;
-	struct im_reading r = { 0 };
 	bool bare = !strcmp(q->claim->table, "none");
 	uint64_t start = bare ? im_min(q->claim->volume_start, q->size) : 0;
 
-	if (im_blkid_type(child->fd, start, q->size - start, q->sector_size, r.head.whole) ||
-	    (!bare && (take_table(child->fd, q, &r) || take_names(child->fd, q, &r))))
-		im_reading_fail(&r, IM_READING_REFUSED, "it cannot read the disk");
-	im_reading_send(child, &r);
+	if (im_blkid_type(fd, start, q->size - start, q->sector_size, r->head.whole) ||
+	    (!bare && (take_table(fd, q, r) || take_names(fd, q, r))))
+		im_reading_fail(r, IM_READING_REFUSED, "it cannot read the disk");
 }
 
 /* ---- one volume, for whoever wants its name ---- */

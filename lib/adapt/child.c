@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,8 +51,8 @@ void __gcov_dump(void);
 #define MEMORY (512ull << 20)	/* above what the parent had mapped */
 #define MAX_READ (1u << 20)
 #define MAX_ANSWER (1u << 20)
-#define CHILD_FD 3
-#define CHILD_SOCK 4
+#define CHILD_FD 3		/* the first of IM_CHILD_FDS */
+#define CHILD_SOCK (CHILD_FD + IM_CHILD_FDS)
 #define TOO_LONG 3	/* exit status of a child whose answer is longer than MAX_ANSWER */
 #define NO_SANDBOX 4	/* exit status of a child that the system gives no sandbox */
 
@@ -185,29 +186,56 @@ static void limit_memory(void)
 	fclose(f);
 }
 
-/* Descriptors: 0–2 nothing, 3 what was handed over, 4 the socket, no others. */
-static void arrange_descriptors(int fd, int sock)
+/* As `want`, or closed where there is none. */
+static void place_descriptor(int fd, int want)
 {
-	int s = fcntl(sock, F_DUPFD, 16), f = fd >= 0 ? fcntl(fd, F_DUPFD, 16) : -1;
-	int null = open("/dev/null", O_RDWR);
+	if (fd < 0)
+		close(want);
+	else if (dup2(fd, want) < 0)
+		_exit(2);
+}
 
-	if (s < 0 || null < 0 || (fd >= 0 && f < 0))
+/* Descriptors: 0–2 nothing, then what was handed over, the socket, no others. */
+static void arrange_descriptors(struct im_child *child, const int *fds, int sock)
+{
+	int s = fcntl(sock, F_DUPFD, 16), f[IM_CHILD_FDS], null = open("/dev/null", O_RDWR);
+
+	for (int i = 0; i < IM_CHILD_FDS; i++) {
+		bool is_there = fds && fds[i] >= 0;
+
+		f[i] = is_there ? fcntl(fds[i], F_DUPFD, 16) : -1;
+		if (is_there && f[i] < 0)
+			_exit(2);
+	}
+	if (s < 0 || null < 0)
 		_exit(2);
 	/* a sanitizer's report should be seen */
 	for (int i = 0; i < (SANITIZED ? 2 : 3); i++)
-		if (dup2(null, i) < 0)
-			_exit(2);
-	if (dup2(s, CHILD_SOCK) < 0 || (f >= 0 && dup2(f, CHILD_FD) < 0))
-		_exit(2);
-	if (f < 0)
-		close(CHILD_FD);
+		place_descriptor(null, i);
+	for (int i = 0; i < IM_CHILD_FDS; i++) {
+		place_descriptor(f[i], CHILD_FD + i);
+		child->fds[i] = f[i] < 0 ? -1 : CHILD_FD + i;
+	}
+	place_descriptor(s, CHILD_SOCK);
 	closefrom(CHILD_SOCK + 1);	/* or, where that cannot be, it ends here */
+	child->fd = child->fds[0];
+	child->sock = CHILD_SOCK;
 }
 
-static _Noreturn void be_child(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, int sock,
+/* What libraries allocate and free again and again stays with the process: to get the same memory from the system anew costs more than
+ * the reading that it is for. */
+static void keep_memory(void)
+{
+#if defined(M_MMAP_THRESHOLD) && defined(M_TRIM_THRESHOLD)
+	mallopt(M_MMAP_THRESHOLD, 16 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
+}
+
+static _Noreturn void be_child(im_child_fn fn, const struct im_child_needs *needs, const void *arg, const int *fds, int sock,
 			       pid_t parent)
 {
-	struct im_child child = { .fd = fd >= 0 ? CHILD_FD : -1, .sock = CHILD_SOCK };
+	struct im_child child;
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTERM, SIGXCPU };
 	sigset_t none;
 
@@ -222,7 +250,8 @@ static _Noreturn void be_child(im_child_fn fn, const struct im_child_needs *need
 		signal(faults[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	arrange_descriptors(fd, sock);
+	arrange_descriptors(&child, fds, sock);
+	keep_memory();
 	limit(RLIMIT_CORE, 1);	/* 1, not 0: that silences a core_pattern with a pipe as well */
 	limit(RLIMIT_CPU, CPU_SECONDS);
 	if (needs && needs->prepare)
@@ -333,8 +362,8 @@ static bool reap(pid_t pid, bool hung_up, int *status)
 	return true;
 }
 
-int im_child_start(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, struct im_child_process *p,
-		   struct im_error *err)
+int im_child_start(im_child_fn fn, const struct im_child_needs *needs, const void *arg, const int fds[IM_CHILD_FDS],
+		   struct im_child_process *p, struct im_error *err)
 {
 	pid_t self = getpid();
 	int pair[2], rc;
@@ -345,7 +374,7 @@ int im_child_start(im_child_fn fn, const struct im_child_needs *needs, const voi
 	p->pid = fork();
 	if (!p->pid) {
 		im_intl_use(false);
-		be_child(fn, needs, arg, fd, pair[1], self);
+		be_child(fn, needs, arg, fds, pair[1], self);
 	}
 	rc = p->pid < 0 ? errno : 0;
 	close(pair[1]);
@@ -384,7 +413,7 @@ static void explain(int rc, int status, char why[IM_WHY_MAX])
 		im_say(why, IM_WHY_MAX, "its process ended without an answer (status %d)", WEXITSTATUS(status));
 }
 
-int im_child_finish(struct im_child_process *p, struct im_dev *dev, struct im_answer *out, struct im_error *err)
+static int take(struct im_child_process *p, struct im_dev *dev, bool is_last, struct im_answer *out, struct im_error *err)
 {
 	uint8_t *buf = dev ? malloc(MAX_READ) : NULL;
 	int rc, status = 0;
@@ -395,8 +424,10 @@ int im_child_finish(struct im_child_process *p, struct im_dev *dev, struct im_an
 		return im_error_nomem(err);
 	}
 	rc = serve(p, dev, buf, out);
-	close(p->sock);
 	free(buf);
+	if (rc == 1 && !is_last)
+		return 0;
+	close(p->sock);
 	if (!reap(p->pid, rc == 0, &status))
 		status = 0;
 	p->pid = 0;
@@ -411,11 +442,22 @@ int im_child_finish(struct im_child_process *p, struct im_dev *dev, struct im_an
 	return 0;
 }
 
+int im_child_next(struct im_child_process *p, struct im_dev *dev, struct im_answer *out, struct im_error *err)
+{
+	return take(p, dev, false, out, err);
+}
+
+int im_child_finish(struct im_child_process *p, struct im_dev *dev, struct im_answer *out, struct im_error *err)
+{
+	return take(p, dev, true, out, err);
+}
+
 int im_child_run(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, struct im_dev *dev,
 		 struct im_answer *out, struct im_error *err)
 {
+	const int fds[IM_CHILD_FDS] = { fd, -1 };
 	struct im_child_process p;
 
 	memset(out, 0, sizeof(*out));
-	return im_child_start(fn, needs, arg, fd, &p, err) < 0 ? -1 : im_child_finish(&p, dev, out, err);
+	return im_child_start(fn, needs, arg, fds, &p, err) < 0 ? -1 : im_child_finish(&p, dev, out, err);
 }

@@ -17,9 +17,12 @@
 
 #define IM_WHY_MAX 320
 
+#define IM_CHILD_FDS 2
+
 /* The child's side. */
 struct im_child {
-	int fd;			/* what the parent handed over, -1 if nothing */
+	int fd;			/* the first of what the parent handed over, -1 if nothing */
+	int fds[IM_CHILD_FDS];	/* all of it */
 	int sock;
 };
 
@@ -31,7 +34,7 @@ int im_child_read(const struct im_child *child, uint64_t off, void *buf, size_t 
 /* In the child: the parent's device of size bytes, for reading. NULL without memory. */
 struct im_dev *im_child_dev(const struct im_child *child, uint64_t size);
 
-/* In the child: give the answer, in pieces whose lengths sum up to total. The last call ends it. */
+/* In the child: give an answer, in pieces whose lengths sum up to total. The last call ends it. */
 void im_child_answer(const struct im_child *child, size_t total);
 void im_child_put(const struct im_child *child, const void *data, size_t len);
 
@@ -54,12 +57,14 @@ struct im_child_process {
 	int sock;
 };
 
-/* Run fn(child, arg) in a child. fd (or -1) is handed over: it may be closed when the function returns, but its position is the
- * child's too, as long as that runs. Returns 0, or -1 when no child could be had. */
-int im_child_start(im_child_fn fn, const struct im_child_needs *needs, const void *arg, int fd, struct im_child_process *p,
-		   struct im_error *err);
-/* Wait for the answer of one that runs, at most 30 s from now. dev (or NULL) is what im_child_read reads. Returns 0, with or without an
- * answer, or -1; the child is gone. */
+/* Run fn(child, arg) in a child. fds (each -1 for none; NULL: none at all) are handed over: they may be closed when the function
+ * returns, but their positions are the child's too, as long as that runs. Returns 0, or -1 when no child could be had. */
+int im_child_start(im_child_fn fn, const struct im_child_needs *needs, const void *arg, const int fds[IM_CHILD_FDS],
+		   struct im_child_process *p, struct im_error *err);
+/* Wait for an answer of one that will give another, at most 30 s from now. dev (or NULL) is what im_child_read reads. Returns 0; without
+ * an answer, the child is gone. Or -1, and the child is gone. */
+int im_child_next(struct im_child_process *p, struct im_dev *dev, struct im_answer *out, struct im_error *err);
+/* The same for the last answer: the child is gone in any case. */
 int im_child_finish(struct im_child_process *p, struct im_dev *dev, struct im_answer *out, struct im_error *err);
 /* End it, whatever it is doing. Nothing for { 0 } and one that is finished. */
 void im_child_end(struct im_child_process *p);

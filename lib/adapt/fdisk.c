@@ -45,29 +45,27 @@ static void take_table(struct fdisk_context *cxt, struct im_reading *r)
 	fdisk_unref_table(table);
 }
 
-void im_fdisk_read(const struct im_child *child, const void *arg)
+void im_fdisk_read(int fd, const struct im_question *q, struct im_reading *r)
 {
-	const struct im_question *q = arg;
 	struct fdisk_context *cxt = fdisk_new_context();
-	struct im_reading r = { 0 };
 	char whole[32];
 
 	if (!strcmp(q->claim->table, "none")) {
-		im_reading_fail(&r, IM_READING_NONE, "there is no partition table to read");
-	} else if (im_blkid_type(child->fd, 0, q->size, q->sector_size, whole)) {
-		im_reading_fail(&r, IM_READING_NONE, "libblkid cannot tell whether the disk is one volume");
+		im_reading_fail(r, IM_READING_NONE, "there is no partition table to read");
+	} else if (im_blkid_type(fd, 0, q->size, q->sector_size, whole)) {
+		im_reading_fail(r, IM_READING_NONE, "libblkid cannot tell whether the disk is one volume");
 	} else if (*whole) {
-		im_reading_fail(&r, IM_READING_NONE, "there is a file system over the whole disk (%s)", whole);
+		im_reading_fail(r, IM_READING_NONE, "there is a file system over the whole disk (%s)", whole);
 	} else if (!cxt || fdisk_disable_dialogs(cxt, 1) ||
 		   fdisk_save_user_sector_size(cxt, q->sector_size, q->sector_size) ||
-		   fdisk_assign_device_by_fd(cxt, child->fd, "disk", 1)) {
-		im_reading_fail(&r, IM_READING_REFUSED, "it cannot open the disk");
+		   fdisk_assign_device_by_fd(cxt, fd, "disk", 1)) {
+		im_reading_fail(r, IM_READING_REFUSED, "it cannot open the disk");
 	} else if (!fdisk_has_label(cxt)) {
-		snprintf(r.head.table, sizeof(r.head.table), "none");
+		snprintf(r->head.table, sizeof(r->head.table), "none");
 	} else if (fdisk_get_sector_size(cxt) != q->sector_size) {
-		im_reading_fail(&r, IM_READING_REFUSED, "it does not take sectors of %u bytes", q->sector_size);
+		im_reading_fail(r, IM_READING_REFUSED, "it does not take sectors of %u bytes", q->sector_size);
 	} else {
-		take_table(cxt, &r);
+		take_table(cxt, r);
 	}
-	im_reading_send(child, &r);
+	fdisk_unref_context(cxt);
 }

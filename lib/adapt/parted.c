@@ -30,7 +30,7 @@ static struct {
 #undef MEMBER
 } ped;
 
-static char complaint[IM_WHY_MAX];	/* the first one; a child has one question to answer */
+static char complaint[IM_WHY_MAX];	/* the first one about the disk at hand */
 
 /* Before the sandbox closes, which lets nothing be loaded. */
 static bool is_loaded;
@@ -86,7 +86,7 @@ static void take_disk(const PedDisk *disk, struct im_reading *r)
 		snprintf(r->head.whole, sizeof(r->head.whole), "%s", r->partitions.v[0].fs);
 }
 
-static void open_disk(const struct im_child *child, const struct im_question *q, struct im_reading *r)
+static void open_disk(int fd, const struct im_question *q, struct im_reading *r)
 {
 	char path[32], sector[16];
 	PedDevice *dev;
@@ -94,8 +94,9 @@ static void open_disk(const struct im_child *child, const struct im_question *q,
 	PedDiskType *type;
 
 	snprintf(sector, sizeof(sector), "%u", q->sector_size);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", child->fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	setenv("PARTED_SECTOR_SIZE", sector, 1);
+	*complaint = '\0';
 	ped.exception_set_handler(on_exception);
 	dev = ped.device_get(path);
 	if (!dev || !ped.device_open(dev)) {
@@ -117,16 +118,12 @@ static void open_disk(const struct im_child *child, const struct im_question *q,
 
 const struct im_child_needs im_parted_needs = { .prepare = load, .opens_proc = true };
 
-void im_parted_read(const struct im_child *child, const void *arg)
+void im_parted_read(int fd, const struct im_question *q, struct im_reading *r)
 {
-	const struct im_question *q = arg;
-	struct im_reading r = { 0 };
-
 	if (!strcmp(q->claim->table, "none") && q->claim->volume_start)
-		im_reading_fail(&r, IM_READING_NONE, "it knows volumes without a table only at the start of a disk");
+		im_reading_fail(r, IM_READING_NONE, "it knows volumes without a table only at the start of a disk");
 	else if (!is_loaded)
-		im_reading_fail(&r, IM_READING_NONE, "%s cannot be loaded", SONAME);
+		im_reading_fail(r, IM_READING_NONE, "%s cannot be loaded", SONAME);
 	else
-		open_disk(child, q, &r);
-	im_reading_send(child, &r);
+		open_disk(fd, q, r);
 }

@@ -76,30 +76,50 @@ static int decode(const struct im_answer *a, struct im_reading *r, struct im_err
 	return 0;
 }
 
-int im_reading_take(struct im_child_process *p, struct im_dev *dev, struct im_reading *r, struct im_error *err)
+/* Of an answer, which is freed. */
+static int take_answer(struct im_answer *answer, struct im_reading *r, struct im_error *err)
 {
-	struct im_answer answer;
 	int rc = 0;
 
-	memset(r, 0, sizeof(*r));
-	if (im_child_finish(p, dev, &answer, err))
-		return -1;
-	if (answer.data)
-		rc = decode(&answer, r, err);
+	if (answer->data)
+		rc = decode(answer, r, err);
 	else
-		im_reading_fail(r, IM_READING_DIED, "%s", answer.why);
-	free(answer.data);
+		im_reading_fail(r, IM_READING_DIED, "%s", answer->why);
+	free(answer->data);
 	if (rc)
 		im_reading_free(r);
 	return rc;
 }
 
+int im_reading_take(struct im_child_process *p, struct im_dev *dev, struct im_reading *r, struct im_error *err)
+{
+	struct im_answer answer;
+
+	memset(r, 0, sizeof(*r));
+	return im_child_finish(p, dev, &answer, err) ? -1 : take_answer(&answer, r, err);
+}
+
+int im_reading_take_both(struct im_child_process *p, struct im_reading *first, struct im_reading *second, struct im_error *err)
+{
+	struct im_answer answer;
+
+	memset(first, 0, sizeof(*first));
+	memset(second, 0, sizeof(*second));
+	if (im_child_next(p, NULL, &answer, err) || take_answer(&answer, first, err))
+		return -1;
+	if (p->pid)
+		return im_reading_take(p, NULL, second, err);
+	im_reading_fail(second, IM_READING_DIED, "%s", first->head.why);
+	return 0;
+}
+
 int im_reading_ask(im_child_fn fn, const struct im_question *q, int fd, struct im_dev *dev, struct im_reading *r, struct im_error *err)
 {
+	const int fds[IM_CHILD_FDS] = { fd, -1 };
 	struct im_child_process p;
 
 	memset(r, 0, sizeof(*r));
-	return im_child_start(fn, NULL, q, fd, &p, err) < 0 ? -1 : im_reading_take(&p, dev, r, err);
+	return im_child_start(fn, NULL, q, fds, &p, err) < 0 ? -1 : im_reading_take(&p, dev, r, err);
 }
 
 static bool differs(char why[IM_WHY_MAX], const char *fmt, ...) IM_PRINTF(2, 3);

@@ -60,6 +60,8 @@ void im_reading_send(const struct im_child *child, struct im_reading *r);
 
 /* In the parent: take the reading of a child that was started; without one the state is IM_READING_DIED. */
 int im_reading_take(struct im_child_process *p, struct im_dev *dev, struct im_reading *r, struct im_error *err);
+/* Take both readings of a child that gives two, over what it was handed. */
+int im_reading_take_both(struct im_child_process *p, struct im_reading *first, struct im_reading *second, struct im_error *err);
 /* Start a child that needs nothing further, and take its reading. */
 int im_reading_ask(im_child_fn fn, const struct im_question *q, int fd, struct im_dev *dev, struct im_reading *r, struct im_error *err);
 
@@ -71,11 +73,12 @@ bool im_fs_is_same(const char *ours, const char *theirs);
 /* Our name is of the ext family. */
 bool im_fs_is_ext(const char *ours);
 
-/* The children's functions; arg is a struct im_question. The first three read fd, the others dev. */
-void im_fdisk_read(const struct im_child *child, const void *arg);
-void im_parted_read(const struct im_child *child, const void *arg);
+/* In a child: what the table witnesses read of the disk in fd. */
+void im_fdisk_read(int fd, const struct im_question *q, struct im_reading *r);
+void im_parted_read(int fd, const struct im_question *q, struct im_reading *r);
 extern const struct im_child_needs im_parted_needs;
-void im_blkid_read(const struct im_child *child, const void *arg);
+void im_blkid_read(int fd, const struct im_question *q, struct im_reading *r);
+/* The functions of children that read dev; arg is a struct im_question. */
 void im_ntfs3g_read(const struct im_child *child, const void *arg);
 void im_ext2fs_read(const struct im_child *child, const void *arg);
 

@@ -22,7 +22,7 @@
 #define VOLUME_END (512ull << 10)	/* head and tail of a volume */
 #define POINTED (64ull << 10)		/* at a place that a boot sector points to */
 #define PAGE 4096u
-#define CHUNK (256u << 10)
+#define CHUNK (64u << 10)	/* memory that is touched for the first time costs more than a call */
 #define MAX_EBRS 1024
 
 struct range {
@@ -153,12 +153,25 @@ static int by_start(const void *a, const void *b)
 	return (x->start > y->start) - (x->start < y->start);
 }
 
+/* Bytes of buf from i on that are pages of the same kind: of zeros, or not. */
+static size_t run_of(const uint8_t *buf, size_t i, size_t len, bool *is_zero)
+{
+	size_t end = im_min(i + PAGE, len);
+
+	*is_zero = im_is_zero(buf + i, end - i);
+	while (end < len && im_is_zero(buf + end, im_min(PAGE, len - end)) == *is_zero)
+		end = im_min(end + PAGE, len);
+	return end - i;
+}
+
 /* Write the pages of buf that are not all zero. */
 static int put_pages(int fd, uint64_t off, const uint8_t *buf, size_t len, struct im_error *err)
 {
+	bool is_zero;
+
 	for (size_t i = 0, n; i < len; i += n) {
-		n = im_min(PAGE, len - i);
-		if (!im_is_zero(buf + i, n) && pwrite(fd, buf + i, n, (off_t)(off + i)) != (ssize_t)n)
+		n = run_of(buf, i, len, &is_zero);
+		if (!is_zero && pwrite(fd, buf + i, n, (off_t)(off + i)) != (ssize_t)n)
 			return im_error_sys(err, errno, "cannot write the sample of the disk");
 	}
 	return 0;

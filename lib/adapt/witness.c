@@ -1,7 +1,7 @@
 /* witness.c - ask every witness about the disk as it is and about the corrected one.
  *
- * The table witnesses read a sample of each disk, one disk after the other; the file systems' own
- * libraries read the volumes through windows. Each question gets a child process of its own.
+ * The table witnesses read a sample of each disk, each witness both of them in a child process of its own; the file systems' own
+ * libraries read the volumes through windows, each volume in one of its own.
  */
 #include <config.h>
 
@@ -19,9 +19,9 @@
 
 enum { FDISK, PARTED, BLKID, N_TABLE };
 
-static const struct {
+static const struct table_witness {
 	const char *name;
-	im_child_fn read;
+	void (*read)(int fd, const struct im_question *q, struct im_reading *r);
 	const struct im_child_needs *needs;
 } table_witnesses[N_TABLE] = {
 	[FDISK] = { "libfdisk", im_fdisk_read, NULL },
@@ -47,43 +47,78 @@ static struct im_opinion *add_opinion(struct im_opinions *out, const char *witne
 	return op;
 }
 
-/* Start one beside those that run already: with a position of its own in the sample, which wants /proc. */
-static int start_beside(int fd, int i, const struct im_question *q, struct im_child_process *p)
+/* The disk as it is, and the corrected one. */
+enum { OLD, NEW, N_SIDES };
+
+_Static_assert(N_SIDES == IM_CHILD_FDS, "a child is handed a sample of each");
+
+/* What a table witness is asked, and the samples that it reads. */
+struct interview {
+	const struct table_witness *who;
+	struct im_question q[N_SIDES];
+};
+
+/* In the child. */
+static void answer_both(const struct im_child *child, const void *arg)
+{
+	const struct interview *v = arg;
+
+	for (int i = 0; i < N_SIDES; i++) {
+		struct im_reading r = { 0 };
+
+		v->who->read(child->fds[i], &v->q[i], &r);
+		im_reading_send(child, &r);
+	}
+}
+
+/* The same file with a position of its own, which wants /proc. */
+static int open_anew(int fd)
 {
 	char path[32];
-	int own, rc;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	own = open(path, O_RDONLY | O_CLOEXEC);
-	if (own < 0)
-		return -1;
-	rc = im_child_start(table_witnesses[i].read, table_witnesses[i].needs, q, own, p, NULL);
-	close(own);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Start one beside those that run already. */
+static int start_beside(const int samples[N_SIDES], const struct interview *v, struct im_child_process *p)
+{
+	int own[N_SIDES] = { open_anew(samples[OLD]), open_anew(samples[NEW]) }, rc = -1;
+
+	if (own[OLD] >= 0 && own[NEW] >= 0)
+		rc = im_child_start(answer_both, v->who->needs, v, own, p, NULL);
+	for (int i = 0; i < N_SIDES; i++)
+		if (own[i] >= 0)
+			close(own[i]);
 	return rc;
 }
 
-static int take_running(struct im_child_process p[N_TABLE], struct im_side side[N_TABLE], struct im_error *err)
+typedef struct im_side sides[N_TABLE];
+
+static int take_running(struct im_child_process p[N_TABLE], sides side[N_SIDES], struct im_error *err)
 {
 	int rc = 0;
 
 	for (int i = 0; i < N_TABLE && !rc; i++)
 		if (p[i].pid)
-			rc = im_reading_take(&p[i], NULL, &side[i].reading, err);
+			rc = im_reading_take_both(&p[i], &side[OLD][i].reading, &side[NEW][i].reading, err);
 	return rc;
 }
 
-/* Let every table witness read the sample in fd: at the same time, and one that cannot be started so when those before it are done. */
-static int read_sample(int fd, const struct im_question *q, struct im_side side[N_TABLE], struct im_error *err)
+/* Let every table witness read the samples: at the same time, and one that cannot be started so when those before it are done. */
+static int read_samples(const int samples[N_SIDES], const struct im_question q[N_SIDES], sides side[N_SIDES], struct im_error *err)
 {
 	struct im_child_process p[N_TABLE] = { 0 };
 	int rc = 0;
 
 	for (int i = 0; i < N_TABLE && !rc; i++) {
-		if (start_beside(fd, i, q, &p[i]) == 0)
+		struct interview v = { &table_witnesses[i], { q[OLD], q[NEW] } };
+
+		if (start_beside(samples, &v, &p[i]) == 0)
 			continue;
 		rc = take_running(p, side, err);
 		if (!rc)
-			rc = im_child_start(table_witnesses[i].read, table_witnesses[i].needs, q, fd, &p[i], err);
+			rc = im_child_start(answer_both, v.who->needs, &v, samples, &p[i], err);
 	}
 	if (!rc)
 		rc = take_running(p, side, err);
@@ -92,18 +127,24 @@ static int read_sample(int fd, const struct im_question *q, struct im_side side[
 	return rc;
 }
 
-static int read_side(struct im_dev *dev, const struct im_claim *claim, struct im_side side[N_TABLE],
-		     struct im_error *err)
+static int read_sides(struct im_dev *const dev[N_SIDES], const struct im_claim *const claim[N_SIDES], sides side[N_SIDES],
+		      struct im_error *err)
 {
-	struct im_question q = { .claim = claim, .size = dev->size, .sector_size = claim->sector_size };
-	int fd = im_sample(dev, claim, err), rc;
+	struct im_question q[N_SIDES];
+	int samples[N_SIDES] = { -1, -1 }, rc = 0;
 
-	if (fd < 0)
-		return -1;
-	for (int i = 0; i < N_TABLE; i++)
-		side[i].claim = claim;
-	rc = read_sample(fd, &q, side, err);
-	close(fd);
+	for (int k = 0; k < N_SIDES && !rc; k++) {
+		q[k] = (struct im_question){ .claim = claim[k], .size = dev[k]->size, .sector_size = claim[k]->sector_size };
+		for (int i = 0; i < N_TABLE; i++)
+			side[k][i].claim = claim[k];
+		samples[k] = im_sample(dev[k], claim[k], err);
+		rc = samples[k] < 0 ? -1 : 0;
+	}
+	if (!rc)
+		rc = read_samples(samples, q, side, err);
+	for (int k = 0; k < N_SIDES; k++)
+		if (samples[k] >= 0)
+			close(samples[k]);
 	return rc;
 }
 
@@ -131,23 +172,25 @@ static int judge_names(const struct im_side *before, const struct im_side *after
 static int ask_tables(struct im_dev *before, const struct im_claim *claim_before, struct im_dev *after,
 		      const struct im_claim *claim_after, struct im_opinions *out, struct im_error *err)
 {
-	struct im_side old[N_TABLE] = { 0 }, new[N_TABLE] = { 0 };
+	struct im_dev *const dev[N_SIDES] = { before, after };
+	const struct im_claim *const claim[N_SIDES] = { claim_before, claim_after };
+	sides side[N_SIDES] = { 0 };
 	int rc = -1;
 
-	if (read_side(before, claim_before, old, err) || read_side(after, claim_after, new, err))
+	if (read_sides(dev, claim, side, err))
 		goto out;
 	for (int i = 0; i < N_TABLE; i++) {
 		struct im_opinion *op = add_opinion(out, table_witnesses[i].name, true, 0, err);
 
 		if (!op)
 			goto out;
-		im_judge_table(&old[i], &new[i], op);
+		im_judge_table(&side[OLD][i], &side[NEW][i], op);
 	}
-	rc = judge_names(&old[BLKID], &new[BLKID], out, err);
+	rc = judge_names(&side[OLD][BLKID], &side[NEW][BLKID], out, err);
 out:
 	for (int i = 0; i < N_TABLE; i++) {
-		im_reading_free(&old[i].reading);
-		im_reading_free(&new[i].reading);
+		im_reading_free(&side[OLD][i].reading);
+		im_reading_free(&side[NEW][i].reading);
 	}
 	return rc;
 }

@@ -120,8 +120,8 @@ START_TEST(children_side_by_side)
 	int ends[2];
 
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	ck_assert_int_eq(im_child_start(wait_for_it, NULL, NULL, ends[0], &waits, NULL), 0);
-	ck_assert_int_eq(im_child_start(send_it, NULL, "!", ends[1], &sends, NULL), 0);
+	ck_assert_int_eq(im_child_start(wait_for_it, NULL, NULL, (int[]){ ends[0], -1 }, &waits, NULL), 0);
+	ck_assert_int_eq(im_child_start(send_it, NULL, "!", (int[]){ ends[1], -1 }, &sends, NULL), 0);
 	ck_assert_int_eq(im_child_finish(&waits, NULL, &a, NULL), 0);
 	ck_assert_msg(a.data && a.len == 1 && a.data[0] == '!', "%s", a.why);
 	free(a.data);
@@ -130,6 +130,54 @@ START_TEST(children_side_by_side)
 	free(a.data);
 	close(ends[0]);
 	close(ends[1]);
+}
+END_TEST
+
+/* Hands back what it was handed: an answer for each, and then, where that is nothing, it dies. */
+static void pass_on(const struct im_child *child, const void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < IM_CHILD_FDS; i++) {
+		char byte;
+
+		if (pread(child->fds[i], &byte, 1, 0) != 1)
+			_exit(7);
+		im_child_answer(child, 1);
+		im_child_put(child, &byte, 1);
+	}
+}
+
+START_TEST(child_answers_twice)
+{
+	int fds[IM_CHILD_FDS] = { memfd_create("a", MFD_CLOEXEC), memfd_create("b", MFD_CLOEXEC) };
+	struct im_child_process p;
+	struct im_answer a;
+
+	ck_assert_int_eq(pwrite(fds[0], "a", 1, 0), 1);
+	ck_assert_int_eq(pwrite(fds[1], "b", 1, 0), 1);
+	ck_assert_int_eq(im_child_start(pass_on, NULL, NULL, fds, &p, NULL), 0);
+	ck_assert_int_eq(im_child_next(&p, NULL, &a, NULL), 0);
+	ck_assert_msg(a.data && a.len == 1 && a.data[0] == 'a', "%s", a.why);
+	free(a.data);
+	ck_assert_int_ne(p.pid, 0);
+	ck_assert_int_eq(im_child_finish(&p, NULL, &a, NULL), 0);
+	ck_assert_msg(a.data && a.len == 1 && a.data[0] == 'b', "%s", a.why);
+	free(a.data);
+
+	/* one that dies after its first answer, and one that gives none */
+	ck_assert_int_eq(im_child_start(pass_on, NULL, NULL, (int[]){ fds[0], -1 }, &p, NULL), 0);
+	ck_assert_int_eq(im_child_next(&p, NULL, &a, NULL), 0);
+	ck_assert_msg(a.data && a.len == 1 && a.data[0] == 'a', "%s", a.why);
+	free(a.data);
+	ck_assert_int_eq(im_child_finish(&p, NULL, &a, NULL), 0);
+	ck_assert_ptr_null(a.data);
+	ck_assert_ptr_nonnull(strstr(a.why, "status 7"));
+	ck_assert_int_eq(im_child_start(pass_on, NULL, NULL, NULL, &p, NULL), 0);
+	ck_assert_int_eq(im_child_next(&p, NULL, &a, NULL), 0);
+	ck_assert_ptr_null(a.data);
+	ck_assert_int_eq(p.pid, 0);
+	close(fds[0]);
+	close(fds[1]);
 }
 END_TEST
 
@@ -142,7 +190,7 @@ START_TEST(child_is_ended)
 
 	im_child_end(&none);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	ck_assert_int_eq(im_child_start(stay, NULL, NULL, ends[1], &stays, NULL), 0);
+	ck_assert_int_eq(im_child_start(stay, NULL, NULL, (int[]){ ends[1], -1 }, &stays, NULL), 0);
 	close(ends[1]);
 	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
 	pid = stays.pid;
@@ -262,6 +310,7 @@ static Suite *suite(void)
 	tcase_add_test(t, child_dies);
 	tcase_add_test(t, child_reads);
 	tcase_add_test(t, children_side_by_side);
+	tcase_add_test(t, child_answers_twice);
 	tcase_add_test(t, child_is_ended);
 #ifdef SANDBOX
 	tcase_add_test(t, child_is_confined);
