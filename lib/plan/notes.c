@@ -70,39 +70,66 @@ static const char *looks_like(const uint8_t *p, size_t n)
 	return text > n - n / 16 ? _("text") : _("code or other data");
 }
 
-/* Say what lies in [start, start+size) of the old disk, which belongs to no partition, or in one to no file system, where the plan writes over
- * it: of the first LOOK_MAX bytes from the first such place on. */
-static int look_at(struct im_plan_context *ctx, uint64_t start, uint64_t size, bool is_volume, struct im_error *err)
+/* What of a gap is not zero and will be overwritten: n bytes of [first, last). */
+struct found {
+	uint64_t first, last, n;
+};
+
+/* Look at [start, start+len), in sectors. Memory that is touched for the first time costs more than the reading, so that is little. */
+static int look_for(struct im_plan_context *ctx, uint64_t start, uint64_t len, struct found *f, struct im_error *err)
 {
-	uint64_t change = first_change(ctx->map, start, size), len, first = 0, last = 0, n = 0;
-	uint8_t *buf;
-	int rc = 0;
+	static const size_t chunk = 64 << 10;
+	uint8_t *buf = malloc(chunk);
+	int rc = buf ? 0 : im_error_nomem(err);
 
-	if (change >= ctx->dev->size)
-		return 0;
-	len = im_min(im_min(start + size - change, LOOK_MAX), ctx->dev->size - change);
-	buf = malloc(len);
-	if (!buf)
-		return im_error_nomem(err);
-	rc = im_dev_read(ctx->dev, change, buf, len, err);
-	for (uint64_t off = 0; rc == 0 && off < len; off += 512) {
-		uint64_t piece = im_min(512, len - off);
+	*f = (struct found){ 0 };
+	for (uint64_t at = start, n; rc == 0 && at < start + len; at += n) {
+		n = im_min(chunk, start + len - at);
+		rc = im_dev_read(ctx->dev, at, buf, n, err);
+		for (uint64_t off = 0; rc == 0 && off < n; off += 512) {
+			uint64_t piece = im_min(512, n - off);
 
-		if (im_is_zero(buf + off, piece) || !is_changed(ctx->map, change + off, piece))
-			continue;
-		first = n ? first : off;
-		last = off + piece;
-		n += piece;
+			if (im_is_zero(buf + off, piece) || !is_changed(ctx->map, at + off, piece))
+				continue;
+			f->first = f->n ? f->first : at + off;
+			f->last = at + off + piece;
+			f->n += piece;
+		}
 	}
-	if (n)
+	free(buf);
+	return rc;
+}
+
+static int say(struct im_plan_context *ctx, const struct found *f, bool is_volume, struct im_error *err)
+{
+	size_t len = (size_t)(f->last - f->first);
+	uint8_t *buf = malloc(len);
+	int rc = buf ? im_dev_read(ctx->dev, f->first, buf, len, err) : im_error_nomem(err);
+
+	if (rc == 0)
 		rc = im_plan_note(ctx->plan, err, is_volume ?
 				  N_("%" PRIu64 " bytes between %" PRIu64 " and %" PRIu64 " belong to no file system,"
 				     " are not zero (%s) and will be overwritten; undo brings them back") :
 				  N_("%" PRIu64 " bytes between %" PRIu64 " and %" PRIu64 " belong to no partition,"
-				     " are not zero (%s) and will be overwritten; undo brings them back"), n,
-				  change + first, change + last, looks_like(buf + first, last - first));
+				     " are not zero (%s) and will be overwritten; undo brings them back"), f->n, f->first, f->last,
+				  looks_like(buf, len));
 	free(buf);
 	return rc;
+}
+
+/* Say what lies in [start, start+size) of the old disk, which belongs to no partition, or in one to no file system, where the plan writes over
+ * it: of the first LOOK_MAX bytes from the first such place on. */
+static int look_at(struct im_plan_context *ctx, uint64_t start, uint64_t size, bool is_volume, struct im_error *err)
+{
+	uint64_t change = first_change(ctx->map, start, size), len;
+	struct found f;
+
+	if (change >= ctx->dev->size)
+		return 0;
+	len = im_min(im_min(start + size - change, LOOK_MAX), ctx->dev->size - change);
+	if (look_for(ctx, change, len, &f, err) < 0)
+		return -1;
+	return f.n ? say(ctx, &f, is_volume, err) : 0;
 }
 
 /* What a longer reserved area takes of the partition behind the volume, and of the gaps among logical partitions
