@@ -50,6 +50,12 @@ static int refuse_interrupted(const struct im_session *s, const char *path, enum
 			       " with `imgmend undo`"), s->path, path);
 }
 
+/* Is it the journal that is no good, or does not belong here, rather than the reading or the system? */
+static bool is_of_journal(const struct im_error *err)
+{
+	return err->code == IM_EFORMAT || err->code == IM_ECHANGED || err->code == IM_EREFUSED;
+}
+
 static int clear(struct im_session *s, const char *path, struct im_error *err)
 {
 	struct im_dev *journal = im_place_open(path, true, err);
@@ -60,8 +66,7 @@ static int clear(struct im_session *s, const char *path, struct im_error *err)
 		return -1;
 	rc = settle(s, journal, path, &state, err);
 	im_dev_close(journal);
-	/* where reading it failed, the journal may be a good one */
-	if (rc < 0 && err->code != IM_EIO && err->code != IM_ENOMEM) {
+	if (rc < 0 && is_of_journal(err)) {
 		im_error_prefix(err, "%s is in the way: drop it with `imgmend discard`, or move it away", path);
 		err->code = IM_EREFUSED;
 	}
@@ -88,7 +93,8 @@ int im_leftover_clear(struct im_session *s, struct im_error *err)
 static uint64_t size_by_journal(struct im_dev *image, const char *path)
 {
 	uint32_t sector_size = image->sector_size;
-	struct im_dev *journal = im_place_open(path, false, NULL);
+	/* a device of fixed size was not made longer by us */
+	struct im_dev *journal = image->is_block ? NULL : im_place_open(path, false, NULL);
 	uint64_t size = image->size;
 	struct im_exec x;
 
