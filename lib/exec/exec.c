@@ -339,19 +339,17 @@ static bool has_grown(const struct im_exec *x)
 	return x->state == IM_STATE_NOT_STARTED && x->journal.log.n && x->image->size > x->journal.map.old_size;
 }
 
-/* Nothing was written, but the image has grown: by what may be taken back? */
-static int check_growth(struct im_exec *x, struct im_error *err)
+/* Nothing was written, but the image has grown. Proves that not even the first batch was begun: this is no older copy of the journal of a
+ * complete repair. */
+static int check_not_begun(struct im_exec *x, struct im_error *err)
 {
 	struct im_start start;
 
 	if (im_journal_last(&x->journal)->base == IM_BASE_SHIFT)
 		return im_error_set(err, IM_ECHANGED, "the image is longer than it was; its size is left as it is");
-	/* proves that not even the first batch was begun: this is no older copy of the journal of a complete repair */
-	if (im_by_clone(im_journal_last(&x->journal)) && im_clone_compare(x, err) < 0)
-		return -1;
-	if (!im_journal_last(&x->journal)->base && settle(x, true, false, &start, err) < 0)
-		return -1;
-	return check_zeros(x, x->journal.map.old_size, err);
+	if (im_by_clone(im_journal_last(&x->journal)))
+		return im_clone_compare(x, err);
+	return settle(x, true, false, &start, err);
 }
 
 uint64_t im_exec_size_at_rest(const struct im_exec *x)
@@ -364,7 +362,7 @@ uint64_t im_exec_size_at_rest(const struct im_exec *x)
 
 static int forget(struct im_exec *x, struct im_error *err)
 {
-	if (has_grown(x) && (check_growth(x, err) < 0 || set_size(x, x->journal.map.old_size, err) < 0))
+	if (has_grown(x) && (check_not_begun(x, err) < 0 || cut_zeros(x, x->journal.map.old_size, err) < 0))
 		return -1;
 	x->state = IM_STATE_UNDONE;
 	return 0;

@@ -4,7 +4,7 @@
 set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$HERE/fault-lib.sh"
-needs jq mkfs.fat mcopy cmp qemu-img
+needs jq mkfs.fat mcopy fsck.fat sfdisk cmp
 find_helpers
 find_shim
 
@@ -20,12 +20,20 @@ killed_early() {
 	check_eq "state" not-started "$(jq -r .state out)"
 }
 
+# judged: by others, the repaired image is sound
+judged() {
+	sfdisk --verify "$DISK" >sfdisk.log 2>&1 || fail "sfdisk: $(cat sfdisk.log)"
+	cut_out "$DISK" "$(jq '.partitions[0].new_start' case/plan.json)" "$(jq '.partitions[0].size' case/plan.json)" volume
+	fsck.fat -n volume >fsck.log 2>&1 || fail "fsck.fat: $(cat fsck.log)"
+}
+
 # round OPTION...: everything that may follow such a kill, with these options for plan and fix
 round() {
 	mkdir case copy
 	cp "$DISK" case/old.img
 	run 4 plan "$@" -o case/plan.json "$DISK"
 	run 1 fix --yes --plan case/plan.json "$DISK"
+	judged
 	cp "$DISK" case/new.img
 	run 0 undo --yes "$DISK"
 
@@ -39,6 +47,7 @@ round() {
 	says "resume" "made $grown bytes longer.*imgmend fix"
 	run 1 fix --yes "$@" "$DISK"
 	cmp case/new.img "$DISK" || fail "fix after an early kill does not give the planned image"
+	judged
 	run 0 undo --yes "$DISK"
 	cmp case/old.img "$DISK" || fail "undo does not give the old image"
 	no_journal "$DISK"
