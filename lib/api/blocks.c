@@ -123,7 +123,7 @@ int im_blocks_choose_gaps(struct im_strategy *s, struct im_dev *image, const str
 	uint32_t part = part_of(map);
 	bool must = im_strategy_is(s->wanted, "write-once"), yes = false;
 
-	if (s->host.share_unit || (!must && !is_short(s, map)) || (s->wanted && !must && !im_strategy_is(s->wanted, "auto")))
+	if (s->host.share_unit || (!must && (!is_short(s, map) || !im_strategy_is_open(s->wanted))))
 		return 0;
 	if ((part && fits(map, image->shift_unit, sector_size, part, &yes, err) < 0) ||
 	    (yes && !must && is_cheaper(s, image, map, part, &yes, err) < 0))
@@ -142,7 +142,7 @@ int im_blocks_choose(struct im_strategy *s, struct im_dev *image, const struct i
 {
 	bool must = im_strategy_is(s->wanted, "insert-range"), yes;
 
-	if (s->wanted && !must && !im_strategy_is(s->wanted, "auto"))
+	if (!must && !im_strategy_is_open(s->wanted))
 		return 0;
 	if (fits(map, image->shift_unit, sector_size, 0, &yes, err) < 0)
 		return -1;

@@ -25,6 +25,11 @@ bool im_strategy_is(const char *wanted, const char *word)
 	return wanted && strcmp(wanted, word) == 0;
 }
 
+bool im_strategy_is_open(const char *wanted)
+{
+	return !wanted || im_strategy_is(wanted, "auto");
+}
+
 static int check_wanted(const struct im_host *host, const char *wanted, struct im_error *err)
 {
 	bool known = !wanted;
@@ -191,7 +196,7 @@ static void name(struct im_strategy *s, const struct im_program *prog)
 
 static void say_why(struct im_strategy *s, const struct im_program *prog, const char *wanted)
 {
-	if (wanted && !im_strategy_is(wanted, "auto"))
+	if (!im_strategy_is_open(wanted))
 		im_say(s->why, sizeof(s->why), "because --strategy asks for it");
 	else if (s->by_clone)
 		im_say(s->why, sizeof(s->why), "because all moves are of whole blocks, which the image can take from a clone of itself:"
@@ -222,7 +227,7 @@ static int choose_clone(struct im_strategy *s, const struct im_map *map, struct 
 	if (must && !can)
 		return im_error_set(err, IM_EREFUSED, "the strategy reflink shares whole blocks of the file system, and this plan moves by what is not a"
 				    " multiple of its %u bytes; leave the option out", s->host.share_unit);
-	s->by_clone = can && (!s->wanted || must || im_strategy_is(s->wanted, "auto"));
+	s->by_clone = can && (must || im_strategy_is_open(s->wanted));
 	return 0;
 }
 
