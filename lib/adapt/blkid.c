@@ -123,7 +123,7 @@ static void read_one(const struct im_child *child, const void *arg)
 	const struct im_question *q = arg;
 	struct im_reading r = { 0 };
 
-	if (im_blkid_type(child->fd, q->start, q->size, q->sector_size, r.head.whole))
+	if (im_blkid_type(child->fds[0], q->start, q->size, q->sector_size, r.head.whole))
 		im_reading_fail(&r, IM_READING_REFUSED, "it cannot read the volume");
 	im_reading_send(child, &r);
 }

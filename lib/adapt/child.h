@@ -21,8 +21,7 @@
 
 /* The child's side. */
 struct im_child {
-	int fd;			/* the first of what the parent handed over, -1 if nothing */
-	int fds[IM_CHILD_FDS];	/* all of it */
+	int fds[IM_CHILD_FDS];	/* what the parent handed over, -1 each if nothing */
 	int sock;
 };
 

@@ -155,7 +155,7 @@ static void read_in_child(const struct im_child *child, const void *arg)
 
 	if (!r)
 		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", child->fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", child->fds[0]);
 	r->h = hivex_open(path, 0);
 	if (!r->h)
 		snprintf(r->head.why, sizeof(r->head.why), "hivex cannot open it: %.80s", strerror(errno));

@@ -90,7 +90,7 @@ static void wait_for_it(const struct im_child *child, const void *arg)
 	char byte;
 
 	(void)arg;
-	if (read(child->fd, &byte, 1) != 1)
+	if (read(child->fds[0], &byte, 1) != 1)
 		_exit(9);
 	im_child_answer(child, 1);
 	im_child_put(child, &byte, 1);
@@ -102,13 +102,13 @@ static void stay(const struct im_child *child, const void *arg)
 	char byte;
 
 	(void)arg;
-	if (write(child->fd, "!", 1) != 1 || read(child->fd, &byte, 1) != 1)
+	if (write(child->fds[0], "!", 1) != 1 || read(child->fds[0], &byte, 1) != 1)
 		_exit(9);
 }
 
 static void send_it(const struct im_child *child, const void *arg)
 {
-	if (write(child->fd, arg, 1) != 1)
+	if (write(child->fds[0], arg, 1) != 1)
 		_exit(9);
 	im_child_answer(child, 0);
 }
@@ -226,7 +226,7 @@ static void try_everything(const struct im_child *child, const void *arg)
 		_exit(0);
 	done |= pid > 0 ? 64 : 0;
 	execv("/bin/true", argv);
-	done |= child->fd >= 0 && open("/proc/self/fd/3", O_RDONLY) >= 0 ? 128 : 0;
+	done |= child->fds[0] >= 0 && open("/proc/self/fd/3", O_RDONLY) >= 0 ? 128 : 0;
 	im_child_answer(child, sizeof(done));
 	im_child_put(child, &done, sizeof(done));
 }
@@ -272,11 +272,11 @@ static void live(const struct im_child *child, const void *arg)
 	failed |= mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? 1 : 0;
 	failed |= getuid() != *self || geteuid() != *self ? 2 : 0;
 	failed |= getgid() == (gid_t)-1 || getegid() == (gid_t)-1 ? 4 : 0;
-	failed |= fstat(child->fd, &st) ? 8 : 0;
-	failed |= lseek(child->fd, 5ll << 30, SEEK_SET) != 5ll << 30 ? 16 : 0;
-	failed |= pread(child->fd, &byte, 1, 0) != 0 ? 32 : 0;
-	failed |= posix_fadvise(child->fd, 0, 0, POSIX_FADV_RANDOM) ? 64 : 0;
-	failed |= fcntl(child->fd, F_GETFL) < 0 ? 128 : 0;
+	failed |= fstat(child->fds[0], &st) ? 8 : 0;
+	failed |= lseek(child->fds[0], 5ll << 30, SEEK_SET) != 5ll << 30 ? 16 : 0;
+	failed |= pread(child->fds[0], &byte, 1, 0) != 0 ? 32 : 0;
+	failed |= posix_fadvise(child->fds[0], 0, 0, POSIX_FADV_RANDOM) ? 64 : 0;
+	failed |= fcntl(child->fds[0], F_GETFL) < 0 ? 128 : 0;
 	failed |= clock_gettime(CLOCK_REALTIME, &now) ? 256 : 0;
 	im_child_answer(child, sizeof(failed));
 	im_child_put(child, &failed, sizeof(failed));
