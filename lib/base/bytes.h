@@ -105,6 +105,19 @@ static inline bool im_overlaps(uint64_t a, uint64_t alen, uint64_t b, uint64_t b
 	return a < b + blen && b < a + alen && alen && blen;
 }
 
+/* Is byte off in [start, start+n)? *len, not 0, is cut to where that changes. */
+static inline bool im_is_in(uint64_t start, uint64_t n, uint64_t off, uint64_t *len)
+{
+	if (off < start) {
+		*len = im_min(*len, start - off);
+		return false;
+	}
+	if (off - start >= n)
+		return false;
+	*len = im_min(*len, n - (off - start));
+	return true;
+}
+
 /* Are all len bytes zero? */
 bool im_is_zero(const void *p, size_t len);
 

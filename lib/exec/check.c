@@ -54,27 +54,46 @@ static int check_new(struct im_exec *x, uint8_t *buf, struct im_error *err)
 	return 0;
 }
 
+/* Are the old bytes [old, old+len) what the journal has of them? buf: 2 * CHUNK bytes. */
+static int check_kept(struct im_exec *x, uint64_t old, uint64_t len, uint8_t *buf, struct im_error *err)
+{
+	for (uint64_t off = im_max(old, x->journal.prog.sector_size), end = old + len, n; off < end; off += n) {
+		n = im_min(CHUNK, end - off);
+		if (im_dev_read(x->image, off, buf, n, err) < 0 ||
+		    im_journal_read_saved(&x->journal, off, buf + CHUNK, n, err) < 0)
+			return -1;
+		if (memcmp(buf, buf + CHUNK, n) != 0)
+			return im_error_at(err, IM_ECHANGED, off, "the image is not as the undo left it: bytes from %" PRIu64
+					   " are not the old ones", off);
+	}
+	return 0;
+}
+
+/* A piece of SAVED. Those bytes of it that nobody asks for may be the old ones still; edges of blocks that moved may have come back as
+ * they were used. */
+static int check_saved(struct im_exec *x, const struct im_saved *s, uint8_t *buf, struct im_error *err)
+{
+	for (uint64_t old = s->old, end = old + s->len, n; old < end && s->at != IM_SAVED_DROPPED; old += n) {
+		const struct im_origin *o = im_program_origin(&x->journal.prog, old);
+
+		n = im_min(end - old, o->old + o->len - old);
+		if (!o->is_carried && check_kept(x, old, n, buf, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* What of the old image only the journal kept. */
 static int check_old(struct im_exec *x, uint8_t *buf, struct im_error *err)
 {
-	uint64_t ss = x->journal.prog.sector_size;
+	const struct im_journal *j = &x->journal;
 
-	for (size_t i = 0; i < x->journal.saved.n; i++) {
-		const struct im_saved *s = &x->journal.saved.v[i];
-
-		/* those that nobody asks for may be the old ones still */
-		if (s->at == IM_SAVED_DROPPED)
-			continue;
-		for (uint64_t off = im_max(s->old, ss), end = s->old + s->len, n; off < end; off += n) {
-			n = im_min(CHUNK, end - off);
-			if (im_dev_read(x->image, off, buf, n, err) < 0 ||
-			    im_journal_read_saved(&x->journal, off, buf + CHUNK, n, err) < 0)
-				return -1;
-			if (memcmp(buf, buf + CHUNK, n) != 0)
-				return im_error_at(err, IM_ECHANGED, off, "the image is not as the undo left it: bytes from %" PRIu64
-						   " are not the old ones", off);
-		}
-	}
+	for (size_t i = 0; i < j->saved.n; i++)
+		if (check_saved(x, &j->saved.v[i], buf, err) < 0)
+			return -1;
+	for (size_t i = 0; i < j->prog.stash.n; i++)
+		if (check_kept(x, j->prog.stash.v[i].old, j->prog.stash.v[i].len, buf, err) < 0)
+			return -1;
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* exec.c - the phases of a run; the invariants and the order are in exec.h. */
 #include "exec/clone.h"
 #include "exec/shift.h"
+#include "exec/stash.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -44,6 +45,7 @@ int im_exec_prepare(struct im_exec *x, struct im_dev *image, struct im_dev *jour
 	if (im_map_check(map, err) < 0 ||
 	    im_journal_create(&x->journal, journal, image, map, params, image_name, err) < 0)
 		return -1;
+	rec.stash_crc = x->journal.stash_crc;
 	if (x->clone || params->shift_unit)
 		from = x->journal.prog.n_batches;
 	if ((x->clone && set_base(x, &rec, IM_BASE_OLD, err) < 0) ||
@@ -71,7 +73,7 @@ int im_exec_open(struct im_exec *x, struct im_dev *image, struct im_dev *journal
 	im_dev_forget(journal);
 	if (im_journal_load(&x->journal, journal, err) < 0)
 		return -1;
-	if (im_judge_state(x, err) < 0) {
+	if (im_judge_state(x, err) < 0 || (x->state != IM_STATE_REPAIRED && im_stash_check(&x->journal, err) < 0)) {
 		im_exec_close(x);
 		return -1;
 	}
@@ -310,12 +312,14 @@ static int start_backward(struct im_exec *x, struct im_start *start, bool was_fe
 		return -1;
 	start->seq = n ? im_max(slots[0].seq, start->seq) + 1 : 0;
 	start->prev.index = IM_NO_BATCH;
+	/* STASH becomes durable with the first slot */
 	if (was_fenced) {
 		rec.base = last->base;
 		rec.base_crc = last->base_crc;
-	} else if (choose_backward(x, &rec, err) < 0) {
+	} else if (im_stash_refresh(&x->journal, x->image, err) < 0 || choose_backward(x, &rec, err) < 0) {
 		return -1;
 	}
+	rec.stash_crc = x->journal.stash_crc;
 	if (rec.base == IM_BASE_SHIFT && im_shift_announce(x, &rec, err) < 0)
 		return -1;
 	if (im_batches_announce(x, IM_BACKWARD, rec.run, rec.base ? 0 : start->from, start->seq, err) < 0)

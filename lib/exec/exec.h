@@ -6,7 +6,7 @@
  *
  * A run goes through the phases of journal.h, each recorded durably:
  *
- *	PREPARED	im_exec_prepare (forward), start_backward (undo): head, sections and the first slot
+ *	PREPARED	im_exec_prepare (forward), start_backward (undo): head, sections, STASH and the first slot
  *			are durable before this record, this record before the first write to the image
  *	FENCED		put_fence: sector 0 = fence, flushed
  *	GROWN		grow: the image has the larger of its two sizes

@@ -15,13 +15,16 @@
 #include "base/crc.h"
 #include "base/fence.h"
 #include "exec/saved.h"
+#include "exec/stash.h"
 
 static const char magic[16] = "imgmend journal\n";
 
 /* 2: the plan may hold FILL segments, and there may be a manifest; 3: a run may go by a clone, and batches are smaller;
- * 4: a run may move blocks of the host; 5: and fill gaps among them; 6: a slot may announce many batches. Older ones cut their batches in another way. */
-#define VERSION 7
+ * 4: a run may move blocks of the host; 5: and fill gaps among them; 6: a slot may announce many batches; 7: in waves;
+ * 8: what goes by way of the journal stands apart. Older ones cut their batches in another way. */
+#define VERSION 8
 #define SECTION_MAX (8u << 20)		/* of PLAN and INDEX: held in memory */
+#define SUM_CHUNK (1u << 20)
 
 struct section {
 	le64 off, len;
@@ -47,7 +50,8 @@ struct head {
 	struct section manifest;	/* 208: of length 0 where there is none */
 	le32 shift_unit;		/* 232 */
 	le32 fill_part;			/* 236 */
-	uint8_t zero[784];		/* 240 */
+	le64 stash_off;			/* 240 */
+	uint8_t zero[776];		/* 248 */
 	char image[1024];		/* 1024 */
 	uint8_t zero2[2044];		/* 2048 */
 	le32 crc;			/* 4092: of the 4092 bytes before it */
@@ -172,6 +176,7 @@ static int put_head(struct im_journal *j, uint64_t at, struct head *h, struct im
 	h->slots_off = im_to_le64(j->slots_off);
 	h->slot_size = im_to_le64(j->slot_size);
 	h->log_off = im_to_le64(j->log_off);
+	h->stash_off = im_to_le64(j->stash_off);
 	h->buffer = im_to_le64(j->prog.params.buffer);
 	h->direct_min = im_to_le64(j->prog.params.direct_min);
 	h->shift_unit = im_to_le32(j->prog.params.shift_unit);
@@ -206,7 +211,7 @@ int im_journal_create(struct im_journal *j, struct im_dev *dev, struct im_dev *i
 	    im_dev_flush(dev, err) < 0 ||
 	    put_plan(j, &at, &h.plan, err) < 0 || put_sectors(j, image, &at, &h.sectors, err) < 0 ||
 	    put_saved(j, image, &at, &h, err) < 0 || put_manifest(j, image, &at, &h.manifest, err) < 0 ||
-	    put_head(j, at, &h, err) < 0) {
+	    im_stash_create(j, image, &at, err) < 0 || put_head(j, at, &h, err) < 0) {
 		im_journal_free(j);
 		return im_error_prefix(err, "journal");
 	}
@@ -252,31 +257,35 @@ static int get_section(struct im_dev *dev, const struct section *s, uint8_t **ou
 	return -1;
 }
 
-static int check_saved(struct im_dev *dev, const struct section *s, struct im_error *err)
+int im_journal_sum(struct im_journal *j, uint64_t off, uint64_t len, uint32_t *crc, struct im_error *err)
 {
-	uint64_t off = im_le64(s->off), len = im_le64(s->len), end;
-	uint32_t crc = 0;
-	uint8_t *buf;
-	int rc = 0;
+	uint8_t *buf = malloc(SUM_CHUNK);
+	struct im_extent ext;
+	int rc = buf ? 0 : im_error_nomem(err);
 
-	if (!im_add(off, len, &end) || end > dev->size)
-		return broken(err, _("the saved bytes are cut off"));
-	buf = malloc(1 << 20);
-	if (!buf)
-		return im_error_nomem(err);
-	while (len && rc == 0) {
-		size_t n = (size_t)im_min(len, 1 << 20);
-
-		rc = im_dev_read(dev, off, buf, n, err);
+	*crc = 0;
+	for (uint64_t n; len && rc == 0; off += n, len -= n) {
+		rc = im_dev_extent(j->dev, off, len, &ext, err);
+		n = ext.is_zero ? ext.len : im_min(ext.len, SUM_CHUNK);
+		if (rc == 0 && !ext.is_zero)
+			rc = im_dev_read(j->dev, off, buf, n, err);
 		if (rc == 0)
-			crc = im_crc32c(crc, buf, n);
-		off += n;
-		len -= n;
+			*crc = ext.is_zero ? im_crc32c_zeros(*crc, n) : im_crc32c(*crc, buf, n);
 	}
 	free(buf);
-	if (rc == 0 && crc != im_le32(s->crc))
-		return broken(err, _("the saved bytes fail their checksum"));
 	return rc;
+}
+
+static int check_saved(struct im_journal *j, const struct section *s, struct im_error *err)
+{
+	uint64_t off = im_le64(s->off), len = im_le64(s->len), end;
+	uint32_t crc;
+
+	if (!im_add(off, len, &end) || end > j->dev->size)
+		return broken(err, _("the saved bytes are cut off"));
+	if (im_journal_sum(j, off, len, &crc, err) < 0)
+		return -1;
+	return crc == im_le32(s->crc) ? 0 : broken(err, _("the saved bytes fail their checksum"));
 }
 
 static int get_map(struct im_journal *j, const struct head *h, struct im_error *err)
@@ -286,6 +295,7 @@ static int get_map(struct im_journal *j, const struct head *h, struct im_error *
 		.shift_unit = im_le32(h->shift_unit), .fill_part = im_le32(h->fill_part),
 	};
 	uint32_t ss = im_le32(h->sector_size);
+	uint64_t end;
 	uint8_t *p;
 	size_t len;
 	int rc;
@@ -302,7 +312,9 @@ static int get_map(struct im_journal *j, const struct head *h, struct im_error *
 		return -1;
 	if (j->map.old_size != im_le64(h->old_size) || j->map.new_size != im_le64(h->new_size))
 		return broken(err, _("head and plan disagree about the sizes"));
-	return im_program_build(&j->prog, &j->map, ss, &params, err);
+	if (im_program_build(&j->prog, &j->map, ss, &params, err) < 0)
+		return -1;
+	return im_add(j->stash_off, j->prog.stash_bytes, &end) && end <= j->slots_off ? 0 : broken(err, "its layout");
 }
 
 static int get_sectors(struct im_journal *j, const struct head *h, struct im_error *err)
@@ -327,7 +339,7 @@ static int get_index(struct im_journal *j, const struct head *h, struct im_error
 	size_t len;
 	int rc;
 
-	if (check_saved(j->dev, &h->saved, err) < 0 ||
+	if (check_saved(j, &h->saved, err) < 0 ||
 	    get_section(j->dev, &h->index, &p, &len, _("the index"), err) < 0)
 		return -1;
 	rc = im_saved_decode(j, p, len, im_le64(h->saved.off), im_le64(h->saved.len), err);
@@ -375,10 +387,24 @@ enum im_journal_kind im_journal_kind_of(struct im_dev *dev)
 	return is_sound_head((const struct head *)block) || !im_log_is_empty(dev) ? IM_JOURNAL_WHOLE : IM_JOURNAL_UNFINISHED;
 }
 
-static int get_head(struct im_journal *j, struct head *h, struct im_error *err)
+/* Is everything where it may be: STASH, which an undo writes to, behind all sections, the slots behind it, then the log? */
+static bool is_layout(const struct im_journal *j, const struct head *h)
 {
+	const struct section *const sections[] = { &h->plan, &h->sectors, &h->saved, &h->index, &h->manifest };
 	uint64_t end;
 
+	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++)
+		if (!im_add(im_le64(sections[i]->off), im_le64(sections[i]->len), &end) || end > j->stash_off)
+			return false;
+	if ((j->stash_off | j->slots_off | j->slot_size | j->log_off) % IM_JOURNAL_BLOCK)
+		return false;
+	return j->stash_off >= IM_JOURNAL_BLOCK && j->slot_size >= 2 * IM_JOURNAL_BLOCK && j->slot_size <= 128 << 20 &&
+	       j->slots_off >= j->stash_off && im_add(j->slots_off, 2 * j->slot_size, &end) && end <= j->log_off &&
+	       j->log_off <= im_le64(h->total);
+}
+
+static int get_head(struct im_journal *j, struct head *h, struct im_error *err)
+{
 	if (j->dev->size < sizeof(*h))
 		return im_error_set(err, IM_EFORMAT, "not a journal of imgmend: only %" PRIu64 " bytes long",
 				    j->dev->size);
@@ -396,9 +422,8 @@ static int get_head(struct im_journal *j, struct head *h, struct im_error *err)
 	j->slots_off = im_le64(h->slots_off);
 	j->slot_size = im_le64(h->slot_size);
 	j->log_off = im_le64(h->log_off);
-	if (j->slots_off % IM_JOURNAL_BLOCK || j->slot_size % IM_JOURNAL_BLOCK || j->log_off % IM_JOURNAL_BLOCK ||
-	    j->slot_size < 2 * IM_JOURNAL_BLOCK || j->slot_size > 128 << 20 || j->slots_off < IM_JOURNAL_BLOCK ||
-	    !im_add(j->slots_off, 2 * j->slot_size, &end) || end > j->log_off || j->log_off > im_le64(h->total))
+	j->stash_off = im_le64(h->stash_off);
+	if (!is_layout(j, h))
 		return broken(err, "its layout");
 	memcpy(j->uuid, h->uuid, 16);
 	memcpy(j->image, h->image, sizeof(j->image) - 1);
@@ -415,7 +440,8 @@ int im_journal_load(struct im_journal *j, struct im_dev *dev, struct im_error *e
 	if (!j->io)
 		return im_error_nomem(err);
 	if (get_head(j, &h, err) == 0 && get_map(j, &h, err) == 0 && get_sectors(j, &h, err) == 0 &&
-	    get_index(j, &h, err) == 0 && get_manifest(j, &h, err) == 0 && im_log_load(j, err) == 0) {
+	    get_index(j, &h, err) == 0 && get_manifest(j, &h, err) == 0 && im_log_load(j, err) == 0 &&
+	    im_stash_load(j, err) == 0) {
 		if (j->slot_size == slot_size_of(&j->prog))
 			return 0;
 		broken(err, _("the slots"));
@@ -426,9 +452,7 @@ int im_journal_load(struct im_journal *j, struct im_dev *dev, struct im_error *e
 
 void im_journal_cost(const struct im_program *prog, struct im_dev *image, struct im_journal_cost *cost)
 {
-	uint64_t saved = im_saved_estimate(prog, image);
-
-	cost->undo = saved > prog->stash_bytes ? saved - prog->stash_bytes : 0;
+	cost->undo = im_saved_estimate(prog, image);
 	/* beside the slots: the log, and a few blocks for head, plan, sectors and index */
 	cost->scratch = prog->stash_bytes + 2 * slot_size_of(prog) + 8 * IM_JOURNAL_BLOCK + log_size_of(prog);
 	cost->total = cost->undo + cost->scratch;

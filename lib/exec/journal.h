@@ -3,6 +3,7 @@
  *	block 0		the head: what image, which sections, their checksums
  *	sections	PLAN (the image map), SECTORS (sector 0 old and new), SAVED (old bytes), INDEX (where
  *			the saved bytes belong), perhaps MANIFEST (hashes); written and flushed before the head
+ *	STASH		old bytes that go to their new place from here (stash.h); written as well before an undo begins
  *	log		phase records, one block each, appended and never rewritten
  *	slots		two, used in turn: what the next batch is, and its bytes where it is journalled
  *
@@ -52,6 +53,7 @@ struct im_phase_record {
 	enum im_base base;
 	uint32_t base_crc;	/* im_clone_sample of the clone, or of the image when the run began */
 	uint64_t closed;	/* by moving blocks, GROWN: what the step that follows is known by (shift.h) */
+	uint32_t stash_crc;	/* CRC-32C of STASH */
 	uint32_t sample;	/* FLUSHED and later: CRC-32C of both ends of what was moved (im_check_sample) */
 };
 
@@ -105,7 +107,8 @@ struct im_journal {
 	uint8_t old0[4096], new0[4096];	/* sector 0 before and after, sector_size bytes */
 	IM_VEC(struct im_saved) saved;	/* sorted by old */
 	IM_VEC(struct im_phase_record) log;
-	uint64_t log_off, slots_off, slot_size;
+	uint64_t stash_off, log_off, slots_off, slot_size;
+	uint32_t stash_crc;		/* of STASH as it is */
 	uint64_t saved_bytes;		/* bytes kept in SAVED */
 	struct im_manifest *manifest;	/* NULL: there is none */
 	uint8_t *io;			/* one block */
@@ -132,13 +135,16 @@ enum im_journal_kind im_journal_kind_of(struct im_dev *dev);
 /* Append a phase record and make it durable. */
 int im_journal_phase(struct im_journal *j, const struct im_phase_record *rec, struct im_error *err);
 
+/* CRC-32C of [off, off+len) of the file; holes are not read. */
+int im_journal_sum(struct im_journal *j, uint64_t off, uint64_t len, uint32_t *crc, struct im_error *err);
+
 /* The last phase record, NULL when there is none (an unfinished journal). */
 const struct im_phase_record *im_journal_last(const struct im_journal *j);
 
 /* Are old bytes from off on ones that nobody asks for back? *len is cut to where that changes. */
 bool im_journal_drops(const struct im_journal *j, uint64_t off, uint64_t *len);
 
-/* Read [off, off+len) of the old image from what was saved. */
+/* Read [off, off+len) of the old image from what was saved or stashed. */
 int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err);
 
 /* Write a slot record, and its content where slot->len is not 0, of which data_len bytes are given; both are durable after

@@ -112,7 +112,7 @@ static void finish(struct graph *g, size_t node)
 
 /* Take nodes without blockers, the last ones on the disk first; break cycles on the way. */
 static void sort_nodes(struct graph *g, struct im_op *ops, size_t n, size_t *sorted, size_t *n_sorted,
-		       size_t *scratch, struct im_program *prog)
+		       size_t *scratch)
 {
 	size_t left = n;
 
@@ -132,7 +132,6 @@ static void sort_nodes(struct graph *g, struct im_op *ops, size_t n, size_t *sor
 			size_t i = smallest_of_a_cycle(g, ops, n, scratch);
 
 			ops[i].kind = IM_OP_OLD;
-			prog->stash_bytes += ops[i].len;
 			finish(g, i);
 			left--;
 		}
@@ -155,7 +154,7 @@ int im_program_order(struct im_program *prog, struct im_error *err)
 	}
 	if (graph_build(&g, prog->ops.v, n, err) < 0)
 		goto out;
-	sort_nodes(&g, prog->ops.v, n, sorted, &n_sorted, scratch, prog);
+	sort_nodes(&g, prog->ops.v, n, sorted, &n_sorted, scratch);
 	for (size_t i = 0; i < n_sorted; i++)
 		ops[i] = prog->ops.v[sorted[i]];
 	for (size_t i = 0; i < n; i++)

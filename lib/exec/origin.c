@@ -28,20 +28,16 @@ static int add(claims *all, uint64_t old, uint64_t len, uint64_t at, struct im_e
 /* Every claim on old bytes, in no order, overlaps included. */
 static int collect(const struct im_program *prog, const struct im_map *map, claims *all, struct im_error *err)
 {
-	uint64_t ss = prog->sector_size;
-
 	for (size_t i = 0; i < map->segs.n; i++) {
 		const struct im_segment *s = &map->segs.v[i];
-		uint64_t start = im_max(s->start, ss);
 
-		if (s->kind == IM_KEEP && s->start + s->len > start &&
-		    add(all, start, s->start + s->len - start, start, err) < 0)
+		if (s->kind == IM_KEEP && add(all, s->start, s->len, s->start, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < prog->ops.n; i++) {
 		const struct im_op *op = &prog->ops.v[i];
 
-		if (op->kind == IM_OP_COPY && add(all, op->src, op->len, op->dst, err) < 0)
+		if ((op->kind == IM_OP_COPY || op->kind == IM_OP_OLD) && add(all, op->src, op->len, op->dst, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -102,8 +98,8 @@ static const struct claim *best(const claims *all, uint64_t off, uint64_t *end)
 	return NULL;
 }
 
-/* Is [off, …) saved to break a cycle? Then *end is where that ends; else where the next one starts. */
-static bool is_stashed(const struct im_program *prog, uint64_t off, uint64_t *end)
+/* Is [off, …) the source of an IM_OP_OLD? Then *end is where that ends; else where the next one starts. */
+static bool is_source(const struct im_program *prog, uint64_t off, uint64_t *end)
 {
 	for (size_t i = 0; i < prog->ops.n; i++) {
 		const struct im_op *op = &prog->ops.v[i];
@@ -120,18 +116,36 @@ static bool is_stashed(const struct im_program *prog, uint64_t off, uint64_t *en
 	return false;
 }
 
-/* Append [old, end), carried to `at` but for what is stashed. */
+static int stash(struct im_program *prog, uint64_t old, uint64_t len, uint64_t now, struct im_error *err)
+{
+	struct im_stashed *last = prog->stash.n ? &prog->stash.v[prog->stash.n - 1] : NULL, *s;
+
+	if (last && last->old + last->len == old && last->now + last->len == now) {
+		last->len += len;
+	} else {
+		s = im_vec_push(&prog->stash, err);
+		if (!s)
+			return -1;
+		*s = (struct im_stashed){ .old = old, .len = len, .now = now, .at = prog->stash_bytes };
+	}
+	prog->stash_bytes += len;
+	return 0;
+}
+
+/* Append [old, end), which is on one side of the end of sector 0; carried to `at`, but for sector 0, which no batch brings, and for what is
+ * stashed, which is found there as well. */
 static int emit(struct im_program *prog, uint64_t old, uint64_t end, bool is_carried, uint64_t at,
 		struct im_error *err)
 {
 	while (old < end) {
 		uint64_t stop = end;
-		bool stashed = is_stashed(prog, old, &stop);
+		bool stashed = is_source(prog, old, &stop);
 		struct im_origin *o = im_vec_push(&prog->origins, err);
 
-		if (!o)
+		if (!o || (stashed && stash(prog, old, stop - old, at, err) < 0))
 			return -1;
-		*o = (struct im_origin){ .old = old, .len = stop - old, .is_carried = is_carried && !stashed, .at = at };
+		*o = (struct im_origin){ .old = old, .len = stop - old, .at = at };
+		o->is_carried = is_carried && !stashed && old >= prog->sector_size;
 		at += stop - old;
 		old = stop;
 	}
@@ -147,7 +161,7 @@ int im_program_origins(struct im_program *prog, const struct im_map *map, struct
 	for (uint64_t off = 0, end; rc == 0 && off < prog->old_size; off = end) {
 		const struct claim *c;
 
-		end = prog->old_size;
+		end = off < prog->sector_size ? prog->sector_size : prog->old_size;
 		c = best(&all, off, &end);
 		rc = emit(prog, off, end, c != NULL, c ? c->at + (off - c->old) : 0, err);
 	}
@@ -191,10 +205,13 @@ static void merge_kept(struct im_program *prog)
 
 int im_program_kept(struct im_program *prog, struct im_error *err)
 {
-	for (size_t i = 0; i < prog->origins.n; i++)
-		if (!prog->origins.v[i].is_carried &&
-		    keep(prog, prog->origins.v[i].old, prog->origins.v[i].len, err) < 0)
+	for (size_t i = 0; i < prog->origins.n; i++) {
+		const struct im_origin *o = &prog->origins.v[i];
+		uint64_t n = o->len;
+
+		if (!o->is_carried && !im_program_stashed(prog, o->old, &n) && keep(prog, o->old, o->len, err) < 0)
 			return -1;
+	}
 	for (size_t i = 0; i < prog->steps.edges.n; i++)
 		if (keep(prog, prog->steps.edges.v[i].old, prog->steps.edges.v[i].len, err) < 0)
 			return -1;
@@ -215,4 +232,22 @@ const struct im_origin *im_program_origin(const struct im_program *prog, uint64_
 			hi = mid;
 	}
 	return &prog->origins.v[lo];
+}
+
+const struct im_stashed *im_program_stashed(const struct im_program *prog, uint64_t off, uint64_t *len)
+{
+	size_t lo = 0, hi = prog->stash.n;
+
+	/* the first piece that ends behind off */
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (prog->stash.v[mid].old + prog->stash.v[mid].len > off)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	if (lo == prog->stash.n)
+		return NULL;
+	return im_is_in(prog->stash.v[lo].old, prog->stash.v[lo].len, off, len) ? &prog->stash.v[lo] : NULL;
 }

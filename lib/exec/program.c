@@ -206,6 +206,7 @@ void im_program_free(struct im_program *prog)
 	im_vec_free(&prog->ops);
 	im_vec_free(&prog->stretches);
 	im_vec_free(&prog->origins);
+	im_vec_free(&prog->stash);
 	im_vec_free(&prog->kept);
 	im_steps_free(&prog->steps);
 }

@@ -45,7 +45,7 @@ extern const struct im_exec_params im_exec_defaults;
 enum im_op_kind {
 	IM_OP_COPY,	/* from `src` of the image */
 	IM_OP_ZERO,
-	IM_OP_OLD,	/* from the old bytes at `src` that the journal saved */
+	IM_OP_OLD,	/* from the old bytes at `src` that are stashed in the journal */
 	IM_OP_LITERAL,
 	IM_OP_FILL,	/* the byte `fill`, repeated */
 	IM_OP_CUT,	/* beyond the new end: nothing to do forward, restored backward */
@@ -76,6 +76,13 @@ struct im_origin {
 	uint64_t at;		/* where carried to */
 };
 
+/* Old bytes that go to their new place by way of the journal (stash.h). */
+struct im_stashed {
+	uint64_t old, len;
+	uint64_t now;		/* where the new image has them */
+	uint64_t at;		/* byte in STASH */
+};
+
 /* Old bytes that the journal keeps. */
 struct im_kept {
 	uint64_t old, len;
@@ -87,12 +94,13 @@ struct im_program {
 	struct im_exec_params params;
 	uint64_t n_batches;
 	bool has_journalled, has_direct;	/* among the copies */
-	uint64_t stash_bytes;			/* saved only to break cycles */
 	IM_VEC(struct im_op) ops;
 	IM_VEC(struct im_stretch) stretches;
 	IM_VEC(struct im_origin) origins;	/* sorted; covers [0, old_size) */
 	struct im_steps steps;			/* with params.shift_unit */
-	IM_VEC(struct im_kept) kept;		/* sorted: what is not carried, by batches or by steps */
+	IM_VEC(struct im_stashed) stash;	/* sorted: the sources of IM_OP_OLD */
+	uint64_t stash_bytes;			/* of them */
+	IM_VEC(struct im_kept) kept;		/* sorted: what is neither carried nor stashed, and what steps do not carry */
 };
 
 /* The map is borrowed and must outlive the program. */
@@ -114,9 +122,11 @@ bool im_program_span(const struct im_program *prog, uint64_t i, uint64_t n, stru
 
 /* The origin that holds old byte off (off < old_size). */
 const struct im_origin *im_program_origin(const struct im_program *prog, uint64_t off);
+/* The stashed piece that holds old byte off, NULL: none. *len, not 0, is cut to where that changes. */
+const struct im_stashed *im_program_stashed(const struct im_program *prog, uint64_t off, uint64_t *len);
 
 /* Floor-internal: order.c sorts the copies of prog->ops, turning pieces of cycles into IM_OP_OLD;
- * origin.c fills prog->origins and prog->kept. */
+ * origin.c fills prog->origins, prog->stash and prog->kept. */
 int im_program_order(struct im_program *prog, struct im_error *err);
 int im_program_origins(struct im_program *prog, const struct im_map *map, struct im_error *err);
 /* Fills prog->kept, from the origins and the edges of the steps. */

@@ -49,40 +49,13 @@ static int save_chunk(struct im_journal *j, struct im_dev *image, uint64_t old, 
 	return 0;
 }
 
-/* Is byte off in [start, start+n)? *len, not 0, is cut to where that changes. */
-static bool is_in(uint64_t start, uint64_t n, uint64_t off, uint64_t *len)
-{
-	if (off < start) {
-		*len = im_min(*len, start - off);
-		return false;
-	}
-	if (off - start >= n)
-		return false;
-	*len = im_min(*len, n - (off - start));
-	return true;
-}
-
 /* Is the old byte off one that undo need not give back? *len is cut to where that changes. */
-static bool may_drop(const struct im_exec_params *params, uint64_t off, uint64_t *len)
+static bool is_dropped(const struct im_exec_params *params, uint64_t off, uint64_t *len)
 {
 	for (size_t i = 0; i < params->n_dropped && params->dropped[i].start < off + *len; i++)
-		if (is_in(params->dropped[i].start, params->dropped[i].len, off, len))
+		if (im_is_in(params->dropped[i].start, params->dropped[i].len, off, len))
 			return true;
 	return false;
-}
-
-/* Is it what the new image has somewhere by way of the journal? *len is cut to where that changes. */
-static bool is_source(const struct im_program *prog, uint64_t off, uint64_t *len)
-{
-	for (size_t i = 0; i < prog->ops.n; i++)
-		if (prog->ops.v[i].kind == IM_OP_OLD && is_in(prog->ops.v[i].src, prog->ops.v[i].len, off, len))
-			return true;
-	return false;
-}
-
-static bool is_dropped(const struct im_program *prog, uint64_t off, uint64_t *len)
-{
-	return may_drop(&prog->params, off, len) && !is_source(prog, off, len);
 }
 
 static int save_range(struct im_journal *j, struct im_dev *image, uint64_t old, uint64_t len, uint8_t *buf,
@@ -92,7 +65,7 @@ static int save_range(struct im_journal *j, struct im_dev *image, uint64_t old, 
 		uint64_t n = len;
 		struct im_extent ext;
 
-		if (is_dropped(&j->prog, old, &n)) {
+		if (is_dropped(&j->prog.params, old, &n)) {
 			if (note(j, old, n, IM_SAVED_DROPPED, err) < 0)
 				return -1;
 			old += n;
@@ -204,12 +177,12 @@ static size_t find(const struct im_journal *j, uint64_t off)
 bool im_journal_drops(const struct im_journal *j, uint64_t off, uint64_t *len)
 {
 	for (size_t i = find(j, off); i < j->saved.n && j->saved.v[i].old < off + *len; i++)
-		if (j->saved.v[i].at == IM_SAVED_DROPPED && is_in(j->saved.v[i].old, j->saved.v[i].len, off, len))
+		if (j->saved.v[i].at == IM_SAVED_DROPPED && im_is_in(j->saved.v[i].old, j->saved.v[i].len, off, len))
 			return true;
 	return false;
 }
 
-int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err)
+static int read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err)
 {
 	for (size_t lo = find(j, off); len; lo++) {
 		const struct im_saved *s;
@@ -230,6 +203,21 @@ int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint
 	return 0;
 }
 
+int im_journal_read_saved(struct im_journal *j, uint64_t off, uint8_t *buf, uint64_t len, struct im_error *err)
+{
+	for (uint64_t n; len; off += n, buf += n, len -= n) {
+		const struct im_stashed *s;
+		int rc;
+
+		n = len;
+		s = im_program_stashed(&j->prog, off, &n);
+		rc = s ? im_dev_read(j->dev, j->stash_off + s->at + (off - s->old), buf, n, err) : read_saved(j, off, buf, n, err);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
 uint64_t im_saved_estimate(const struct im_program *prog, struct im_dev *image)
 {
 	uint64_t sum = 0;
@@ -241,7 +229,7 @@ uint64_t im_saved_estimate(const struct im_program *prog, struct im_dev *image)
 			struct im_extent ext;
 
 			n = end - off;
-			if (is_dropped(prog, off, &n)) {
+			if (is_dropped(&prog->params, off, &n)) {
 				off += n;
 				continue;
 			}

@@ -17,7 +17,8 @@ struct phase_block {
 	le32 sample;		/* 60 */
 	le32 base, base_crc;	/* 64, 68 */
 	le64 closed;		/* 72 */
-	le32 crc;		/* 80: of the 80 bytes before it */
+	le32 stash_crc;		/* 80 */
+	le32 crc;		/* 84: of the 84 bytes before it */
 };
 
 struct announced {
@@ -40,7 +41,7 @@ struct slot_block {
 	le32 crc;		/* 648: of the 648 bytes before it */
 };
 
-_Static_assert(sizeof(struct phase_block) == 84, "phase record layout");
+_Static_assert(sizeof(struct phase_block) == 88, "phase record layout");
 _Static_assert(sizeof(struct slot_block) == 652, "slot record layout");
 
 static const char phase_magic[8] = "IMPHASE\n", slot_magic[8] = "IMSLOT\n";
@@ -66,6 +67,7 @@ int im_journal_phase(struct im_journal *j, const struct im_phase_record *rec, st
 	b->base = im_to_le32(rec->base);
 	b->base_crc = im_to_le32(rec->base_crc);
 	b->closed = im_to_le64(rec->closed);
+	b->stash_crc = im_to_le32(rec->stash_crc);
 	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
 	if (off + IM_JOURNAL_BLOCK > j->dev->size && im_dev_resize(j->dev, off + IM_JOURNAL_BLOCK, err) < 0)
 		return -1;
@@ -97,7 +99,7 @@ static bool decode_phase(const struct im_journal *j, uint64_t seq, struct im_pha
 		.phase = (enum im_phase)phase, .dir = (enum im_direction)dir, .run = im_le64(b->run),
 		.batch = im_le64(b->batch), .was_fenced = im_le32(b->was_fenced) != 0,
 		.sample = im_le32(b->sample), .base = (enum im_base)base, .base_crc = im_le32(b->base_crc),
-		.closed = im_le64(b->closed),
+		.closed = im_le64(b->closed), .stash_crc = im_le32(b->stash_crc),
 	};
 	return true;
 }
@@ -122,9 +124,9 @@ static bool may_follow(const struct im_journal *j, const struct im_phase_record 
 	if (!last)
 		return rec->phase == IM_PREPARED && rec->dir == IM_FORWARD && rec->run == 0 && !rec->was_fenced;
 	if (rec->phase == IM_PREPARED)
-		return rec->dir == IM_BACKWARD && rec->run == j->log.n && (!rec->was_fenced || rec->base == last->base);
+		return rec->dir == IM_BACKWARD && rec->run == j->log.n && (!rec->was_fenced || (rec->base == last->base && rec->stash_crc == last->stash_crc));
 	if (rec->run != last->run || rec->dir != last->dir || rec->was_fenced != last->was_fenced ||
-	    rec->base != last->base || rec->base_crc != last->base_crc)
+	    rec->base != last->base || rec->base_crc != last->base_crc || rec->stash_crc != last->stash_crc)
 		return false;
 	return (rec->phase == last->phase + 1 && rec->batch == last->batch) || (shifts && may_be_step(last, rec));
 }

@@ -80,11 +80,29 @@ round() {
 	no_journal disk.img
 }
 
+# used_since TABLE: what was sector 0 comes back as a boot loader has left it in its new place
+used_since() {
+	local start
+	make_bare ext4 0 $((8 * MIB))
+	cp disk.img old.img
+	run 1 fix --yes --add-table "$1" disk.img
+	start=$(sfdisk -J disk.img | jq '.partitiontable.partitions[0].start * 512')
+	printf 'BOOT LOADER' | dd of=disk.img bs=1 seek=$((start + 100)) conv=notrunc status=none
+	run 0 undo --yes disk.img
+	printf 'BOOT LOADER' | dd of=old.img bs=1 seek=100 conv=notrunc status=none
+	cmp old.img disk.img || fail "undo after a boot loader came into the volume, $1: not the old image with that in it"
+	no_journal disk.img
+}
+
 for case in ext4:0:$((16 * MIB)) ntfs:0:$((12 * MIB)) ntfs:4096:$((12 * MIB)); do
 	IFS=: read -r fs at bytes <<<"$case"
 	make_bare $fs $at $bytes
 	round $fs $at $bytes mbr
 	round $fs $at $bytes gpt
+done
+
+for table in mbr gpt; do
+	used_since $table
 done
 
 # ---- refused, and nothing written: a table is there, no volume is there, no such kind of table

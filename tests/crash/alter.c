@@ -17,10 +17,10 @@
 #include "base/fence.h"
 #include "scene.h"
 
-enum trick { FLIP_BIT, WIPE_BLOCK, TRUNCATE, OLDER_COPY, RECORDS_LOST, OTHER_IMAGE, ROLLED_BACK, USED, TRICKS };
+enum trick { FLIP_BIT, WIPE_BLOCK, TRUNCATE, OLDER_COPY, RECORDS_LOST, OTHER_IMAGE, ROLLED_BACK, USED, STASH_FLIPPED, TRICKS };
 
 static const char *const names[] = {
-	"bit flipped", "block wiped", "truncated", "older copy", "without its last records", "of another image", "image rolled back", "image used",
+	"bit flipped", "block wiped", "truncated", "older copy", "without its last records", "of another image", "image rolled back", "image used", "bit of STASH flipped",
 };
 
 /* Plans that once ended in a wrong byte: a sector 0 of 4096 bytes, torn at its end, looked like the old one. */
@@ -135,6 +135,16 @@ static void use_image(struct scene *s, uint64_t *seed)
 	       (off < s->map.new_size && *byte == s->new[off]));
 }
 
+/* Somewhere between STASH and the slots (lib/exec/journal.c). */
+static void flip_stash(struct scene *s, uint64_t *seed)
+{
+	uint8_t *bytes = im_crash_bytes(s->journal);
+	uint64_t stash = s->journal->size >= 4096 ? im_get64(bytes + 240) : 0, slots = stash ? im_get64(bytes + 160) : 0;
+
+	if (stash < slots && slots <= s->journal->size)
+		bytes[stash + im_random(seed) % (slots - stash)] ^= (uint8_t)(1u << im_random(seed) % 8);
+}
+
 static void tamper(struct scene *s, enum trick trick, const struct copy *foreign, uint64_t *seed)
 {
 	uint64_t size = s->journal->size, off = size ? im_random(seed) % size : 0;
@@ -168,6 +178,9 @@ static void tamper(struct scene *s, enum trick trick, const struct copy *foreign
 		break;
 	case USED:
 		use_image(s, seed);
+		break;
+	case STASH_FLIPPED:
+		flip_stash(s, seed);
 		break;
 	default:
 		break;

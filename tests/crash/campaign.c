@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "scene.h"
 
@@ -64,31 +65,57 @@ static bool try_cut(struct scene *s, uint64_t cut, enum im_cut mode, uint64_t se
 	return ok;
 }
 
-/* The repair is complete, and the power goes while it is taken back; 0: it was taken back before that. The end is the old image, or
- * also the new one where a resume finds that nothing was taken back yet. -1: neither. */
+static bool is_repaired(struct scene *s)
+{
+	return scene_image_is(s, s->used ? s->used : s->new, s->map.new_size);
+}
+
+/* Where the two images differ in size alone, it cannot be told which one this is. */
+static bool begins_as_old(struct scene *s)
+{
+	uint64_t n = s->image->size < s->map.old_size ? s->image->size : s->map.old_size;
+
+	return memcmp(im_crash_bytes(s->image), s->old, n) == 0;
+}
+
+/* The program, or all of the machine, starts again. Where the image is still the repaired one, somebody may work with it again. */
+static void start_again(struct scene *s, uint64_t *seed)
+{
+	states++;
+	if (im_random(seed) % 3)
+		scene_reboot(s);
+	else
+		scene_restart(s);
+	if (is_repaired(s) && !begins_as_old(s) && im_random(seed) % 2)
+		scene_use(s, seed);
+}
+
+/* The repair is complete, somebody may have worked with the image, and the power goes while it is taken back, perhaps more than once;
+ * 0: it was taken back before that. The end is the old image, or also the new one where a resume finds that nothing was taken back
+ * yet. -1: neither. */
 static int try_undo_cut(struct scene *s, uint64_t cut, uint64_t seed, char *why, size_t n)
 {
 	bool undo = im_random(&seed) % 2, untouched = false, ok;
 	struct im_error err = { 0 };
-	int rc;
+	int rc, again = 0;
 
 	scene_start(s);
 	if (scene_repair(s, &err) < 0)
 		die("repair without a crash", &err);
 	scene_restart(s);
+	if (im_random(&seed) % 2)
+		scene_use(s, &seed);
 	s->power.seed = seed;
 	s->power.mode = (enum im_cut)(im_random(&seed) % IM_CUT_MODES);
 	s->power.cut_at = cut;
 	rc = scene_go_on(s, true, &untouched, &err) < 0;
-	if (s->power.is_off) {
-		states++;
-		if (im_random(&seed) % 3)
-			scene_reboot(s);
-		else
-			scene_restart(s);
+	for (; s->power.is_off; again++) {
+		start_again(s, &seed);
+		if (again < 2 && im_random(&seed) % 2)
+			s->power.cut_at = im_random(&seed) % 20;
 		rc = scene_go_on(s, undo, &untouched, &err) < 0 ? -1 : 1;
 	}
-	ok = rc >= 0 && (scene_image_is(s, s->old, s->map.old_size) || (!undo && scene_image_is(s, s->new, s->map.new_size)));
+	ok = rc >= 0 && (scene_is_taken_back(s) || (!undo && is_repaired(s)));
 	if (!ok)
 		snprintf(why, n, "a repair that was taken back: %s", rc < 0 ? err.message : "the image is neither the old nor the new one");
 	scene_stop(s);

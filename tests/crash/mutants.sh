@@ -31,6 +31,7 @@ campaigns=(
 	"faults --plans 12 --seed 1 --points 120"
 	"campaign --plans 1 --seed 7 --cuts 200 --shift 1048064"
 	"campaign --plans 400 --seed 200 --cuts 60"
+	"alter --plans 100"
 )
 
 # linker PROGRAM: the command that links one of the campaigns with the mutant in front of the library. libtool, which knows it,
@@ -41,7 +42,7 @@ linker() {
 		sed -n 's/^libtool: link: gcc /gcc /p'
 }
 
-# build PATCH: the campaigns with that mutant, as $work/campaign and $work/faults
+# build PATCH: the campaigns with that mutant, as $work/campaign, $work/faults and $work/alter
 build() {
 	local file
 	file=$(sed -n 's,^+++ b/\([^[:blank:]]*\).*,\1,p' "$1")
@@ -50,7 +51,7 @@ build() {
 	patch -s -d "$work" -p1 <"$1" || fail "$(basename "$1") does not apply"
 	gcc -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -pthread -O1 -w ${MUTANT_CFLAGS-} -I"$builddir" -I"$srcdir/lib" \
 		-c "$work/$file" -o "$work/mutant.o" || fail "$(basename "$1") does not compile"
-	eval "$link_campaign" && eval "$link_faults" || fail "$(basename "$1") does not link"
+	eval "$link_campaign" && eval "$link_faults" && eval "$link_alter" || fail "$(basename "$1") does not link"
 }
 
 # is_caught: does one of the campaigns end with a loss? A mutant that dies or hangs is caught as well.
@@ -65,11 +66,13 @@ is_caught() {
 	return 1
 }
 
-# The executor itself passes what most of the mutants fail at once.
-"$builddir/tests/crash"/${campaigns[0]} >"$work/log" 2>&1 || fail "the executor itself fails: $(cat "$work/log")"
+# The executor itself passes what the mutants fail.
+for campaign in "${campaigns[@]}"; do
+	"$builddir/tests/crash"/$campaign >"$work/log" 2>&1 || fail "the executor itself fails $campaign: $(cat "$work/log")"
+done
 
-link_campaign=$(linker campaign) link_faults=$(linker faults)
-[ -n "$link_campaign" ] && [ -n "$link_faults" ] || fail "libtool does not say how to link"
+link_campaign=$(linker campaign) link_faults=$(linker faults) link_alter=$(linker alter)
+[ -n "$link_campaign" ] && [ -n "$link_faults" ] && [ -n "$link_alter" ] || fail "libtool does not say how to link"
 for mutant in "$srcdir"/tests/crash/mutants/*.patch; do
 	made=$((made + 1))
 	build "$mutant"

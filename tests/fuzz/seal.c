@@ -151,8 +151,9 @@ static void seal_section(struct im_dev *dev, uint8_t *section)
 }
 
 /* Bytes with the checksum, which is their last part (lib/exec/slots.c). */
-#define PHASE_RECORD 84
+#define PHASE_RECORD 88
 #define SLOT_RECORD 652
+#define VERSION 8			/* lib/exec/journal.c */
 
 /* A record of the log or of a slot, of len bytes with its checksum last. */
 static void seal_record(struct im_dev *dev, uint64_t off, const char *magic, size_t len, const uint8_t uuid[16])
@@ -182,6 +183,8 @@ void fuzz_seal_journal(struct im_dev *dev)
 		return;
 	for (size_t at = 56; at < 152; at += 24)
 		seal_section(dev, h + at);
+	seal_section(dev, h + 208);
+	im_put32(h + 16, VERSION);
 	im_put32(h + 4092, im_crc32c(0, h, 4092));
 	put_bytes(dev, 0, h, 4096);
 	log = im_get64(h + 152);

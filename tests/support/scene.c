@@ -343,6 +343,7 @@ void scene_free(struct scene *s)
 	im_map_free(&s->map);
 	free(s->old);
 	free(s->new);
+	free(s->used);
 }
 
 void scene_start(struct scene *s)
@@ -350,6 +351,8 @@ void scene_start(struct scene *s)
 	s->power.clock = 0;
 	s->power.cut_at = UINT64_MAX;
 	s->power.is_off = false;
+	free(s->used);
+	s->used = NULL;
 	s->image = im_crash_new(&s->power, s->map.old_size, s->sector_size);
 	memcpy(im_crash_bytes(s->image), s->old, s->map.old_size);
 	im_crash_settle(s->image);
@@ -431,7 +434,7 @@ int scene_go_on(struct scene *s, bool undo, bool *untouched, struct im_error *er
 	}
 	*untouched = x.state == IM_STATE_NOT_STARTED;
 	x.clone = s->by_clone && undo && x.state == IM_STATE_REPAIRED ? make_clone(s) : s->clone;
-	rc = *untouched || undo ? im_exec_undo(&x, false, err) : im_exec_resume(&x, err);
+	rc = *untouched || undo ? im_exec_undo(&x, s->used, err) : im_exec_resume(&x, err);
 	im_exec_close(&x);
 	return rc;
 }

@@ -18,6 +18,7 @@ struct scene {
 	struct im_exec_params params;
 	uint32_t sector_size;
 	uint8_t *old, *new;
+	uint8_t *used;			/* the repaired image after scene_use; NULL: nobody worked with it */
 	struct im_power power;
 	uint32_t share_unit;		/* the devices can share blocks of this size; 0: none */
 	struct im_range dropped[3];	/* old bytes that an undo need not bring back */
@@ -44,6 +45,11 @@ void scene_restart(struct scene *s);
 
 /* Of the old image the bytes that were dropped may be zeros. */
 bool scene_image_is(struct scene *s, const uint8_t *bytes, uint64_t size);
+
+/* Work with the repaired image: write to it here and there, but not to sector 0. An undo is then told that it was changed. */
+void scene_use(struct scene *s, uint64_t *seed);
+/* Is the image what an undo makes of it? */
+bool scene_is_taken_back(struct scene *s);
 
 /* Prepare and repair. 0 done, -1 failed (the power). */
 int scene_repair(struct scene *s, struct im_error *err);
