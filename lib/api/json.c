@@ -79,8 +79,10 @@ static void put_cost(struct im_json *j, const struct im_strategy *s)
 	im_json_bool(j, "probed", s->host.is_probed);
 	im_json_uint(j, "flush_ns", s->host.flush_ns);
 	im_json_uint(j, "write_rate", s->host.write_rate);
+	im_json_uint(j, "seek_ns", s->host.seek_ns);
 	im_json_uint(j, "direct_min", s->params.direct_min);
 	im_json_uint(j, "buffer", s->params.buffer);
+	im_json_uint(j, "strands", s->params.strands);
 	im_json_uint(j, "direct_ns", s->direct_ns);
 	im_json_uint(j, "journalled_ns", s->journalled_ns);
 	im_json_close(j, '{');

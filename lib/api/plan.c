@@ -259,7 +259,8 @@ int imgmend_plan_load(const char *file, imgmend_plan **out, struct imgmend_error
 		else
 			rc = fill(p, &err);
 		p->cost = (struct im_journal_cost){ p->plan.saved.undo, p->plan.saved.scratch, p->plan.saved.journal };
-		im_strategy_restore(&p->strategy, p->plan.saved.strategy, p->plan.saved.direct_min, p->plan.saved.buffer);
+		im_strategy_restore(&p->strategy, p->plan.saved.strategy, p->plan.saved.direct_min, p->plan.saved.buffer,
+				    p->plan.saved.strands);
 		p->strategy.params.dropped = p->plan.dropped.v;
 		p->strategy.params.n_dropped = p->plan.dropped.n;
 	}

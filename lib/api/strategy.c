@@ -1,10 +1,10 @@
 /* strategy.c - the cost model.
  *
- * To move N bytes by D: in batches of D each without a journal costs (N/D)·(t/2 + h) + (N/P)·(t/2), t being the time to make a
- * batch durable, and a record, which announces P bytes of batches; and h what else a short batch costs: the disk stands still
- * while it is handed over. Through the journal it costs N/W to write everything twice, W being bytes a second, and
- * (N/B)·t with buffers of B bytes; where the image can share the journal's blocks, N/W falls away.
- * Both are equal at D = (t/2 + h) / (1/W + t/B - t/2P).
+ * To move N bytes by D without a journal takes batches of D, N/D of them. A batch costs two requests r; a number S of strands have
+ * one each in a wave, up to P bytes, which costs t/2 + h, t being the time to make a batch durable, and a record, which announces
+ * P bytes of batches; and h what else a short wave costs: the disk stands still while it is handed over.
+ * Through the journal it costs N/W to write everything twice, W being bytes a second, and (N/B)·t with buffers of B bytes;
+ * where the image can share the journal's blocks, N/W falls away.
  */
 #include "api/blocks.h"
 
@@ -16,6 +16,10 @@
 
 #define LOOK_UPS 4096			/* extents that stand for all of an image */
 #define BUFFER_MIN (4u << 20)
+#define DIRECT_LEAST (64u << 10)	/* bytes of a shift */
+#define REQUEST_NS 50000.0		/* a request of one batch, beside its bytes; measured on a virtio disk, as what 64 KiB take longer than
+				 * a 16th of 1 MiB */
+#define DENSE 0.75			/* part of what moves that is data */
 #define NEVER (1ull << 50)		/* no shift is that long; a number that any reader of JSON can hold */
 
 static const char *const words[] = { "auto", "direct", "journalled", "write-once", "reflink", "insert-range", NULL };
@@ -49,15 +53,38 @@ static int check_wanted(const struct im_host *host, const char *wanted, struct i
 	return im_strategy_is(wanted, "insert-range") && !host->shift_unit ? im_blocks_refused(err) : 0;
 }
 
-/* Where both ways cost the same, bytes of a shift. */
-static uint64_t threshold(const struct im_host *host, uint64_t buffer)
+/* ns for each byte beside the one writing, without the journal; `shift` bytes or more. */
+static double direct_cost(const struct im_host *host, uint64_t shift, uint32_t strands)
 {
-	double t = (double)host->flush_ns / 1e9, batch = t / 2 + (double)host->handover_ns / 1e9;
-	double per_byte = t / (double)buffer - t / 2 / IM_DIRECT_BATCH;
+	double t = (double)host->flush_ns, batch = (double)im_min(shift, IM_DIRECT_BATCH), wave = im_min(batch * strands, IM_DIRECT_BATCH);
 
-	if (!host->can_share)
-		per_byte += 1 / (double)host->write_rate;
-	return batch < per_byte * NEVER ? (uint64_t)(batch / per_byte) : NEVER;
+	return 2 * REQUEST_NS / batch + (t / 2 + (double)host->handover_ns) / wave + t / 2 / IM_DIRECT_BATCH;
+}
+
+/* The same through the journal. */
+static double journalled_cost(const struct im_host *host, uint64_t buffer, bool twice)
+{
+	return (twice ? 1e9 / (double)host->write_rate : 0) + (double)host->flush_ns / (double)buffer;
+}
+
+/* The least shift, a power of two, for which the journal costs more. */
+static uint64_t threshold(const struct im_strategy *s)
+{
+	double other = journalled_cost(&s->host, s->params.buffer, !s->host.can_share);
+	uint64_t shift = DIRECT_LEAST;
+
+	while (shift < s->params.buffer && direct_cost(&s->host, shift, s->params.strands) > other)
+		shift *= 2;
+	return shift;
+}
+
+/* Strands have the disk go from place to place, which one of platters takes longer for than for flushes; and where there is little
+ * data, waves of it are long as they are. */
+static uint32_t choose_strands(const struct im_strategy *s)
+{
+	uint64_t flush = s->host.flush_ns / 2 + s->host.handover_ns;
+
+	return !s->host.is_probed || s->data_part < DENSE || s->host.seek_ns > flush / 3 ? 1 : IM_STRANDS;
 }
 
 /* A run begins and ends with a buffer on its way alone, which a slow disk takes long for: so it is no larger than it must be, for
@@ -82,7 +109,7 @@ static void set_params(struct im_strategy *s)
 	else if (im_strategy_is(s->wanted, "journalled") || im_strategy_is(s->wanted, "write-once"))
 		s->params.direct_min = NEVER;
 	else if (s->host.is_probed || s->host.can_share)
-		s->params.direct_min = im_max(64 << 10, im_min(threshold(&s->host, s->params.buffer), s->params.buffer));
+		s->params.direct_min = threshold(s);
 }
 
 int im_strategy_begin(struct im_strategy *s, struct im_dev *image, const char *folder, bool measures,
@@ -131,12 +158,10 @@ static double weight(const struct im_strategy *s, const struct im_segment *seg)
 
 static void add_times(struct im_strategy *s, const struct im_segment *seg)
 {
-	double n = weight(s, seg), t = (double)s->host.flush_ns, write = n / (double)s->host.write_rate * 1e9;
+	double n = weight(s, seg), write = n / (double)s->host.write_rate * 1e9;
 
-	s->direct_ns += (uint64_t)(write + n / (double)im_min(shift_of(seg), IM_DIRECT_BATCH) * (t / 2 + (double)s->host.handover_ns) +
-				   n / IM_DIRECT_BATCH * t / 2);
-	s->journalled_ns += (uint64_t)((s->host.can_share && !s->params.no_share ? write : 2 * write) +
-				       n / (double)s->params.buffer * t);
+	s->direct_ns += (uint64_t)(write + n * direct_cost(&s->host, shift_of(seg), s->params.strands));
+	s->journalled_ns += (uint64_t)(write + n * journalled_cost(&s->host, s->params.buffer, !s->host.can_share || s->params.no_share));
 }
 
 uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
@@ -235,13 +260,13 @@ static int choose_clone(struct im_strategy *s, const struct im_map *map, struct 
 static int choose_by_cost(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
 			  struct im_error *err)
 {
-	if (s->unmeasured) {
+	if (s->unmeasured)
 		im_host_measure(&s->host, image, s->unmeasured);
-		s->unmeasured = NULL;
-		set_params(s);
-	}
+	s->unmeasured = NULL;
 	if (!s->data_part && find_data_part(s, image, map, err) < 0)
 		return -1;
+	s->params.strands = choose_strands(s);
+	set_params(s);
 	for (size_t i = 0; i < map->segs.n; i++)
 		if (map->segs.v[i].kind == IM_FROM)
 			add_times(s, &map->segs.v[i]);
@@ -263,6 +288,7 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 
 	s->by_steps = false;
 	s->params.shift_unit = s->params.fill_part = 0;
+	s->params.strands = 1;
 	s->direct_ns = s->journalled_ns = 0;
 	if (choose_clone(s, map, err) < 0)
 		return -1;
@@ -278,7 +304,7 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 	return 0;
 }
 
-void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t direct_min, uint64_t buffer)
+void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t direct_min, uint64_t buffer, uint64_t strands)
 {
 	*s = (struct im_strategy){ .params = im_exec_defaults };
 	snprintf(s->name, sizeof(s->name), "%s", saved);
@@ -288,6 +314,8 @@ void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t dire
 	s->params.no_share = strstr(saved, "journalled") != NULL;
 	if (direct_min <= NEVER)
 		s->params.direct_min = direct_min;
+	if (strands && strands <= IM_STRANDS)
+		s->params.strands = (uint32_t)strands;
 	if (buffer >= BUFFER_MIN && buffer <= im_exec_defaults.buffer)
 		s->params.buffer = buffer;
 }

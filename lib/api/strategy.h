@@ -40,7 +40,7 @@ uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
 bool im_strategy_is(const char *wanted, const char *word);
 /* Is the best one wanted, whichever that is? */
 bool im_strategy_is_open(const char *wanted);
-/* The one of a saved plan; direct_min: UINT64_MAX, buffer: 0, where it did not say. */
-void im_strategy_restore(struct im_strategy *s, const char *name, uint64_t direct_min, uint64_t buffer);
+/* The one of a saved plan; direct_min: UINT64_MAX, buffer and strands: 0, where it did not say. */
+void im_strategy_restore(struct im_strategy *s, const char *name, uint64_t direct_min, uint64_t buffer, uint64_t strands);
 
 #endif

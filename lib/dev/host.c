@@ -16,11 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "dev/shift.h"
 
 #define PROBE (8u << 20)	/* bytes that are written to see how fast that goes */
 #define BATCH (1u << 20)
 #define FLUSHES 5
+#define SEEKS 5
 /* Not seen by the probe, which writes nothing to the image; measured on a virtio disk, on ext4 and on a loop device over it. */
 #define HANDOVER_FILE 350000u	/* ns */
 #define HANDOVER_DEVICE 650000u
@@ -170,6 +172,44 @@ static bool time_write(int fd, void *batch, struct im_watch *watch, uint64_t *ra
 	return true;
 }
 
+/* A block of the image, read from the disk. */
+static bool time_read(int fd, void *block, uint64_t off, uint64_t *took)
+{
+	uint64_t start = now_ns();
+
+	if (pread(fd, block, 4096, (off_t)off) != 4096)
+		return false;
+	*took = now_ns() - start;
+	return true;
+}
+
+/* A disk of platters has to go there; its neighbour it has read by then. */
+static void time_seeks(struct im_host *host, struct im_dev *image, void *block)
+{
+	static const int order[SEEKS] = { 1, 4, 2, 5, 3 };
+	int own = im_dev_file_fd(image), fd;
+	uint64_t took[SEEKS], near;
+	char link[40];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", own);
+	fd = own < 0 ? -1 : open(link, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (int i = 0; i < SEEKS; i++) {
+		uint64_t off = image->size / (SEEKS + 1) / 8192 * 8192 * (uint64_t)order[i];
+
+		im_watch_beat(image->watch, NULL);
+		if (!time_read(fd, block, off, &took[i]) || !time_read(fd, block, off + 4096, &near)) {
+			close(fd);
+			return;
+		}
+		took[i] -= im_min(took[i], near);
+	}
+	qsort(took, SEEKS, sizeof(took[0]), by_value);
+	host->seek_ns = took[SEEKS / 2];
+	close(fd);
+}
+
 /* A slow disk takes seconds for this; who wants to stop is heard by what reads next. */
 void im_host_measure(struct im_host *host, struct im_dev *image, const char *folder)
 {
@@ -188,6 +228,7 @@ void im_host_measure(struct im_host *host, struct im_dev *image, const char *fol
 			host->is_probed = true;
 			host->flush_ns = flush;
 			host->write_rate = rate;
+			time_seeks(host, image, batch);
 		}
 	}
 	free(batch);

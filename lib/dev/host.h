@@ -9,16 +9,17 @@ struct im_host {
 	uint32_t share_unit;	/* of the image, bytes; 0: it cannot share blocks with any file */
 	bool can_share;		/* image and journal lie where files can share blocks */
 	uint32_t shift_unit;	/* of the image, bytes; 0: blocks cannot be inserted into it or taken out, else im_host_shifts knows */
-	bool is_probed;		/* the two below are measured */
+	bool is_probed;		/* what is below is measured, but for handover_ns */
 	uint64_t flush_ns;	/* to make a batch durable, and then a record of it */
 	uint64_t handover_ns;		/* what else a batch of less than a few MiB costs: the disk stands still while it is handed over */
 	uint64_t write_rate;	/* bytes a second */
+	uint64_t seek_ns;	/* what reading the image takes longer elsewhere than where it was read just now; 0: nothing, or not known */
 };
 
 /* Look at the folder in which the journal is to be. What cannot be found out keeps its default. */
 void im_host_look(struct im_host *host, struct im_dev *image, const char *folder);
-/* Measure there, by a file that has no name: sets is_probed and what belongs to it, or nothing where that cannot be. Writes some
- * 20 MiB. */
+/* Measure there, by a file that has no name, and on the image by reading: sets is_probed and what belongs to it, or nothing where that
+ * cannot be. Writes some 20 MiB. */
 void im_host_measure(struct im_host *host, struct im_dev *image, const char *folder);
 
 /* Can a block be inserted into the image and taken out, as tried on a file without a name beside it, does the host say where its

@@ -4,8 +4,8 @@
  * in another thread while the batches of earlier ones are written.
  *
  * What need not be journalled of a piece is a group, in waves: within one, the batches may become durable in any order. A
- * dense shift has as many waves as batches; of data between holes the first batches of all of it are one, those that go
- * where these came from the next.
+ * dense shift that is one strand (strands.c) has as many waves as batches, one of several has a batch of each in a wave; of data
+ * between holes the first batches of all of it are one, those that go where these came from the next.
  */
 #ifndef IM_EXEC_AHEAD_H
 #define IM_EXEC_AHEAD_H

@@ -139,14 +139,12 @@ static int are_idle(struct im_exec *x, enum im_direction dir, uint64_t first, ui
 {
 	struct im_op ops[IM_BATCH_OPS];
 	bool changes = false, journalled;
-	size_t n_ops = 1;
+	size_t n_ops = n > 1 ? im_program_span(&x->journal.prog, first, n, ops) :
+			       im_program_batch(&x->journal.prog, first, ops, &journalled);
 
 	*idle = false;
-	if (!im_program_span(&x->journal.prog, first, n, &ops[0])) {
-		if (n > 1)
-			return 0;
-		n_ops = im_program_batch(&x->journal.prog, first, ops, &journalled);
-	}
+	if (!n_ops)
+		return 0;
 	for (size_t i = 0; i < n_ops && !changes; i++) {
 		ops[i].len = written_len(&x->journal.prog, dir, &ops[i]);
 		if (ops[i].len && op_changes(x, dir, &ops[i], &changes, err) < 0)

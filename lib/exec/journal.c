@@ -21,7 +21,7 @@ static const char magic[16] = "imgmend journal\n";
 
 /* 2: the plan may hold FILL segments, and there may be a manifest; 3: a run may go by a clone, and batches are smaller;
  * 4: a run may move blocks of the host; 5: and fill gaps among them; 6: a slot may announce many batches; 7: in waves;
- * 8: what goes by way of the journal stands apart. Older ones cut their batches in another way. */
+ * 8: what goes by way of the journal stands apart, and there are strands. Older ones cut their batches in another way. */
 #define VERSION 8
 #define SECTION_MAX (8u << 20)		/* of PLAN and INDEX: held in memory */
 #define SUM_CHUNK (1u << 20)
@@ -51,7 +51,8 @@ struct head {
 	le32 shift_unit;		/* 232 */
 	le32 fill_part;			/* 236 */
 	le64 stash_off;			/* 240 */
-	uint8_t zero[776];		/* 248 */
+	le32 strands;			/* 248 */
+	uint8_t zero[772];		/* 252 */
 	char image[1024];		/* 1024 */
 	uint8_t zero2[2044];		/* 2048 */
 	le32 crc;			/* 4092: of the 4092 bytes before it */
@@ -181,6 +182,7 @@ static int put_head(struct im_journal *j, uint64_t at, struct head *h, struct im
 	h->direct_min = im_to_le64(j->prog.params.direct_min);
 	h->shift_unit = im_to_le32(j->prog.params.shift_unit);
 	h->fill_part = im_to_le32(j->prog.params.fill_part);
+	h->strands = im_to_le32(j->prog.params.strands);
 	h->total = im_to_le64(total);
 	h->created = im_to_le64(j->created);
 	memcpy(h->image, j->image, sizeof(j->image));
@@ -292,7 +294,7 @@ static int get_map(struct im_journal *j, const struct head *h, struct im_error *
 {
 	struct im_exec_params params = {
 		.buffer = im_le64(h->buffer), .direct_min = im_le64(h->direct_min), .manifest = im_le64(h->manifest.len) != 0,
-		.shift_unit = im_le32(h->shift_unit), .fill_part = im_le32(h->fill_part),
+		.shift_unit = im_le32(h->shift_unit), .fill_part = im_le32(h->fill_part), .strands = im_le32(h->strands),
 	};
 	uint32_t ss = im_le32(h->sector_size);
 	uint64_t end;
@@ -302,7 +304,7 @@ static int get_map(struct im_journal *j, const struct head *h, struct im_error *
 
 	if ((ss != 512 && ss != 4096) || params.buffer < 512 || params.buffer > 64 << 20 ||
 	    (params.shift_unit & (params.shift_unit - 1)) || (params.shift_unit && params.shift_unit < ss) ||
-	    (params.fill_part && !params.shift_unit))
+	    (params.fill_part && !params.shift_unit) || params.strands > IM_STRANDS)
 		return broken(err, _("its parameters"));
 	if (get_section(j->dev, &h->plan, &p, &len, _("the plan"), err) < 0)
 		return -1;

@@ -7,12 +7,10 @@
 const struct im_exec_params im_exec_defaults = {
 	.buffer = 16 << 20,
 	.direct_min = 512 << 10,
+	.strands = 1,
 };
 
-/* Batches end on these boundaries where they are large enough: whole blocks of the host. */
-#define HOST_BLOCK 4096
-
-static int add_op(struct im_program *prog, struct im_op op, struct im_error *err)
+int im_program_add(struct im_program *prog, struct im_op op, struct im_error *err)
 {
 	struct im_op *n;
 
@@ -63,7 +61,7 @@ static int collect_copies(struct im_program *prog, const struct im_map *map, str
 		op.src += head.len;
 		op.dst += head.len;
 		op.len -= head.len;
-		if (add_op(aside, head, err) < 0 || add_op(prog, op, err) < 0)
+		if (im_program_add(aside, head, err) < 0 || im_program_add(prog, op, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -75,19 +73,19 @@ static int collect_rest(struct im_program *prog, const struct im_map *map, const
 			struct im_error *err)
 {
 	for (size_t i = 0; i < aside->ops.n; i++)
-		if (add_op(prog, aside->ops.v[i], err) < 0)
+		if (im_program_add(prog, aside->ops.v[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < map->segs.n; i++)
-		if (map->segs.v[i].kind == IM_ZERO && add_op(prog, op_of(&map->segs.v[i], prog->sector_size), err) < 0)
+		if (map->segs.v[i].kind == IM_ZERO && im_program_add(prog, op_of(&map->segs.v[i], prog->sector_size), err) < 0)
 			return -1;
 	for (size_t i = map->segs.n; i-- > 0;)
 		if ((map->segs.v[i].kind == IM_BYTES || map->segs.v[i].kind == IM_FILL) &&
-		    add_op(prog, op_of(&map->segs.v[i], prog->sector_size), err) < 0)
+		    im_program_add(prog, op_of(&map->segs.v[i], prog->sector_size), err) < 0)
 			return -1;
 	if (map->old_size > map->new_size) {
 		uint64_t start = im_max(map->new_size, prog->sector_size);
 
-		return add_op(prog, (struct im_op){ .kind = IM_OP_CUT, .dst = start, .len = map->old_size - start }, err);
+		return im_program_add(prog, (struct im_op){ .kind = IM_OP_CUT, .dst = start, .len = map->old_size - start }, err);
 	}
 	return 0;
 }
@@ -98,8 +96,8 @@ static uint64_t plain_batch(const struct im_program *prog)
 	return im_min(prog->params.buffer, IM_DIRECT_BATCH);
 }
 
-/* How a copy is cut: within the shift when that is large, through the journal's buffers when not. */
-static struct im_stretch cut_copy(const struct im_program *prog, const struct im_op *op)
+/* Within the shift when that is large, through the journal's buffers when not. */
+struct im_stretch im_program_cut(const struct im_program *prog, const struct im_op *op)
 {
 	uint64_t shift = op->dst > op->src ? op->dst - op->src : op->src - op->dst;
 	struct im_stretch st = { .batch_size = prog->params.buffer, .from_end = op->dst > op->src };
@@ -114,17 +112,38 @@ static struct im_stretch cut_copy(const struct im_program *prog, const struct im
 /* Give the split op of st its batch borders. */
 static void split(struct im_stretch *st, const struct im_op *op)
 {
-	uint64_t b = st->batch_size, edge;
+	uint64_t b = st->batch_size, unit = im_batch_unit(b), edge;
 
-	st->first_len = b;
-	if (b >= 2 * HOST_BLOCK) {
-		b -= b % HOST_BLOCK;
-		edge = (st->from_end ? op->dst + op->len : HOST_BLOCK - op->dst % HOST_BLOCK) % HOST_BLOCK;
-		st->batch_size = b;
-		st->first_len = edge ? b - HOST_BLOCK + edge : b;
-	}
-	st->first_len = im_min(st->first_len, op->len);
-	st->n_batches = 1 + (op->len - st->first_len + st->batch_size - 1) / st->batch_size;
+	b -= b % unit;
+	edge = (st->from_end ? op->dst + op->len : unit - op->dst % unit) % unit;
+	st->batch_size = b;
+	st->first_len = im_min(edge ? b - unit + edge : b, op->len);
+	st->n_batches = 1 + (op->len - st->first_len + b - 1) / b;
+}
+
+/* The strands of one braid that follow each other, from st->op on. */
+static void take_strands(const struct im_program *prog, struct im_stretch *st)
+{
+	uint32_t braid = prog->ops.v[st->op].braid;
+
+	while (braid && st->op + st->n_ops < prog->ops.n && prog->ops.v[st->op + st->n_ops].braid == braid)
+		st->n_ops++;
+	if (st->n_ops == 1)
+		return;
+	st->n_strands = st->n_ops;
+	st->n_batches *= st->n_strands;
+}
+
+/* Small ops that share a batch. */
+static void take_small(const struct im_program *prog, struct im_stretch *st)
+{
+	uint64_t sum = prog->ops.v[st->op].len;
+
+	while (st->op + st->n_ops < prog->ops.n && st->n_ops < IM_BATCH_OPS &&
+	       prog->ops.v[st->op + st->n_ops].len <= plain_batch(prog) - sum)
+		sum += prog->ops.v[st->op + st->n_ops++].len;
+	st->n_batches = 1;
+	st->first_len = prog->ops.v[st->op].len;
 }
 
 static int cut(struct im_program *prog, struct im_error *err)
@@ -135,12 +154,11 @@ static int cut(struct im_program *prog, struct im_error *err)
 		const struct im_op *op = &prog->ops.v[i];
 		struct im_stretch st = { .batch_size = plain_batch(prog) };
 		struct im_stretch *n = im_vec_push(&prog->stretches, err);
-		uint64_t sum = op->len;
 
 		if (!n)
 			return -1;
 		if (op->kind == IM_OP_COPY) {
-			st = cut_copy(prog, op);
+			st = im_program_cut(prog, op);
 			prog->has_journalled |= st.journalled;
 			prog->has_direct |= !st.journalled;
 		}
@@ -148,14 +166,10 @@ static int cut(struct im_program *prog, struct im_error *err)
 		st.n_ops = 1;
 		st.first_batch = prog->n_batches;
 		split(&st, op);
-		if (op->kind != IM_OP_COPY && sum <= plain_batch(prog)) {
-			/* small ones share a batch */
-			while (i + st.n_ops < prog->ops.n && st.n_ops < IM_BATCH_OPS &&
-			       prog->ops.v[i + st.n_ops].len <= plain_batch(prog) - sum)
-				sum += prog->ops.v[i + st.n_ops++].len;
-			st.n_batches = 1;
-			st.first_len = op->len;
-		}
+		if (op->kind == IM_OP_COPY)
+			take_strands(prog, &st);
+		else if (op->len <= plain_batch(prog))
+			take_small(prog, &st);
 		i += st.n_ops;
 		prog->n_batches += st.n_batches;
 		*n = st;
@@ -187,11 +201,11 @@ int im_program_build(struct im_program *prog, const struct im_map *map, uint32_t
 		.old_size = map->old_size, .new_size = map->new_size,
 		.sector_size = sector_size, .params = *params,
 	};
-	if (params->buffer < 512 || !params->direct_min)
+	if (params->buffer < 512 || !params->direct_min || !params->strands)
 		return im_error_set(err, IM_EFORMAT, "the executor's parameters make no sense");
 	if (map->old_size < sector_size || map->new_size < sector_size)
 		return im_error_set(err, IM_EREFUSED, "the image is smaller than one sector of %u bytes", sector_size);
-	if (collect_copies(prog, map, &aside, err) == 0 && im_program_order(prog, err) == 0 &&
+	if (collect_copies(prog, map, &aside, err) == 0 && im_program_strands(prog, &aside, err) == 0 && im_program_order(prog, err) == 0 &&
 	    collect_rest(prog, map, &aside, err) == 0 && im_program_origins(prog, map, err) == 0 &&
 	    cut(prog, err) == 0 && build_steps(prog, map, err) == 0 && im_program_kept(prog, err) == 0)
 		rc = 0;
@@ -248,6 +262,12 @@ size_t im_program_batch(const struct im_program *prog, uint64_t i, struct im_op 
 	const struct im_stretch *st = stretch_of(prog, i);
 
 	*journalled = st->journalled;
+	if (st->n_strands) {
+		uint64_t k = i - st->first_batch;
+
+		ops[0] = part_of(st, prog->ops.v[st->op + k % st->n_strands], k / st->n_strands, 1);
+		return 1;
+	}
 	for (size_t j = 0; j < st->n_ops; j++)
 		ops[j] = prog->ops.v[st->op + j];
 	if (st->n_ops == 1)
@@ -255,13 +275,14 @@ size_t im_program_batch(const struct im_program *prog, uint64_t i, struct im_op 
 	return st->n_ops;
 }
 
-bool im_program_span(const struct im_program *prog, uint64_t i, uint64_t n, struct im_op *op)
+size_t im_program_span(const struct im_program *prog, uint64_t i, uint64_t n, struct im_op ops[IM_STRANDS])
 {
 	const struct im_stretch *st = stretch_of(prog, i);
-	uint64_t k = i - st->first_batch;
+	uint64_t k = i - st->first_batch, lanes = im_max(st->n_strands, 1), first = k / lanes;
 
-	if (st->n_ops != 1 || n > st->n_batches - k)
-		return false;
-	*op = part_of(st, prog->ops.v[st->op], k, n);
-	return true;
+	if (st->n_ops != lanes || n > st->n_batches - k)
+		return 0;
+	for (size_t j = 0; j < lanes; j++)
+		ops[j] = part_of(st, prog->ops.v[st->op + j], first, (k + n - 1) / lanes - first + 1);
+	return lanes;
 }

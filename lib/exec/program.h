@@ -31,6 +31,7 @@ struct im_exec_params {
 	uint64_t direct_min;	/* shifts of at least this many bytes need no data journal */
 	uint32_t shift_unit;	/* not 0: the repair moves blocks of the host by this unit (shift.h), bytes */
 	uint32_t fill_part;	/* not 0: … in parts of that many bytes, each written into a gap (fills.h); a multiple of the unit */
+	uint32_t strands;	/* a long copy over itself without a journal goes in so many at a time, at most (strands.c); 1: as one */
 	bool manifest;		/* hash the image and what changes before the first write */
 	/* not kept in the journal */
 	struct im_watch *watch;	/* of the hashing (manifest.h); NULL: nobody */
@@ -53,6 +54,7 @@ enum im_op_kind {
 
 struct im_op {
 	enum im_op_kind kind;
+	uint32_t braid;		/* not 0: a strand of that braid, all of which are of one length */
 	uint64_t dst, len;
 	uint64_t src;		/* COPY, OLD */
 	const uint8_t *data;	/* LITERAL; borrowed from the map */
@@ -67,6 +69,7 @@ struct im_stretch {
 	uint64_t batch_size;	/* bytes of the others */
 	bool from_end;		/* the first batch is at the end of the op */
 	bool journalled;
+	size_t n_strands;	/* not 0: the ops are strands, and batches are of each in turn */
 };
 
 /* Where the old bytes [old, old+len) are in the new image, or that the journal must keep them. */
@@ -88,6 +91,14 @@ struct im_kept {
 	uint64_t old, len;
 };
 
+/* Batches that are large enough end on whole blocks of the host. */
+#define IM_HOST_BLOCK 4096
+
+static inline uint64_t im_batch_unit(uint64_t batch_size)
+{
+	return batch_size >= 2 * IM_HOST_BLOCK ? IM_HOST_BLOCK : 1;
+}
+
 struct im_program {
 	uint64_t old_size, new_size;
 	uint32_t sector_size;
@@ -108,6 +119,9 @@ int im_program_build(struct im_program *prog, const struct im_map *map, uint32_t
 		     const struct im_exec_params *params, struct im_error *err);
 void im_program_free(struct im_program *prog);
 
+/* Most strands that there may be. */
+#define IM_STRANDS 16
+
 /* Most bytes of a batch that is not journalled, and of what is read at once for such ones: a few of them together stay
  * in the processor's cache. */
 #define IM_DIRECT_BATCH (4u << 20)
@@ -117,16 +131,20 @@ void im_program_free(struct im_program *prog);
 
 /* The ops of batch i; returns how many. *journalled as of its stretch. */
 size_t im_program_batch(const struct im_program *prog, uint64_t i, struct im_op ops[IM_BATCH_OPS], bool *journalled);
-/* Batches [i, i+n) as one op, which they are pieces of. false: they are not. */
-bool im_program_span(const struct im_program *prog, uint64_t i, uint64_t n, struct im_op *op);
+/* Batches [i, i+n), and perhaps some of those beside them, as pieces of a few ops; returns how many, 0: they are not that. */
+size_t im_program_span(const struct im_program *prog, uint64_t i, uint64_t n, struct im_op ops[IM_STRANDS]);
 
 /* The origin that holds old byte off (off < old_size). */
 const struct im_origin *im_program_origin(const struct im_program *prog, uint64_t off);
 /* The stashed piece that holds old byte off, NULL: none. *len, not 0, is cut to where that changes. */
 const struct im_stashed *im_program_stashed(const struct im_program *prog, uint64_t off, uint64_t *len);
 
-/* Floor-internal: order.c sorts the copies of prog->ops, turning pieces of cycles into IM_OP_OLD;
- * origin.c fills prog->origins, prog->stash and prog->kept. */
+/* Floor-internal: strands.c cuts long copies into strands, and puts what is stashed between them into aside; order.c sorts the copies of
+ * prog->ops, turning pieces of cycles into IM_OP_OLD; origin.c fills prog->origins, prog->stash and prog->kept. */
+int im_program_strands(struct im_program *prog, struct im_program *aside, struct im_error *err);
+/* How a copy is cut: n_ops and what counts batches is not set. */
+struct im_stretch im_program_cut(const struct im_program *prog, const struct im_op *op);
+int im_program_add(struct im_program *prog, struct im_op op, struct im_error *err);
 int im_program_order(struct im_program *prog, struct im_error *err);
 int im_program_origins(struct im_program *prog, const struct im_map *map, struct im_error *err);
 /* Fills prog->kept, from the origins and the edges of the steps. */

@@ -210,9 +210,10 @@ static int parse_figures(struct im_plan *plan, struct json_object *o, struct im_
 
 	/* plans of older versions do not say how they chose */
 	plan->saved.direct_min = UINT64_MAX;
-	plan->saved.buffer = 0;
+	plan->saved.buffer = plan->saved.strands = 0;
 	if (cost && (get_uint(cost, "direct_min", &plan->saved.direct_min, err) < 0 ||
-		     (json_object_object_get(cost, "buffer") && get_uint(cost, "buffer", &plan->saved.buffer, err) < 0)))
+		     (json_object_object_get(cost, "buffer") && get_uint(cost, "buffer", &plan->saved.buffer, err) < 0) ||
+		     (json_object_object_get(cost, "strands") && get_uint(cost, "strands", &plan->saved.strands, err) < 0)))
 		return -1;
 	if (get_uint(o, "undo_bytes", &plan->saved.undo, err) < 0 ||
 	    get_uint(o, "scratch_bytes", &plan->saved.scratch, err) < 0 ||

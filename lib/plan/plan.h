@@ -65,9 +65,9 @@ struct im_plan {
 	/* what was read to make it, and the SHA-256 over sizes, places and bytes of that */
 	im_ranges read;
 	char fingerprint[65];
-	/* a plan that was read back: what was saved with it; direct_min: UINT64_MAX, buffer: 0, where that was
-	 * not */
-	struct { uint64_t undo, scratch, journal; char strategy[32]; uint64_t direct_min, buffer; } saved;
+	/* a plan that was read back: what was saved with it; direct_min: UINT64_MAX, buffer and strands: 0, where
+	 * that was not */
+	struct { uint64_t undo, scratch, journal; char strategy[32]; uint64_t direct_min, buffer, strands; } saved;
 };
 
 /* Make the plan that repairs the scan's findings. recorder is the device the scan was made through; raw is

@@ -147,7 +147,7 @@ static void repair(struct im_dev *raw, const struct im_scan *scan, struct im_dev
 		   const struct fuzz_head *head)
 {
 	struct im_exec_params params = { .buffer = 4096u << head->number % 8,
-		.direct_min = 4096u << (head->number >> 8) % 12 };
+		.direct_min = 4096u << (head->number >> 8) % 12, .strands = 1 + (head->number >> 16) % IM_STRANDS };
 	struct im_plan_options options;
 	struct im_error err = { 0 };
 	struct im_plan plan;

@@ -42,6 +42,7 @@ FUZZ_TARGET(map)
 	}
 	largest = im_max(map.old_size, map.new_size);
 	params.buffer = 512u << data[0] % 8;
+	params.strands = 1 + data[0] % IM_STRANDS;
 	params.direct_min = data[0] & 0x80 ? 1 : 512u << (data[0] >> 3) % 16;
 	old = largest <= SIZE_RUN ? content(map.old_size, data[1]) : fuzz_dev(map.old_size, map.old_size);
 	if (data[0] & 0x40)

@@ -348,6 +348,7 @@ static void mini_scene(struct scene *s, uint64_t seed)
 	*s = (struct scene){ .sector_size = seed % 4 ? 512 : 4096 };
 	s->params.buffer = 512u << im_random(&seed) % 3;
 	s->params.direct_min = im_random(&seed) % 2 ? 1 : 2048;
+	s->params.strands = 1 + (uint32_t)(im_random(&seed) % IM_STRANDS);
 	s->old = calloc(1, old_size);
 	FUZZ_CHECK(s->old, "no memory");
 	for (uint64_t off = 0; off < old_size; off += 512)

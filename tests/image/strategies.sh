@@ -337,6 +337,7 @@ measured() {
 		mkmbr mnt/large.img 83:$lba:300000
 		run 4 plan --json mnt/large.img
 		check_eq "measured on $1, from sector $lba" $([ $lba = 1 ] && echo true || echo false) "$(jq .cost.probed out)"
+		[ $lba = 8 ] || check_eq "strands of holes on $1" 1 "$(jq .cost.strands out)"
 		rm mnt/large.img
 	done
 }

@@ -299,6 +299,7 @@ void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 	s->by_steps = !s->by_clone && has_steps(s) && im_random(&kind) % 8;
 	if (!shift && name % 5 == 4)
 		make_groups(s, size, &kind);
+	s->params.strands = (uint32_t[]){ 1, 16, 2, 3, 5 }[name / 5 % 5];
 	render_new(s);
 }
 
@@ -327,7 +328,7 @@ void scene_load(struct scene *s, const char *image, const char *plan)
 	if (im_plan_parse(&parsed, (const char *)text, text_len, &err) < 0)
 		die("plan", &err);
 	s->sector_size = parsed.sector_size;
-	s->params = (struct im_exec_params){ .buffer = 64 << 10, .direct_min = 128 << 10 };
+	s->params = (struct im_exec_params){ .buffer = 64 << 10, .direct_min = 128 << 10, .strands = IM_STRANDS };
 	s->old = read_file(image, &len);
 	if (len != parsed.map.old_size)
 		die("the plan is not for this image", NULL);

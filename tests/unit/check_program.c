@@ -257,6 +257,7 @@ START_TEST(random_programs)
 	uint8_t *content;
 
 	params.direct_min = (uint64_t[]){ 1, 64, 1024, 4096, 1 << 20 }[im_random(&seed) % 5];
+	params.strands = (uint32_t[]){ 1, 2, 3, 7, 16 }[_i % 5];
 	scene_make(&s, &seed);
 	content = malloc(params.buffer);
 	ck_assert_ptr_nonnull(content);
@@ -279,7 +280,7 @@ END_TEST
 /* Pieces that change places in a ring: one of them is saved, no more. */
 START_TEST(cycles)
 {
-	struct im_exec_params params = { .buffer = 1024, .direct_min = 512 };
+	struct im_exec_params params = { .buffer = 1024, .direct_min = 512, .strands = 1 };
 	uint64_t n = 2 + (uint64_t)_i, len = 4096, size = 512 + n * len;
 	struct im_program prog;
 	struct im_map map;
@@ -329,7 +330,7 @@ END_TEST
 START_TEST(piece_like_the_buffer)
 {
 	uint64_t start = (uint64_t[]){ 512, 4096, 5000 }[_i % 3], len = 8192 - 2048 + (uint64_t)_i / 3 * 512;
-	struct im_exec_params params = { .buffer = 8192, .direct_min = 1 };
+	struct im_exec_params params = { .buffer = 8192, .direct_min = 1, .strands = 1 };
 	struct scene s = { .ss = 512, .size = 40000 };
 
 	ck_assert_int_eq(im_map_init(&s.map, s.size, s.size, NULL), 0);
@@ -350,13 +351,60 @@ START_TEST(parameters_from_a_file)
 		{ .start = 1024, .len = 9000, .kind = IM_FROM, .from = 1024 },
 	};
 	struct im_map map = { .old_size = 10024, .new_size = 10024, .segs = { segs, 2, 2 } };
-	struct im_exec_params params = { .buffer = 512, .direct_min = 0 };
+	struct im_exec_params params = { .buffer = 512, .direct_min = 0, .strands = 1 };
 	struct im_error err = { 0 };
 	struct im_program prog;
 
 	ck_assert_int_eq(im_map_check(&map, NULL), -1);
-	ck_assert_int_eq(im_program_build(&prog, &map, 512, &params, &err), -1);
-	ck_assert_int_eq(err.code, IM_EFORMAT);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(im_program_build(&prog, &map, 512, &params, &err), -1);
+		ck_assert_int_eq(err.code, IM_EFORMAT);
+		params = (struct im_exec_params){ .buffer = 512, .direct_min = 1, .strands = 0 };
+	}
+}
+END_TEST
+
+/* May both be written before one flush? */
+static bool are_apart(const struct im_op *a, const struct im_op *b)
+{
+	return a->dst >= b->src + b->len || b->src >= a->dst + a->len;
+}
+
+/* A long move in strands: batches of each in turn, of which none overwrites what another one of its round is made of, on whole
+ * blocks; and the journal keeps a shift's length between two of them, no more. */
+START_TEST(strands)
+{
+	uint64_t mib = 1 << 20, shift = mib - 512, start = 512, len = 96 * mib + 512 * (uint64_t)_i, kept = mib;
+	struct im_exec_params params = { .buffer = 16 * mib, .direct_min = 1 << 19, .strands = 16 };
+	struct im_op ops[4][IM_BATCH_OPS];
+	struct im_program prog, single;
+	struct im_map map;
+	bool journalled;
+	size_t rounds = 0;
+
+	ck_assert_int_eq(im_map_init(&map, start + len + shift, start + len + shift, NULL), 0);
+	ck_assert_int_eq(im_map_from(&map, start + shift, len, start, "move", NULL), 0);
+	ck_assert_int_eq(im_program_build(&prog, &map, 512, &params, NULL), 0);
+	ck_assert_uint_eq(prog.stash_bytes, 3 * kept);
+	for (uint64_t p = _i ? 1 : 0; p + 4 < prog.n_batches; p += 4) {
+		for (size_t i = 0; i < 4; i++)
+			ck_assert_uint_eq(im_program_batch(&prog, p + i, ops[i], &journalled), 1);
+		if (ops[3][0].len != ops[0][0].len || ops[3][0].kind != IM_OP_COPY || ops[1][0].dst + mib > ops[0][0].dst)
+			break;
+		rounds++;
+		for (size_t i = 0; i < 4; i++) {
+			ck_assert(!journalled && (ops[i][0].dst + ops[i][0].len) % IM_HOST_BLOCK == 0);
+			for (size_t k = 0; k < 4; k++)
+				ck_assert(are_apart(&ops[i][0], &ops[k][0]));
+		}
+	}
+	ck_assert_uint_ge(rounds, 22);
+	params.strands = 1;
+	ck_assert_int_eq(im_program_build(&single, &map, 512, &params, NULL), 0);
+	ck_assert_uint_eq(single.stash_bytes, 0);
+	im_program_free(&single);
+	im_program_free(&prog);
+	im_map_free(&map);
 }
 END_TEST
 
@@ -372,6 +420,7 @@ static Suite *suite(void)
 	tcase_add_test(c, identity);
 	tcase_add_loop_test(c, piece_like_the_buffer, 0, 3 * 9);
 	tcase_add_test(c, parameters_from_a_file);
+	tcase_add_loop_test(c, strands, 0, 8);
 	suite_add_tcase(s, c);
 	return s;
 }
