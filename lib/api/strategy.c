@@ -17,9 +17,11 @@
 #define LOOK_UPS 4096			/* extents that stand for all of an image */
 #define BUFFER_MIN (4u << 20)
 #define DIRECT_LEAST (64u << 10)	/* bytes of a shift */
+#define STRANDS_LEAST (512u << 10)	/* … that strands make one without a journal */
+#define LONG (16u << 20)		/* a move from here on is cut into as many strands as there may be (strands.c) */
 #define REQUEST_NS 50000.0		/* a request of one batch, beside its bytes; measured on a virtio disk, as what 64 KiB take longer than
 				 * a 16th of 1 MiB */
-#define DENSE 0.75			/* part of what moves that is data */
+#define MOST 0.75			/* of what moves */
 #define NEVER (1ull << 50)		/* no shift is that long; a number that any reader of JSON can hold */
 
 static const char *const words[] = { "auto", "direct", "journalled", "write-once", "reflink", "insert-range", NULL };
@@ -67,24 +69,44 @@ static double journalled_cost(const struct im_host *host, uint64_t buffer, bool 
 	return (twice ? 1e9 / (double)host->write_rate : 0) + (double)host->flush_ns / (double)buffer;
 }
 
-/* The least shift, a power of two, for which the journal costs more. */
-static uint64_t threshold(const struct im_strategy *s)
+/* The least shift, `least` times a power of two, for which the journal costs more. */
+static uint64_t threshold_from(const struct im_strategy *s, uint64_t least, uint32_t strands)
 {
 	double other = journalled_cost(&s->host, s->params.buffer, !s->host.can_share);
-	uint64_t shift = DIRECT_LEAST;
+	uint64_t shift = least;
 
-	while (shift < s->params.buffer && direct_cost(&s->host, shift, s->params.strands) > other)
+	while (shift < s->params.buffer && direct_cost(&s->host, shift, strands) > other)
 		shift *= 2;
 	return shift;
 }
 
+/* Where even one strand costs less that is so for all moves; strands are of long ones. */
+static uint64_t threshold(const struct im_strategy *s)
+{
+	return im_min(threshold_from(s, DIRECT_LEAST, 1), threshold_from(s, STRANDS_LEAST, s->params.strands));
+}
+
+/* Do long moves to the right make most of what moves? */
+static bool moves_long(const struct im_map *map)
+{
+	uint64_t all = 0, most = 0;
+
+	for (size_t i = 0; i < map->segs.n; i++) {
+		const struct im_segment *seg = &map->segs.v[i];
+
+		all += seg->kind == IM_FROM ? seg->len : 0;
+		most += seg->kind == IM_FROM && seg->start > seg->from && seg->len >= LONG ? seg->len : 0;
+	}
+	return (double)most >= MOST * (double)all;
+}
+
 /* Strands have the disk go from place to place, which one of platters takes longer for than for flushes; and where there is little
  * data, waves of it are long as they are. */
-static uint32_t choose_strands(const struct im_strategy *s)
+static uint32_t choose_strands(const struct im_strategy *s, const struct im_map *map)
 {
 	uint64_t flush = s->host.flush_ns / 2 + s->host.handover_ns;
 
-	return !s->host.is_probed || s->data_part < DENSE || s->host.seek_ns > flush / 3 ? 1 : IM_STRANDS;
+	return s->host.knows_seeks && s->host.seek_ns <= flush / 3 && s->data_part >= MOST && moves_long(map) ? IM_STRANDS : 1;
 }
 
 /* A run begins and ends with a buffer on its way alone, which a slow disk takes long for: so it is no larger than it must be, for
@@ -265,7 +287,7 @@ static int choose_by_cost(struct im_strategy *s, struct im_dev *image, const str
 	s->unmeasured = NULL;
 	if (!s->data_part && find_data_part(s, image, map, err) < 0)
 		return -1;
-	s->params.strands = choose_strands(s);
+	s->params.strands = choose_strands(s, map);
 	set_params(s);
 	for (size_t i = 0; i < map->segs.n; i++)
 		if (map->segs.v[i].kind == IM_FROM)
@@ -296,8 +318,13 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 	    (im_blocks_choose(s, image, map, sector_size, err) < 0 ||
 	     (!s->by_steps && choose_by_cost(s, image, map, sector_size, err) < 0)))
 		return -1;
+	if (s->by_steps)
+		s->params.strands = 1;
 	if (im_program_build(&prog, map, sector_size, &s->params, err) < 0)
 		return -1;
+	/* where nothing goes without a journal there are none */
+	if (!prog.has_direct)
+		s->params.strands = 1;
 	name(s, &prog);
 	say_why(s, &prog, s->wanted);
 	im_program_free(&prog);
@@ -314,7 +341,7 @@ void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t dire
 	s->params.no_share = strstr(saved, "journalled") != NULL;
 	if (direct_min <= NEVER)
 		s->params.direct_min = direct_min;
-	if (strands && strands <= IM_STRANDS)
+	if (strands && strands <= IM_STRANDS && !s->by_steps)
 		s->params.strands = (uint32_t)strands;
 	if (buffer >= BUFFER_MIN && buffer <= im_exec_defaults.buffer)
 		s->params.buffer = buffer;

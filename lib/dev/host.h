@@ -9,11 +9,12 @@ struct im_host {
 	uint32_t share_unit;	/* of the image, bytes; 0: it cannot share blocks with any file */
 	bool can_share;		/* image and journal lie where files can share blocks */
 	uint32_t shift_unit;	/* of the image, bytes; 0: blocks cannot be inserted into it or taken out, else im_host_shifts knows */
-	bool is_probed;		/* what is below is measured, but for handover_ns */
+	bool is_probed;		/* what is below is measured, but for handover_ns; the last one perhaps not */
 	uint64_t flush_ns;	/* to make a batch durable, and then a record of it */
 	uint64_t handover_ns;		/* what else a batch of less than a few MiB costs: the disk stands still while it is handed over */
 	uint64_t write_rate;	/* bytes a second */
-	uint64_t seek_ns;	/* what reading the image takes longer elsewhere than where it was read just now; 0: nothing, or not known */
+	bool knows_seeks;	/* the one below is measured as well */
+	uint64_t seek_ns;	/* what reading the image takes longer elsewhere than where it was read just now */
 };
 
 /* Look at the folder in which the journal is to be. What cannot be found out keeps its default. */

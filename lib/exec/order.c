@@ -132,6 +132,7 @@ static void sort_nodes(struct graph *g, struct im_op *ops, size_t n, size_t *sor
 			size_t i = smallest_of_a_cycle(g, ops, n, scratch);
 
 			ops[i].kind = IM_OP_OLD;
+			ops[i].braid = 0;
 			finish(g, i);
 			left--;
 		}

@@ -17,7 +17,7 @@
 
 /* So many rounds at least, or it is not worth it. */
 #define ROUNDS_MIN 2
-/* A plan of more copies than this has short ones. */
+/* Behind so many pieces of copies the others go whole: a plan that has them has short ones. */
 #define OPS_MAX 1024
 
 struct braid {

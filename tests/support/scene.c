@@ -264,6 +264,47 @@ static void make_groups(struct scene *s, uint64_t size, uint64_t *seed)
 		shift_map(s, size, 64 + im_random(seed) % 24 * 64, seed);
 }
 
+/* Long moves in whole blocks, in strands: alone, or with pieces of elsewhere that go into them and behind them. */
+static void make_strands(struct scene *s, uint64_t *seed)
+{
+	uint64_t size = 120000 + im_random(seed) % 200000 / 512 * 512 + im_random(seed) % 2 * 100, start, shift, len, to, from;
+	struct im_error err;
+
+	s->by_clone = s->by_steps = false;
+	s->fill_part = 0;
+	im_map_free(&s->map);
+	free(s->old);
+	s->old = malloc(size);
+	if (!s->old)
+		exit(2);
+	fill(s->old, size, seed);
+	s->params.buffer = 16384u << im_random(seed) % 3;
+	s->params.direct_min = im_random(seed) % 3 ? 1 : 4096;
+	start = s->sector_size + im_random(seed) % 20 * 100;
+	shift = (im_random(seed) % 3 ? 8192 : 4096) + im_random(seed) % 64 * 64;
+	if (im_random(seed) % 3 == 0)
+		hollow_out(s, size, seed);
+	if (im_random(seed) % 3 == 0)
+		drop_some(s, size, seed);
+	if (im_random(seed) % 3 == 0) {
+		shift_map(s, size, shift, seed);
+		return;
+	}
+	len = size - start - shift - im_random(seed) % 5000;
+	if (im_map_init(&s->map, size, size + im_random(seed) % 2 * shift, &err) < 0 ||
+	    im_map_from(&s->map, start + shift, len, start, "long", &err) < 0)
+		die("map", &err);
+	for (uint64_t k = im_random(seed) % 6; k; k--) {
+		len = 100 + im_random(seed) % 30000;
+		to = im_random(seed) % 2 ? start + im_random(seed) % shift : im_random(seed) % (size - len);
+		from = im_random(seed) % (size - len);
+		if (im_map_from(&s->map, to, len, from, "piece", &err) < 0)
+			die("map", &err);
+	}
+	if (im_random(seed) % 3 == 0 && im_map_from(&s->map, im_random(seed) % 2000, 700, 0, "sector 0", &err) < 0)
+		die("map", &err);
+}
+
 void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 {
 	static const uint32_t units[6] = { 0, 0, 512, 512, 4096, 8192 };
@@ -299,7 +340,9 @@ void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 	s->by_steps = !s->by_clone && has_steps(s) && im_random(&kind) % 8;
 	if (!shift && name % 5 == 4)
 		make_groups(s, size, &kind);
-	s->params.strands = (uint32_t[]){ 1, 16, 2, 3, 5 }[name / 5 % 5];
+	if (!shift && name % 10 == 3)
+		make_strands(s, &kind);
+	s->params.strands = (uint32_t[]){ 1, 16, 2, 3, 16 }[name / 5 % 5];
 	render_new(s);
 }
 
@@ -328,7 +371,7 @@ void scene_load(struct scene *s, const char *image, const char *plan)
 	if (im_plan_parse(&parsed, (const char *)text, text_len, &err) < 0)
 		die("plan", &err);
 	s->sector_size = parsed.sector_size;
-	s->params = (struct im_exec_params){ .buffer = 64 << 10, .direct_min = 128 << 10, .strands = IM_STRANDS };
+	s->params = (struct im_exec_params){ .buffer = 512 << 10, .direct_min = 4096, .strands = IM_STRANDS };
 	s->old = read_file(image, &len);
 	if (len != parsed.map.old_size)
 		die("the plan is not for this image", NULL);
