@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/pages.h"
 #include "dev/shift.h"
 
 #define PROBE (8u << 20)	/* bytes that are written to see how fast that goes */
@@ -248,7 +249,7 @@ void im_host_measure(struct im_host *host, struct im_dev *image, const char *fol
 		fd = nameless(folder, 0);
 	if (fd < 0)
 		return;
-	batch = aligned_alloc(4096, BATCH);
+	batch = im_pages(BATCH);
 	if (batch) {
 		memset(batch, 0xa5, BATCH);
 		if (write_all(fd, batch) && time_write(fd, batch, image->watch, &rate) && time_flushes(fd, batch, image->watch, &flush)) {

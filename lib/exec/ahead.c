@@ -9,12 +9,17 @@
 
 #include "base/bytes.h"
 #include "base/crc.h"
+#include "base/pages.h"
+
+/* What a run of len bytes takes of a piece: each begins on a page. */
+static size_t in_pages(uint64_t len)
+{
+	return (size_t)((len + 4095) / 4096 * 4096);
+}
 
 static size_t piece_size(const struct im_program *prog)
 {
-	uint64_t most = prog->has_journalled ? prog->params.buffer : im_min(prog->params.buffer, IM_DIRECT_BATCH);
-
-	return (im_max(most, 4096) + 4095) / 4096 * 4096;
+	return in_pages(prog->has_journalled ? prog->params.buffer : im_plain_batch(prog));
 }
 
 /* So many that what was read stays in memory until it would be overwritten, where a shift is not too long for that. */
@@ -41,7 +46,7 @@ static int make_piece(struct im_ahead *a, struct im_error *err)
 	if (!p)
 		return im_error_nomem(err);
 	a->pieces[a->n_made++] = p;
-	p->bytes = aligned_alloc(4096, piece_size(&a->x->journal.prog) + IM_PIECE_BATCHES * 4096);
+	p->bytes = im_pages(piece_size(&a->x->journal.prog));
 	return p->bytes ? 0 : im_error_nomem(err);
 }
 
@@ -93,7 +98,7 @@ static int collect(struct im_ahead *a, struct im_piece *p, struct im_error *err)
 		im_batch_plan(a->x, a->dir, index, b);
 		if (im_batch_find_data(a->x, b, err) < 0)
 			return -1;
-		used += b->data_len;
+		used += in_pages(b->data_len);
 		if (p->n && (used > piece_size(&a->x->journal.prog) || !fits(b - 1, b)))
 			return 0;
 		a->from = im_batch_behind(a->dir, index);
@@ -116,7 +121,7 @@ static uint8_t *read_run(struct im_ahead *a, struct im_batch *b, size_t n, uint8
 		b[i].content = p + (b[i].from + b[i].data_off - start);
 		im_batch_sum(&b[i]);
 	}
-	return p + (end - start + 4095) / 4096 * 4096;
+	return p + in_pages(end - start);
 }
 
 static int read_in(struct im_ahead *a, struct im_piece *p, struct im_error *err)

@@ -4,13 +4,14 @@
 
 #include "base/bytes.h"
 #include "base/crc.h"
+#include "base/pages.h"
 #include "exec/ahead.h"
 
 int im_batch_alloc(struct im_batch *b, const struct im_program *prog, struct im_error *err)
 {
 	*b = (struct im_batch){ .index = IM_NO_BATCH };
 	/* page-aligned: the content goes to the journal and to the image as it is */
-	b->content = aligned_alloc(4096, (im_max(prog->params.buffer, 4096) + 4095) / 4096 * 4096);
+	b->content = im_pages(prog->params.buffer);
 	return b->content ? 0 : im_error_nomem(err);
 }
 

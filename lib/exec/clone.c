@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/crc.h"
+#include "base/pages.h"
 
 #define COPY_MAX (1u << 20)
 #define SHARE_MAX (1ull << 30)		/* bytes between two calls of the progress function */
@@ -238,7 +239,7 @@ int im_clone_run(struct im_exec *x, const struct im_phase_record *run, struct im
 
 	if (x->image->share_unit && x->clone->share_unit)
 		r.unit = im_max(x->image->share_unit, x->clone->share_unit);
-	r.buf = aligned_alloc(4096, COPY_MAX);
+	r.buf = im_pages(COPY_MAX);
 	if (!r.buf)
 		return im_error_nomem(err);
 	for (size_t i = 0; i < prog->ops.n; i++)

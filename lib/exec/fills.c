@@ -5,6 +5,7 @@
 
 #include "base/aside.h"
 #include "base/bytes.h"
+#include "base/pages.h"
 
 #define PIECE (4u << 20)		/* read, or written, at once */
 
@@ -219,11 +220,11 @@ static int copy(struct filling *f, struct im_error *err)
 int im_fills_run(struct im_exec *x, enum im_direction dir, const struct im_step *step, struct im_error *err)
 {
 	struct filling f = { .x = x };
-	size_t size = (size_t)im_min(PIECE, (step->len + 4095) / 4096 * 4096);
+	size_t size = (size_t)im_min(PIECE, step->len);
 	int rc = -1;
 
-	f.pieces[0].bytes = aligned_alloc(4096, size);
-	f.pieces[1].bytes = aligned_alloc(4096, size);
+	f.pieces[0].bytes = im_pages(size);
+	f.pieces[1].bytes = im_pages(size);
 	im_aside_start(&f.reader, x->image->is_parallel);
 	if (!f.pieces[0].bytes || !f.pieces[1].bytes)
 		im_error_nomem(err);

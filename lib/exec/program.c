@@ -90,12 +90,6 @@ static int collect_rest(struct im_program *prog, const struct im_map *map, const
 	return 0;
 }
 
-/* Most bytes of a batch without a journalled copy. */
-static uint64_t plain_batch(const struct im_program *prog)
-{
-	return im_min(prog->params.buffer, IM_DIRECT_BATCH);
-}
-
 /* Within the shift when that is large, through the journal's buffers when not. */
 struct im_stretch im_program_cut(const struct im_program *prog, const struct im_op *op)
 {
@@ -105,7 +99,7 @@ struct im_stretch im_program_cut(const struct im_program *prog, const struct im_
 	if (shift < op->len && shift < prog->params.direct_min)
 		st.journalled = true;
 	else
-		st.batch_size = im_min(plain_batch(prog), shift);
+		st.batch_size = im_min(im_plain_batch(prog), shift);
 	return st;
 }
 
@@ -140,7 +134,7 @@ static void take_small(const struct im_program *prog, struct im_stretch *st)
 	uint64_t sum = prog->ops.v[st->op].len;
 
 	while (st->op + st->n_ops < prog->ops.n && st->n_ops < IM_BATCH_OPS &&
-	       prog->ops.v[st->op + st->n_ops].len <= plain_batch(prog) - sum)
+	       prog->ops.v[st->op + st->n_ops].len <= im_plain_batch(prog) - sum)
 		sum += prog->ops.v[st->op + st->n_ops++].len;
 	st->n_batches = 1;
 	st->first_len = prog->ops.v[st->op].len;
@@ -152,7 +146,7 @@ static int cut(struct im_program *prog, struct im_error *err)
 
 	while (i < prog->ops.n) {
 		const struct im_op *op = &prog->ops.v[i];
-		struct im_stretch st = { .batch_size = plain_batch(prog) };
+		struct im_stretch st = { .batch_size = im_plain_batch(prog) };
 		struct im_stretch *n = im_vec_push(&prog->stretches, err);
 
 		if (!n)
@@ -168,7 +162,7 @@ static int cut(struct im_program *prog, struct im_error *err)
 		split(&st, op);
 		if (op->kind == IM_OP_COPY)
 			take_strands(prog, &st);
-		else if (op->len <= plain_batch(prog))
+		else if (op->len <= im_plain_batch(prog))
 			take_small(prog, &st);
 		i += st.n_ops;
 		prog->n_batches += st.n_batches;

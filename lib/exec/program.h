@@ -21,10 +21,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/vec.h"
 #include "exec/steps.h"
 #include "map/map.h"
+
+/* Most strands that there may be. */
+#define IM_STRANDS 16
+
+/* Most bytes of a batch that is not journalled, and of what is read at once for such ones: a few of them together stay
+ * in the processor's cache. */
+#define IM_DIRECT_BATCH (4u << 20)
+
+/* The most ops that one batch has. */
+#define IM_BATCH_OPS 256
 
 struct im_exec_params {
 	uint64_t buffer;	/* most bytes of a batch; also the size of a journal buffer */
@@ -114,20 +125,16 @@ struct im_program {
 	IM_VEC(struct im_kept) kept;		/* sorted: what is neither carried nor stashed, and what steps do not carry */
 };
 
+/* Most bytes of a batch without a journalled copy. */
+static inline uint64_t im_plain_batch(const struct im_program *prog)
+{
+	return im_min(prog->params.buffer, IM_DIRECT_BATCH);
+}
+
 /* The map is borrowed and must outlive the program. */
 int im_program_build(struct im_program *prog, const struct im_map *map, uint32_t sector_size,
 		     const struct im_exec_params *params, struct im_error *err);
 void im_program_free(struct im_program *prog);
-
-/* Most strands that there may be. */
-#define IM_STRANDS 16
-
-/* Most bytes of a batch that is not journalled, and of what is read at once for such ones: a few of them together stay
- * in the processor's cache. */
-#define IM_DIRECT_BATCH (4u << 20)
-
-/* The most ops that one batch has. */
-#define IM_BATCH_OPS 256
 
 /* The ops of batch i; returns how many. *journalled as of its stretch. */
 size_t im_program_batch(const struct im_program *prog, uint64_t i, struct im_op ops[IM_BATCH_OPS], bool *journalled);

@@ -35,7 +35,7 @@ static struct braid braid_of(const struct im_program *prog, const struct im_op *
 	if (prog->ops.n > OPS_MAX || op->kind != IM_OP_COPY || !st.from_end || st.journalled || shift >= op->len ||
 	    !im_round_up(shift, im_batch_unit(st.batch_size), &braid.kept))
 		return (struct braid){ 0 };
-	braid.n = im_min(im_min(prog->params.strands, IM_STRANDS), im_min(prog->params.buffer, IM_DIRECT_BATCH) / b);
+	braid.n = im_min(im_min(prog->params.strands, IM_STRANDS), im_plain_batch(prog) / b);
 	if (braid.n < 2 || op->len / braid.n < braid.kept + ROUNDS_MIN * b + braid.edge)
 		return (struct braid){ 0 };
 	braid.len = (op->len - braid.edge - (braid.n - 1) * braid.kept) / braid.n / b * b;

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/crc.h"
+#include "base/pages.h"
 #include "exec/ahead.h"
 
 #define LOOK (1u << 20)
@@ -56,7 +57,7 @@ static int look_at(struct look *l, uint64_t off, uint64_t *len, const uint8_t **
 			return 0;
 		}
 	if (!l->buf)
-		l->buf = aligned_alloc(4096, LOOK);
+		l->buf = im_pages(LOOK);
 	if (!l->buf)
 		return im_error_nomem(err);
 	*p = l->buf;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/pages.h"
 #include "fmt/fs_util.h"
 #include "fmt/vss.h"
 
@@ -90,7 +91,7 @@ static int carve(struct carving *c, struct im_error *err)
 
 int im_vss_carve(struct im_dev *dev, struct im_vss_carving *out, struct im_error *err)
 {
-	struct carving c = { dev, out, aligned_alloc(4096, PIECE) };
+	struct carving c = { dev, out, im_pages(PIECE) };
 	int rc;
 
 	*out = (struct im_vss_carving){ 0 };
