@@ -17,8 +17,8 @@
 #include "base/bytes.h"
 
 #define BOUNCE (1u << 20)
-/* Larger reads are no faster anywhere, and slower on virtio disks; and a write or a flush of another thread waits for less. */
-#define READ_MOST (1u << 20)
+/* Of larger reads a write or a flush of another thread would wait for more. */
+#define READ_MOST (4u << 20)
 
 void im_direct_open(struct im_direct *d, int fd, bool write)
 {

@@ -217,22 +217,29 @@ static int copy(struct filling *f, struct im_error *err)
 	return 0;
 }
 
-int im_fills_run(struct im_exec *x, enum im_direction dir, const struct im_step *step, struct im_error *err)
+void im_fills_free(struct im_fill_buffers *buffers)
+{
+	free(buffers->bytes[0]);
+	free(buffers->bytes[1]);
+}
+
+int im_fills_run(struct im_exec *x, enum im_direction dir, const struct im_step *step, struct im_fill_buffers *buffers,
+		 struct im_error *err)
 {
 	struct filling f = { .x = x };
-	size_t size = (size_t)im_min(PIECE, step->len);
 	int rc = -1;
 
-	f.pieces[0].bytes = im_pages(size);
-	f.pieces[1].bytes = im_pages(size);
+	for (int i = 0; i < 2; i++) {
+		if (!buffers->bytes[i])
+			buffers->bytes[i] = im_pages(PIECE);
+		if (!buffers->bytes[i])
+			return im_error_nomem(err);
+		f.pieces[i].bytes = buffers->bytes[i];
+	}
 	im_aside_start(&f.reader, x->image->is_parallel);
-	if (!f.pieces[0].bytes || !f.pieces[1].bytes)
-		im_error_nomem(err);
-	else if (plan_runs(&f, dir, step, err) == 0)
+	if (plan_runs(&f, dir, step, err) == 0)
 		rc = copy(&f, err);
 	im_aside_stop(&f.reader);
 	im_vec_free(&f.runs);
-	free(f.pieces[0].bytes);
-	free(f.pieces[1].bytes);
 	return rc;
 }

@@ -24,7 +24,15 @@
  * them in any case but -1. */
 int im_fills_build(struct im_steps *s, const struct im_map *map, uint32_t unit, uint64_t part, struct im_error *err);
 
+/* What the gaps of a run are filled through; zeroed at first. */
+struct im_fill_buffers {
+	uint8_t *bytes[2];
+};
+
+void im_fills_free(struct im_fill_buffers *buffers);
+
 /* Fill the gap that the insertion `step` of a run of this direction made. Not flushed; may be done any number of times. */
-int im_fills_run(struct im_exec *x, enum im_direction dir, const struct im_step *step, struct im_error *err);
+int im_fills_run(struct im_exec *x, enum im_direction dir, const struct im_step *step, struct im_fill_buffers *buffers,
+		 struct im_error *err);
 
 #endif

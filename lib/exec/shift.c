@@ -294,33 +294,45 @@ static int do_step(struct im_exec *x, const struct im_step *step, struct im_erro
 }
 
 /* The step before `done` was done by this run: if it was an insertion, its gap is to be filled before it counts. */
-static int complete_step(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
+static int complete_step(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_fill_buffers *buffers,
+			 struct im_error *err)
 {
 	struct im_step step;
 
-	if (next_step(x, rec->dir, rec->batch, &step) && step.inserts && step.fills && im_fills_run(x, rec->dir, &step, err) < 0)
+	if (next_step(x, rec->dir, rec->batch, &step) && step.inserts && step.fills &&
+	    im_fills_run(x, rec->dir, &step, buffers, err) < 0)
 		return -1;
 	rec->batch = done;
 	return im_shift_announce(x, rec, err) < 0 ? -1 : im_journal_phase(&x->journal, rec, err);
 }
 
-int im_shift_run(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
+/* The steps behind the first `done`. */
+static int do_steps(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_fill_buffers *buffers,
+		    struct im_error *err)
 {
-	const struct im_map *map = &x->journal.map;
 	uint64_t total = x->journal.prog.steps.list.n;
 	struct im_step step;
 
 	for (; next_step(x, rec->dir, done, &step); done = behind(rec->dir, done)) {
 		if (x->hooks.progress && !x->hooks.progress(x->hooks.arg, IM_GROWN, rec->dir == IM_FORWARD ? done : total - done, total))
 			return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
-		if (done != rec->batch && complete_step(x, rec, done, err) < 0)
+		if (done != rec->batch && complete_step(x, rec, done, buffers, err) < 0)
 			return -1;
 		if (do_step(x, &step, err) < 0)
 			return -1;
 	}
-	if (done != rec->batch && complete_step(x, rec, done, err) < 0)
-		return -1;
-	if (im_dev_resize(x->image, im_max(map->old_size, map->new_size), err) < 0 || fill(x, rec->dir, err) < 0 ||
+	return done != rec->batch ? complete_step(x, rec, done, buffers, err) : 0;
+}
+
+int im_shift_run(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
+{
+	const struct im_map *map = &x->journal.map;
+	uint64_t total = x->journal.prog.steps.list.n;
+	struct im_fill_buffers buffers = { 0 };
+	int rc = do_steps(x, rec, done, &buffers, err);
+
+	im_fills_free(&buffers);
+	if (rc < 0 || im_dev_resize(x->image, im_max(map->old_size, map->new_size), err) < 0 || fill(x, rec->dir, err) < 0 ||
 	    im_dev_flush(x->image, err) < 0)
 		return -1;
 	if (x->hooks.progress)
