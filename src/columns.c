@@ -65,16 +65,23 @@ const char *escape_of(int32_t c, unsigned char byte, char buf[16])
 	return buf;
 }
 
+/* What stands for one of our signs where it cannot be drawn; NULL: c is none, or can be. */
+static const char *plain_sign(int32_t c)
+{
+	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
+		if (c == (int32_t)signs[i].sign)
+			return is_plain() && !(c == 0xfffd && is_locale_utf8()) ? signs[i].plain : NULL;
+	return NULL;
+}
+
 /* One character of the text, as it is shown. */
 static void show(const char *from, size_t len, int32_t c, char out[16])
 {
-	if (is_plain())
-		for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
-			if (c == (int32_t)signs[i].sign && !(c == 0xfffd && is_locale_utf8())) {
-				strcpy(out, signs[i].plain);
-				return;
-			}
-	if (is_harmful(c) || (c >= 0x80 && (!is_locale_utf8() || wcwidth((wchar_t)c) < 0)))
+	const char *plain = c < 0x80 ? NULL : plain_sign(c);
+
+	if (plain)
+		strcpy(out, plain);
+	else if (is_harmful(c) || (c >= 0x80 && (!is_locale_utf8() || wcwidth((wchar_t)c) < 0)))
 		escape_of(c, (unsigned char)*from, out);
 	else
 		snprintf(out, 16, "%.*s", (int)len, from);
