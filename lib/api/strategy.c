@@ -266,6 +266,15 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 		       " not measured", s->params.direct_min);
 }
 
+static void say_strands(struct im_strategy *s)
+{
+	size_t n = strlen(s->why);
+
+	if (s->params.strands > 1)
+		im_say(s->why + n, sizeof(s->why) - n, "; long moves go in up to %u strands, for one flush serves all of them and to read in"
+		       " another place takes only %" PRIu64 " us longer", s->params.strands, s->host.seek_ns / 1000);
+}
+
 /* Can all that moves take its blocks from a clone? */
 static int choose_clone(struct im_strategy *s, const struct im_map *map, struct im_error *err)
 {
@@ -327,6 +336,7 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 		s->params.strands = 1;
 	name(s, &prog);
 	say_why(s, &prog, s->wanted);
+	say_strands(s);
 	im_program_free(&prog);
 	return 0;
 }

@@ -338,8 +338,19 @@ measured() {
 		run 4 plan --json mnt/large.img
 		check_eq "measured on $1, from sector $lba" $([ $lba = 1 ] && echo true || echo false) "$(jq .cost.probed out)"
 		[ $lba = 8 ] || check_eq "strands of holes on $1" 1 "$(jq .cost.strands out)"
+		strands_are_said "holes on $1"
+		[ $lba = 8 ] || head -c 140M /dev/urandom | dd of=mnt/large.img bs=1M seek=1 conv=notrunc status=none
+		run 4 plan --json mnt/large.img
+		strands_are_said "data on $1"
 		rm mnt/large.img
 	done
+}
+
+# strands_are_said OF-WHAT: the plan in out says of strands, where there are any, how many and why
+strands_are_said() {
+	local n
+	n=$(jq .cost.strands out)
+	check_eq "strands of $1 are said" "$((n > 1))" "$(jq -r .cost.why out | grep -Ec "in up to $n strands.* takes only [0-9]+ us longer")"
 }
 
 # others_files WAY STATUS: a file that has the name of a clone, but is none, stays
