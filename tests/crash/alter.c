@@ -135,7 +135,7 @@ static void use_image(struct scene *s, uint64_t *seed)
 	       (off < s->map.new_size && *byte == s->new[off]));
 }
 
-/* Somewhere between STASH and the slots (lib/exec/journal.c). */
+/* Somewhere between STASH and the slots (lib/exec/head.h). */
 static void flip_stash(struct scene *s, uint64_t *seed)
 {
 	uint8_t *bytes = im_crash_bytes(s->journal);
