@@ -29,8 +29,8 @@ struct im_head {
 	le64 old_size, new_size;	/* 40, 48 */
 	struct im_section plan;		/* 56 */
 	struct im_section sectors;	/* 80 */
-	struct im_section saved;		/* 104 */
-	struct im_section index;		/* 128 */
+	struct im_section saved;	/* 104 */
+	struct im_section index;	/* 128 */
 	le64 log_off;			/* 152 */
 	le64 slots_off, slot_size;	/* 160, 168 */
 	le64 buffer, direct_min;	/* 176, 184 */
