@@ -19,8 +19,6 @@ cd "$top" || exit 1
 IMGMEND_SHARED_IMAGES=${IMGMEND_SHARED_IMAGES-$top/../shared/images}
 export IMGMEND_SHARED_IMAGES
 jobs=$(nproc)
-# Tests wait, for a disk or for somebody who is slow on purpose, for a third of their time.
-tests=$((2 * jobs))
 sanitized=check-sanitized tarball=distcheck-tarball
 case ${1-} in
 '') ;;
@@ -72,11 +70,11 @@ compile() {
 }
 
 build() { compile build --enable-werror; }
-check() { CK_TIMEOUT_MULTIPLIER=10 make -C build -j"$tests" check VERBOSE=1; }
+check() { make -C build -j"$jobs" check VERBOSE=1; }
 # Without the static library every file is compiled once; the first build has both.
 build_sanitized() { compile build/sanitize --enable-werror --enable-sanitizers --disable-static; }
-check_sanitized() { CK_TIMEOUT_MULTIPLIER=10 make -C build/sanitize -j"$tests" $sanitized VERBOSE=1; }
-distcheck() { make -C build -j"$tests" $tarball DISTCHECK_CONFIGURE_FLAGS='--enable-werror --disable-static CFLAGS=-O0' VERBOSE=1; }
+check_sanitized() { CK_TIMEOUT_MULTIPLIER=10 make -C build/sanitize -j"$jobs" $sanitized VERBOSE=1; }
+distcheck() { make -C build -j"$jobs" $tarball DISTCHECK_CONFIGURE_FLAGS='--enable-werror --disable-static CFLAGS=-O0' VERBOSE=1; }
 
 run_stages() {
 	stage listed unlisted

@@ -249,7 +249,7 @@ struct imgmend_plan_figures {
 	uint64_t bytes_moved, literal_bytes;
 	uint64_t undo_bytes, scratch_bytes, journal_bytes;	/* undo is an upper bound */
 	const char *strategy;		/* "direct", "journalled", "write-once", two of them with a +; "reflink", "insert-range", "literals" */
-	const char *strategy_reason;	/* a clause, "because …"; "" for a saved plan */
+	const char *strategy_reason;	/* "because …"; "" for a saved plan */
 	uint64_t dropped_bytes;		/* free space that is neither moved nor kept (used_only) */
 	const char *fingerprint;	/* SHA-256 of what the plan was made from */
 	uint64_t time_ns;		/* about what the repair takes; 0: not known, as for a saved plan */

@@ -266,13 +266,23 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 		       " not measured", s->params.direct_min);
 }
 
+/* What there really are of them. */
+static uint32_t strands_of(const struct im_program *prog)
+{
+	size_t most = 1;
+
+	for (size_t i = 0; i < prog->stretches.n; i++)
+		most = im_max(most, prog->stretches.v[i].n_strands);
+	return (uint32_t)most;
+}
+
 static void say_strands(struct im_strategy *s)
 {
 	size_t n = strlen(s->why);
 
 	if (s->params.strands > 1)
 		im_say(s->why + n, sizeof(s->why) - n, "; long moves go in up to %u strands, for one flush serves all of them and to read in"
-		       " another place takes only %" PRIu64 " us longer", s->params.strands, s->host.seek_ns / 1000);
+		       " another place takes only %" PRIu64 " us longer", s->params.strands, (s->host.seek_ns + 999) / 1000);
 }
 
 /* Can all that moves take its blocks from a clone? */
@@ -331,9 +341,7 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 		s->params.strands = 1;
 	if (im_program_build(&prog, map, sector_size, &s->params, err) < 0)
 		return -1;
-	/* where nothing goes without a journal there are none */
-	if (!prog.has_direct)
-		s->params.strands = 1;
+	s->params.strands = strands_of(&prog);
 	name(s, &prog);
 	say_why(s, &prog, s->wanted);
 	say_strands(s);

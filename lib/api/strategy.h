@@ -11,7 +11,7 @@
 
 struct im_strategy {
 	char name[32];			/* "direct", "journalled", "write-once", two of them with a +; "reflink", "insert-range", "literals" */
-	char why[480];			/* one clause; "" for a plan that was read back */
+	char why[480];			/* "because …"; "" for a plan that was read back */
 	struct im_exec_params params;
 	bool by_clone;			/* "reflink" */
 	bool by_steps;			/* "insert-range", or, with params.fill_part, "write-once" */

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /* At least size bytes, aligned for any transfer that bypasses the page cache; free() takes them back. NULL: no memory.
- * From 2 MiB on they are of huge pages, where the kernel has such for those who ask: a page that is touched for the first time
+ * Each whole 2 MiB of it is a huge page, where the kernel has such for those who ask: a page that is touched for the first time
  * costs a fault, which takes microseconds on a virtual machine, and each one of a transfer is pinned by itself. */
 void *im_pages(size_t size);
 

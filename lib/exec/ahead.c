@@ -11,6 +11,8 @@
 #include "base/crc.h"
 #include "base/pages.h"
 
+#define SMALL (1u << 20)		/* a piece, bytes */
+
 /* What a run of len bytes takes of a piece: each begins on a page. */
 static size_t in_pages(uint64_t len)
 {
@@ -19,7 +21,10 @@ static size_t in_pages(uint64_t len)
 
 static size_t piece_size(const struct im_program *prog)
 {
-	return in_pages(prog->has_journalled ? prog->params.buffer : im_plain_batch(prog));
+	size_t size = in_pages(prog->has_journalled ? prog->params.buffer : im_plain_batch(prog));
+
+	/* beside large ones what runs lose at their ends is little */
+	return size < SMALL ? size + IM_PIECE_BATCHES * 4096 : size;
 }
 
 /* So many that what was read stays in memory until it would be overwritten, where a shift is not too long for that. */
@@ -85,7 +90,7 @@ static bool fits(const struct im_batch *before, const struct im_batch *b)
 /* Plan batches for the piece until one does not fit. */
 static int collect(struct im_ahead *a, struct im_piece *p, struct im_error *err)
 {
-	uint64_t used = 0, index;
+	uint64_t used = 0, run = 0, index;
 
 	for (p->n = 0; p->n < IM_PIECE_BATCHES; p->n++) {
 		struct im_batch *b = &p->batches[p->n];
@@ -98,8 +103,12 @@ static int collect(struct im_ahead *a, struct im_piece *p, struct im_error *err)
 		im_batch_plan(a->x, a->dir, index, b);
 		if (im_batch_find_data(a->x, b, err) < 0)
 			return -1;
-		used += in_pages(b->data_len);
-		if (p->n && (used > piece_size(&a->x->journal.prog) || !fits(b - 1, b)))
+		if (p->n && !joins(b - 1, b)) {
+			used += in_pages(run);
+			run = 0;
+		}
+		run += b->data_len;
+		if (p->n && (used + in_pages(run) > piece_size(&a->x->journal.prog) || !fits(b - 1, b)))
 			return 0;
 		a->from = im_batch_behind(a->dir, index);
 	}

@@ -342,6 +342,10 @@ measured() {
 		[ $lba = 8 ] || head -c 140M /dev/urandom | dd of=mnt/large.img bs=1M seek=1 conv=notrunc status=none
 		run 4 plan --json mnt/large.img
 		strands_are_said "data on $1"
+		[[ $(jq .cost.strands out) = [14] ]] || fail "data by 1 MiB on $1 has other strands than 4 in 4 MiB: $(jq .cost.strands out)"
+		run 4 plan --json --align 4M mnt/large.img
+		check_eq "strands of data by 4 MiB on $1" 1 "$(jq .cost.strands out)"
+		strands_are_said "data by 4 MiB on $1"
 		rm mnt/large.img
 	done
 }
