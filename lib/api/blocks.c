@@ -7,10 +7,12 @@
 /* What a step costs for each extent of the file: to move it, and to list it twice. Measured on ext4, where 32,768 extents take 7 ms
  * to move and 15 to 65 ms to list. */
 #define EXTENT_NS 2000
-/* The flushes of one part: two steps, the fill, and two records. */
-#define PART_FLUSHES 4
-/* Bytes that a journal may take beside a part: its slots, what it saves of the edges, its log. */
-#define JOURNAL_ROOM (64u << 20)
+/* Records while as much is written as the gap has, each with a flush of the image before it. */
+#define GAP_RECORDS 4
+/* Of larger images the gap is larger, as a log holds so many records. */
+#define GAPS_MAX 4096
+/* Bytes that a journal may take beside a gap: its slots, what it saves of the edges, its log. */
+#define JOURNAL_ROOM (64ull << 20)
 
 int im_blocks_refused(struct im_error *err)
 {
@@ -18,8 +20,8 @@ int im_blocks_refused(struct im_error *err)
 			    " can be inserted into; this is none; leave the option out to take what can be had");
 }
 
-/* Does this map come from inserting blocks and taking blocks out; with part, by filling gaps of that many bytes? */
-static int fits(const struct im_map *map, uint32_t unit, uint32_t sector_size, uint32_t part, bool *yes, struct im_error *err)
+/* Does this map come from inserting blocks and taking blocks out; or, with gap, through one of that many bytes? */
+static int fits(const struct im_map *map, uint32_t unit, uint32_t sector_size, uint32_t gap, bool *yes, struct im_error *err)
 {
 	struct im_steps steps;
 	int rc;
@@ -27,7 +29,7 @@ static int fits(const struct im_map *map, uint32_t unit, uint32_t sector_size, u
 	*yes = false;
 	if (!unit || unit < sector_size)
 		return 0;
-	rc = part ? im_fills_build(&steps, map, unit, part, err) : im_steps_build(&steps, map, unit, err);
+	rc = gap ? im_fills_build(&steps, map, unit, gap, err) : im_steps_build(&steps, map, unit, err);
 	if (rc < 0)
 		return -1;
 	im_steps_free(&steps);
@@ -35,33 +37,33 @@ static int fits(const struct im_map *map, uint32_t unit, uint32_t sector_size, u
 	return 0;
 }
 
-/* Parts for a map of this size, as a journal can hold so many steps; 0: none. */
-static uint32_t part_of(const struct im_map *map)
+/* The gap for a map of this size; 0: none is large enough. */
+static uint32_t gap_of(const struct im_map *map)
 {
-	uint64_t part = IM_FILL_PART;
+	uint64_t gap = IM_FILL_GAP;
 
-	while (map->old_size / part > IM_FILLS_MAX / 2 - 2)
-		part *= 2;
-	return part <= 1u << 30 ? (uint32_t)part : 0;
+	while (map->old_size / gap > GAPS_MAX)
+		gap *= 2;
+	return gap <= 1u << 31 ? (uint32_t)gap : 0;
 }
 
 int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const struct im_map *map,
 		      struct im_exec_params *params, struct im_error *err)
 {
-	uint32_t part = s->params.fill_part ? part_of(map) : 0;
+	uint32_t gap = s->params.fill_gap ? gap_of(map) : 0;
 	bool yes = false;
 
 	*params = s->params;
-	params->shift_unit = params->fill_part = 0;
+	params->shift_unit = params->fill_gap = 0;
 	/* a saved plan's write-once may mean blocks that are shared */
-	if (!s->by_steps || (s->params.fill_part && (!part || im_host_shares(image))))
+	if (!s->by_steps || (s->params.fill_gap && (!gap || im_host_shares(image))))
 		return 0;
-	if (fits(map, image->shift_unit, image->sector_size, part, &yes, err) < 0)
+	if (fits(map, image->shift_unit, image->sector_size, gap, &yes, err) < 0)
 		return -1;
-	if (!yes || !im_host_shifts(image, part ? part + JOURNAL_ROOM : 0))
+	if (!yes || !im_host_shifts(image, gap ? gap + JOURNAL_ROOM : 0))
 		return 0;
 	params->shift_unit = image->shift_unit;
-	params->fill_part = part;
+	params->fill_gap = gap;
 	return 0;
 }
 
@@ -89,18 +91,18 @@ static int weigh(struct im_dev *image, const struct im_map *map, uint64_t *data,
 	return 0;
 }
 
-/* Do gaps cost less than to write everything twice? */
-static int is_cheaper(const struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t part, bool *yes,
+/* Does a gap cost less than to write everything twice? */
+static int is_cheaper(const struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t gap, bool *yes,
 		      struct im_error *err)
 {
 	uint64_t data, extents;
-	double write, flush = (double)s->host.flush_ns, parts = (double)(map->old_size / part + 1);
+	double write, flush = (double)s->host.flush_ns;
 	int rc = weigh(image, map, &data, &extents, err);
 
 	if (rc < 0)
 		return -1;
 	write = (double)data / (double)s->host.write_rate * 1e9;
-	*yes = rc == 0 && parts * (PART_FLUSHES * flush + 2 * EXTENT_NS * (double)extents) <
+	*yes = rc == 0 && ((double)data / gap + 1) * GAP_RECORDS * flush + 2 * EXTENT_NS * (double)extents <
 				  write + (double)data / (double)s->params.buffer * flush;
 	return 0;
 }
@@ -117,24 +119,24 @@ static bool is_short(const struct im_strategy *s, const struct im_map *map)
 	return false;
 }
 
-int im_blocks_choose_gaps(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
-			  struct im_error *err)
+int im_blocks_choose_gap(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
+			 struct im_error *err)
 {
-	uint32_t part = part_of(map);
+	uint32_t gap = gap_of(map);
 	bool must = im_strategy_is(s->wanted, "write-once"), yes = false;
 
 	if (s->host.share_unit || (!must && (!is_short(s, map) || !im_strategy_is_open(s->wanted))))
 		return 0;
-	if ((part && fits(map, image->shift_unit, sector_size, part, &yes, err) < 0) ||
-	    (yes && !must && is_cheaper(s, image, map, part, &yes, err) < 0))
+	if ((gap && fits(map, image->shift_unit, sector_size, gap, &yes, err) < 0) ||
+	    (yes && !must && is_cheaper(s, image, map, gap, &yes, err) < 0))
 		return -1;
-	yes = yes && im_host_shifts(image, part + JOURNAL_ROOM);
+	yes = yes && im_host_shifts(image, gap + JOURNAL_ROOM);
 	if (must && !yes)
-		return im_error_set(err, IM_EREFUSED, "the strategy write-once makes gaps of %u MiB in the image's file and fills them: that this"
-				    " plan does not allow, or the file system, or its free space; leave the option out", part >> 20);
+		return im_error_set(err, IM_EREFUSED, "the strategy write-once has a gap of %u MiB go through the image's file: that this"
+				    " plan does not allow, or the file system, or its free space; leave the option out", gap >> 20);
 	s->by_steps = yes;
 	s->params.shift_unit = yes ? image->shift_unit : 0;
-	s->params.fill_part = yes ? part : 0;
+	s->params.fill_gap = yes ? gap : 0;
 	return 0;
 }
 

@@ -57,7 +57,7 @@ static int moves_whole(void *arg, const struct im_map *map, bool *yes, struct im
 
 	if (im_strategy_settle(c->strategy, c->image, map, c->sector_size, err) < 0)
 		return -1;
-	*yes = c->strategy->by_clone || (c->strategy->by_steps && !c->strategy->params.fill_part);
+	*yes = c->strategy->by_clone || (c->strategy->by_steps && !c->strategy->params.fill_gap);
 	return 0;
 }
 

@@ -197,10 +197,10 @@ uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
 		const struct im_segment *seg = &map->segs.v[i];
 		struct im_strategy one = { .host = s->host, .params = s->params, .data_part = s->data_part };
 
-		if (seg->kind != IM_FROM || s->by_clone || (s->by_steps && !s->params.fill_part))
+		if (seg->kind != IM_FROM || s->by_clone || (s->by_steps && !s->params.fill_gap))
 			continue;
 		add_times(&one, seg);
-		if (s->params.fill_part)
+		if (s->params.fill_gap)
 			total += (uint64_t)(weight(s, seg) / (double)s->host.write_rate * 1e9);
 		else
 			total += shift_of(seg) >= s->params.direct_min ? one.direct_ns : one.journalled_ns;
@@ -227,13 +227,13 @@ static bool is_by_blocks(const struct im_map *map, uint32_t unit)
 
 static void name(struct im_strategy *s, const struct im_program *prog)
 {
-	bool once = s->params.fill_part || (s->host.can_share && !s->params.no_share);
+	bool once = s->params.fill_gap || (s->host.can_share && !s->params.no_share);
 	const char *journalled = once ? "write-once" : "journalled";
 
 	if (s->by_clone)
 		strcpy(s->name, "reflink");
 	else if (s->by_steps)
-		strcpy(s->name, s->params.fill_part ? "write-once" : "insert-range");
+		strcpy(s->name, s->params.fill_gap ? "write-once" : "insert-range");
 	else if (!prog->has_direct && !prog->has_journalled)
 		strcpy(s->name, "literals");
 	else
@@ -248,7 +248,7 @@ static void say_why(struct im_strategy *s, const struct im_program *prog, const 
 	else if (s->by_clone)
 		im_say(s->why, sizeof(s->why), "because all moves are of whole blocks, which the image can take from a clone of itself:"
 		       " no data is written");
-	else if (s->params.fill_part)
+	else if (s->params.fill_gap)
 		im_say(s->why, sizeof(s->why), "because blocks can be inserted into this file and taken out, so that nothing is written twice");
 	else if (s->by_steps)
 		im_say(s->why, sizeof(s->why), "because all moves are of whole blocks, and blocks can be inserted into this file and taken out:"
@@ -311,7 +311,7 @@ static int choose_by_cost(struct im_strategy *s, struct im_dev *image, const str
 	for (size_t i = 0; i < map->segs.n; i++)
 		if (map->segs.v[i].kind == IM_FROM)
 			add_times(s, &map->segs.v[i]);
-	return im_blocks_choose_gaps(s, image, map, sector_size, err);
+	return im_blocks_choose_gap(s, image, map, sector_size, err);
 }
 
 static bool moves(const struct im_map *map)
@@ -328,7 +328,7 @@ int im_strategy_settle(struct im_strategy *s, struct im_dev *image, const struct
 	struct im_program prog;
 
 	s->by_steps = false;
-	s->params.shift_unit = s->params.fill_part = 0;
+	s->params.shift_unit = s->params.fill_gap = 0;
 	s->params.strands = 1;
 	s->direct_ns = s->journalled_ns = 0;
 	if (choose_clone(s, map, err) < 0)
@@ -354,8 +354,8 @@ void im_strategy_restore(struct im_strategy *s, const char *saved, uint64_t dire
 	*s = (struct im_strategy){ .params = im_exec_defaults };
 	snprintf(s->name, sizeof(s->name), "%s", saved);
 	s->by_clone = strcmp(saved, "reflink") == 0;
-	s->params.fill_part = strcmp(saved, "write-once") == 0 ? IM_FILL_PART : 0;
-	s->by_steps = strcmp(saved, "insert-range") == 0 || s->params.fill_part;
+	s->params.fill_gap = strcmp(saved, "write-once") == 0 ? IM_FILL_GAP : 0;
+	s->by_steps = strcmp(saved, "insert-range") == 0 || s->params.fill_gap;
 	s->params.no_share = strstr(saved, "journalled") != NULL;
 	if (direct_min <= NEVER)
 		s->params.direct_min = direct_min;

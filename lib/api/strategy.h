@@ -14,7 +14,7 @@ struct im_strategy {
 	char why[480];			/* "because …"; "" for a plan that was read back */
 	struct im_exec_params params;
 	bool by_clone;			/* "reflink" */
-	bool by_steps;			/* "insert-range", or, with params.fill_part, "write-once" */
+	bool by_steps;			/* "insert-range", or, with params.fill_gap, "write-once" */
 	struct im_host host;
 	double data_part;		/* of the bytes that move, those that are no holes, about; 0: not known */
 	uint64_t direct_ns, journalled_ns;	/* what the moves would take, 0 where no data moves; no reading in it */

@@ -52,6 +52,16 @@ void im_aside_run(struct im_aside *a, im_aside_fn *work, void *arg)
 	pthread_mutex_unlock(&a->lock);
 }
 
+bool im_aside_is_busy(struct im_aside *a)
+{
+	bool busy;
+
+	pthread_mutex_lock(&a->lock);
+	busy = a->is_busy;
+	pthread_mutex_unlock(&a->lock);
+	return busy;
+}
+
 int im_aside_wait(struct im_aside *a, struct im_error *err)
 {
 	int rc;

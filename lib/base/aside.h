@@ -24,6 +24,8 @@ struct im_aside {
 void im_aside_start(struct im_aside *a, bool wants_thread);
 /* Waits for nothing: the one before must have been waited for. arg is borrowed until im_aside_wait. */
 void im_aside_run(struct im_aside *a, im_aside_fn *work, void *arg);
+/* Has the work not ended yet? */
+bool im_aside_is_busy(struct im_aside *a);
 /* What the work returned, and its error. Without work since the last call: 0. */
 int im_aside_wait(struct im_aside *a, struct im_error *err);
 void im_aside_stop(struct im_aside *a);

@@ -82,8 +82,7 @@ int im_known_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_ex
 	return off < dev->size ? im_dev_extent(dev, off, im_min(len, dev->size - off), ext, err) : 0;
 }
 
-/* Is [off, off+len) of the image known to be zero? */
-static int known_zero(struct im_dev *dev, uint64_t off, uint64_t len, bool *zero, struct im_error *err)
+int im_known_zero(struct im_dev *dev, uint64_t off, uint64_t len, bool *zero, struct im_error *err)
 {
 	struct im_extent ext;
 
@@ -104,7 +103,7 @@ static int known_zero_old(struct im_exec *x, uint64_t old, uint64_t len, bool *z
 		uint64_t n = im_min(len, o->old + o->len - old);
 
 		*zero = o->is_carried;
-		if (o->is_carried && known_zero(x->image, o->at + (old - o->old), n, zero, err) < 0)
+		if (o->is_carried && im_known_zero(x->image, o->at + (old - o->old), n, zero, err) < 0)
 			return -1;
 		old += n;
 		len -= n;
@@ -122,14 +121,14 @@ static int op_changes(struct im_exec *x, enum im_direction dir, const struct im_
 		if (known_zero_old(x, op->dst, op->len, &zero, err) < 0)
 			return -1;
 	} else if (op->kind == IM_OP_COPY) {
-		if (known_zero(x->image, op->src, op->len, &zero, err) < 0)
+		if (im_known_zero(x->image, op->src, op->len, &zero, err) < 0)
 			return -1;
 	} else {
 		zero = op->kind == IM_OP_ZERO;
 	}
 	if (!zero)
 		return 0;
-	if (known_zero(x->image, op->dst, op->len, &zero, err) < 0)
+	if (im_known_zero(x->image, op->dst, op->len, &zero, err) < 0)
 		return -1;
 	*changes = !zero;
 	return 0;

@@ -28,7 +28,7 @@ static int set_shift(struct im_exec *x, struct im_phase_record *rec, enum im_dir
 {
 	rec->base = IM_BASE_SHIFT;
 	if (dir == IM_BACKWARD)
-		rec->batch = x->journal.prog.steps.list.n;
+		rec->batch = im_steps_count(&x->journal.prog.steps);
 	return im_check_sample(x, dir == IM_FORWARD ? IM_BACKWARD : IM_FORWARD, &rec->base_crc, err);
 }
 
@@ -151,9 +151,9 @@ static int reserve_size(struct im_exec *x, uint64_t size, struct im_error *err)
 /* Room for what the image grows by; where blocks are moved, for a gap. */
 static int make_room(struct im_exec *x, const struct im_phase_record *rec, struct im_error *err)
 {
-	if (rec->base == IM_BASE_SHIFT && !im_host_has_room(x->image, x->journal.prog.params.fill_part))
+	if (rec->base == IM_BASE_SHIFT && !im_host_has_room(x->image, x->journal.prog.params.fill_gap))
 		return im_error_set(err, IM_ENOSPC, "the image's file system has no room for a gap of %u bytes any more; make some, or choose another"
-				    " strategy; nothing was written", x->journal.prog.params.fill_part);
+				    " strategy; nothing was written", x->journal.prog.params.fill_gap);
 	return rec->base == IM_BASE_SHIFT ? 0 : reserve_size(x, im_max(x->journal.map.old_size, x->journal.map.new_size), err);
 }
 

@@ -61,7 +61,7 @@ struct im_exec {
 
 /* Three kinds of runs: in batches, as above; from a clone of the image (clone.h), where GROWN to FLUSHED is one step
  * that may be done any number of times; or by moving blocks of the host (shift.h), with a GROWN record before each
- * step. A run says in its PREPARED record which it is. */
+ * step, of fills before some. A run says in its PREPARED record which it is. */
 
 /* Write a journal for the map and record PREPARED. Nothing is written to the image. The caller must
  * make the journal's directory entry durable before im_exec_resume. With params->clone, which the caller has made
@@ -132,6 +132,8 @@ void im_batch_plan(struct im_exec *x, enum im_direction dir, uint64_t index, str
 int im_batch_read_image(struct im_exec *x, uint64_t off, uint8_t *p, uint64_t len, struct im_error *err);
 /* im_dev_extent, with zeros past the end of the device. */
 int im_known_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_extent *ext, struct im_error *err);
+/* Is all of [off, off+len) known to be zero? */
+int im_known_zero(struct im_dev *dev, uint64_t off, uint64_t len, bool *zero, struct im_error *err);
 /* CRC-32C of what stands at the batch's destinations; what lies past the end counts as zeros. */
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err);
 /* The same before the batch was written: then old bytes that nobody asks for back (im_journal_drops) count as zeros, as a repair

@@ -11,8 +11,9 @@
 
 /* 2: the plan may hold FILL segments, and there may be a manifest; 3: a run may go by a clone, and batches are smaller;
  * 4: a run may move blocks of the host; 5: and fill gaps among them; 6: a slot may announce many batches; 7: in waves;
- * 8: what goes by way of the journal stands apart, and there are strands. Older ones cut their batches in another way. */
-#define IM_JOURNAL_VERSION 8
+ * 8: what goes by way of the journal stands apart, and there are strands; 9: one gap goes through the image. Older ones
+ * cut their batches in another way. */
+#define IM_JOURNAL_VERSION 9
 #define IM_SECTION_MAX (8u << 20)	/* of PLAN and INDEX: held in memory */
 
 struct im_section {
@@ -38,7 +39,7 @@ struct im_head {
 	le64 created;			/* 200 */
 	struct im_section manifest;	/* 208: of length 0 where there is none */
 	le32 shift_unit;		/* 232 */
-	le32 fill_part;			/* 236 */
+	le32 fill_gap;			/* 236 */
 	le64 stash_off;			/* 240 */
 	le32 strands;			/* 248 */
 	uint8_t zero[772];		/* 252 */
@@ -69,7 +70,7 @@ static inline struct im_layout im_journal_layout(const struct im_program *prog, 
 
 	l.slot_size = IM_JOURNAL_BLOCK + (prog->has_journalled ? im_journal_blocks(prog->params.buffer) : IM_JOURNAL_BLOCK);
 	l.log_off = slots_off + 2 * l.slot_size;
-	l.total = l.log_off + (IM_JOURNAL_LOG_BLOCKS + prog->steps.list.n) * IM_JOURNAL_BLOCK;
+	l.total = l.log_off + (IM_JOURNAL_LOG_BLOCKS + im_steps_records(&prog->steps)) * IM_JOURNAL_BLOCK;
 	return l;
 }
 

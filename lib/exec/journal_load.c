@@ -73,7 +73,7 @@ static int get_map(struct im_journal *j, const struct im_head *h, struct im_erro
 {
 	struct im_exec_params params = {
 		.buffer = im_le64(h->buffer), .direct_min = im_le64(h->direct_min), .manifest = im_le64(h->manifest.len) != 0,
-		.shift_unit = im_le32(h->shift_unit), .fill_part = im_le32(h->fill_part), .strands = im_le32(h->strands),
+		.shift_unit = im_le32(h->shift_unit), .fill_gap = im_le32(h->fill_gap), .strands = im_le32(h->strands),
 	};
 	uint32_t ss = im_le32(h->sector_size);
 	uint64_t end;
@@ -83,7 +83,7 @@ static int get_map(struct im_journal *j, const struct im_head *h, struct im_erro
 
 	if ((ss != 512 && ss != 4096) || params.buffer < 512 || params.buffer > 64 << 20 ||
 	    (params.shift_unit & (params.shift_unit - 1)) || (params.shift_unit && params.shift_unit < ss) ||
-	    (params.fill_part && !params.shift_unit) || params.strands > IM_STRANDS)
+	    (params.fill_gap && !params.shift_unit) || params.strands > IM_STRANDS)
 		return broken(err, _("its parameters"));
 	if (get_section(j->dev, &h->plan, &p, &len, _("the plan"), err) < 0)
 		return -1;

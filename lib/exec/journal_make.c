@@ -116,7 +116,7 @@ static int put_head(struct im_journal *j, uint64_t at, struct im_head *h, struct
 	h->buffer = im_to_le64(j->prog.params.buffer);
 	h->direct_min = im_to_le64(j->prog.params.direct_min);
 	h->shift_unit = im_to_le32(j->prog.params.shift_unit);
-	h->fill_part = im_to_le32(j->prog.params.fill_part);
+	h->fill_gap = im_to_le32(j->prog.params.fill_gap);
 	h->strands = im_to_le32(j->prog.params.strands);
 	h->total = im_to_le64(l.total);
 	h->created = im_to_le64(j->created);

@@ -173,13 +173,13 @@ static int cut(struct im_program *prog, struct im_error *err)
 
 static int build_steps(struct im_program *prog, const struct im_map *map, struct im_error *err)
 {
-	uint32_t unit = prog->params.shift_unit, part = prog->params.fill_part;
+	uint32_t unit = prog->params.shift_unit, gap = prog->params.fill_gap;
 	int rc = 1;
 
 	if (!unit)
 		return 0;
 	if (map->old_size <= INT64_MAX && map->new_size <= INT64_MAX)
-		rc = part ? im_fills_build(&prog->steps, map, unit, part, err) : im_steps_build(&prog->steps, map, unit, err);
+		rc = gap ? im_fills_build(&prog->steps, map, unit, gap, err) : im_steps_build(&prog->steps, map, unit, err);
 	if (rc > 0)
 		return im_error_set(err, IM_EFORMAT, "this plan cannot be carried out by moving whole blocks");
 	return rc;

@@ -41,7 +41,7 @@ struct im_exec_params {
 	uint64_t buffer;	/* most bytes of a batch; also the size of a journal buffer */
 	uint64_t direct_min;	/* shifts of at least this many bytes need no data journal */
 	uint32_t shift_unit;	/* not 0: the repair moves blocks of the host by this unit (shift.h), bytes */
-	uint32_t fill_part;	/* not 0: … in parts of that many bytes, each written into a gap (fills.h); a multiple of the unit */
+	uint32_t fill_gap;	/* not 0: … and writes what moves, through a gap of that many bytes (fills.h); a multiple of the unit */
 	uint32_t strands;	/* a long copy over itself without a journal goes in so many at a time, at most (strands.c); 1: as one */
 	bool manifest;		/* hash the image and what changes before the first write */
 	/* not kept in the journal */

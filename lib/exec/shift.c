@@ -15,20 +15,24 @@
 
 /* ---- steps, in both directions ---- */
 
-/* The step that follows `done` of them, or that takes the last of them back; false: there is none. */
-static bool next_step(const struct im_exec *x, enum im_direction dir, uint64_t done, struct im_step *step)
+static enum im_step_kind reverse(enum im_step_kind kind)
+{
+	return kind == IM_STEP_FILL ? kind : kind == IM_STEP_INSERT ? IM_STEP_REMOVE : IM_STEP_INSERT;
+}
+
+bool im_shift_next(const struct im_exec *x, enum im_direction dir, uint64_t done, struct im_step *step)
 {
 	const struct im_steps *s = &x->journal.prog.steps;
 
-	if (dir == IM_FORWARD ? done >= s->list.n : done == 0)
+	if (dir == IM_FORWARD ? done >= im_steps_count(s) : done == 0)
 		return false;
-	*step = s->list.v[dir == IM_FORWARD ? done : done - 1];
+	*step = im_steps_at(s, dir == IM_FORWARD ? done : done - 1);
 	if (dir == IM_BACKWARD)
-		step->inserts = !step->inserts;
+		step->kind = reverse(step->kind);
 	return true;
 }
 
-static uint64_t behind(enum im_direction dir, uint64_t done)
+uint64_t im_shift_behind(enum im_direction dir, uint64_t done)
 {
 	return dir == IM_FORWARD ? done + 1 : done - 1;
 }
@@ -88,7 +92,7 @@ int im_shift_possible(struct im_exec *x, bool *possible, struct im_error *err)
 
 	*possible = false;
 	if (!prog->params.shift_unit || x->image->shift_unit != prog->params.shift_unit ||
-	    !im_host_has_room(x->image, prog->params.fill_part))
+	    !im_host_has_room(x->image, prog->params.fill_gap))
 		return 0;
 	rc = im_dev_physical(x->image, NULL, err);
 	if (rc < 0)
@@ -96,23 +100,33 @@ int im_shift_possible(struct im_exec *x, bool *possible, struct im_error *err)
 	return rc == 0 ? edges_are_kept(x, possible, err) : 0;
 }
 
-int im_shift_announce(struct im_exec *x, struct im_phase_record *rec, struct im_error *err)
+/* Where the blocks lie, with what the step takes out closed up. */
+static int fingerprint_blocks(struct im_exec *x, const struct im_phase_record *rec, const struct im_step *step, uint64_t *closed,
+			      struct im_error *err)
 {
 	uint64_t unit = x->journal.prog.params.shift_unit, until = im_min(x->image->size, size_at(x, rec->batch));
 	struct im_physicals p;
-	struct im_step step;
 
-	rec->closed = 0;
-	if (!next_step(x, rec->dir, rec->batch, &step))
-		return 0;
 	/* a size that is still to be changed takes away, or adds, what lies behind */
 	if (!im_round_up(until, unit, &until))
 		until = UINT64_MAX;
-	if (im_dev_flush(x->image, err) < 0 || look(x, &p, err) < 0)
+	if (look(x, &p, err) < 0)
 		return -1;
-	rec->closed = im_gap_fingerprint(&p, unit, until, step.off, step.inserts ? 0 : step.len);
+	*closed = im_gap_fingerprint(&p, unit, until, step->off, step->kind == IM_STEP_INSERT ? 0 : step->len);
 	im_vec_free(&p.list);
 	return 0;
+}
+
+int im_shift_announce(struct im_exec *x, struct im_phase_record *rec, struct im_error *err)
+{
+	struct im_step step;
+
+	rec->closed = 0;
+	if (!im_shift_next(x, rec->dir, rec->batch, &step))
+		return 0;
+	if (im_dev_flush(x->image, err) < 0)
+		return -1;
+	return step.kind == IM_STEP_FILL ? 0 : fingerprint_blocks(x, rec, &step, &rec->closed, err);
 }
 
 /* ---- after a crash ---- */
@@ -129,7 +143,7 @@ static int close_gap(struct im_exec *x, uint64_t gap, uint64_t len, struct im_er
 static int settle_step(struct im_exec *x, const struct im_phase_record *run, const struct im_step *step, uint64_t *done,
 		       struct im_error *err)
 {
-	uint64_t before = size_at(x, run->batch), after = size_at(x, behind(run->dir, run->batch)), gap = 0;
+	uint64_t before = size_at(x, run->batch), after = size_at(x, im_shift_behind(run->dir, run->batch)), gap = 0;
 	uint64_t size = x->image->size, unit = x->journal.prog.params.shift_unit;
 	struct im_physicals p;
 	bool found, at_min = size == im_min(before, after);
@@ -147,8 +161,18 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 		return im_not_ours(err, _("its blocks lie elsewhere (was it copied, or its file system reorganised?)"));
 	/* a gap further on: what lies between is where it was before an insertion, or is behind a removal; of a removal that has
 	 * just begun, nothing may be left of what it takes out */
-	*done = !step->inserts || (!at_min && gap == step->off) ? behind(run->dir, run->batch) : run->batch;
-	return at_min || (step->inserts && gap == step->off) ? 0 : close_gap(x, gap, step->len, err);
+	*done = step->kind == IM_STEP_REMOVE || (!at_min && gap == step->off) ? im_shift_behind(run->dir, run->batch) : run->batch;
+	if (step->kind == IM_STEP_INSERT && !at_min && gap == step->off)
+		return im_fills_check(x, run, *done, err);
+	return at_min ? 0 : close_gap(x, gap, step->len, err);
+}
+
+/* Fills that follow may have begun, in any part. */
+static int settle_fills(struct im_exec *x, const struct im_phase_record *run, struct im_error *err)
+{
+	if (x->image->size != size_at(x, run->batch))
+		return im_not_ours(err, _("its size is another one"));
+	return im_fills_check(x, run, run->batch, err);
 }
 
 /* Before the first step: nothing may have been done yet. A journal that is an older copy fails here. */
@@ -156,9 +180,13 @@ static int check_start(struct im_exec *x, const struct im_phase_record *run, str
 {
 	const struct im_map *map = &x->journal.map;
 	struct im_phase_record now = *run;
+	struct im_step step;
 	uint32_t sample;
 
-	if (run->closed) {
+	if (im_shift_next(x, run->dir, run->batch, &step) && step.kind == IM_STEP_FILL) {
+		if (settle_fills(x, run, err) < 0)
+			return -1;
+	} else if (run->closed) {
 		if (im_shift_announce(x, &now, err) < 0)
 			return -1;
 		if (now.closed != run->closed)
@@ -179,9 +207,9 @@ int im_shift_settle(struct im_exec *x, const struct im_phase_record *run, uint64
 	*done = run->batch;
 	if (run->phase < IM_GROWN)
 		return check_start(x, run, err);
-	if (!next_step(x, run->dir, run->batch, &step))
+	if (!im_shift_next(x, run->dir, run->batch, &step))
 		return 0;
-	return settle_step(x, run, &step, done, err);
+	return step.kind == IM_STEP_FILL ? settle_fills(x, run, err) : settle_step(x, run, &step, done, err);
 }
 
 /* ---- the run ---- */
@@ -287,53 +315,51 @@ static int check_sample(struct im_exec *x, const struct im_phase_record *rec, st
 
 static int do_step(struct im_exec *x, const struct im_step *step, struct im_error *err)
 {
-	int rc = step->inserts ? im_dev_insert(x->image, step->off, step->len, err) :
-				 im_dev_collapse(x->image, step->off, step->len, err);
+	int rc = step->kind == IM_STEP_INSERT ? im_dev_insert(x->image, step->off, step->len, err) :
+						im_dev_collapse(x->image, step->off, step->len, err);
 
 	return must(rc, err) < 0 ? -1 : im_dev_flush(x->image, err);
 }
 
-/* The step before `done` was done by this run: if it was an insertion, its gap is to be filled before it counts. */
-static int complete_step(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_fill_buffers *buffers,
-			 struct im_error *err)
+/* The steps before `done` are done. */
+static int record_steps(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
 {
-	struct im_step step;
-
-	if (next_step(x, rec->dir, rec->batch, &step) && step.inserts && step.fills &&
-	    im_fills_run(x, rec->dir, &step, buffers, err) < 0)
-		return -1;
+	if (done == rec->batch)
+		return 0;
 	rec->batch = done;
 	return im_shift_announce(x, rec, err) < 0 ? -1 : im_journal_phase(&x->journal, rec, err);
 }
 
 /* The steps behind the first `done`. */
-static int do_steps(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_fill_buffers *buffers,
-		    struct im_error *err)
+static int do_steps(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
 {
-	uint64_t total = x->journal.prog.steps.list.n;
+	uint64_t total = im_steps_count(&x->journal.prog.steps);
 	struct im_step step;
 
-	for (; next_step(x, rec->dir, done, &step); done = behind(rec->dir, done)) {
+	while (im_shift_next(x, rec->dir, done, &step)) {
 		if (x->hooks.progress && !x->hooks.progress(x->hooks.arg, IM_GROWN, rec->dir == IM_FORWARD ? done : total - done, total))
 			return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
-		if (done != rec->batch && complete_step(x, rec, done, buffers, err) < 0)
+		if (record_steps(x, rec, done, err) < 0)
 			return -1;
-		if (do_step(x, &step, err) < 0)
-			return -1;
+		if (step.kind == IM_STEP_FILL) {
+			if (im_fills_run(x, rec, &done, err) < 0)
+				return -1;
+		} else {
+			if (do_step(x, &step, err) < 0)
+				return -1;
+			done = im_shift_behind(rec->dir, done);
+		}
 	}
-	return done != rec->batch ? complete_step(x, rec, done, buffers, err) : 0;
+	return record_steps(x, rec, done, err);
 }
 
 int im_shift_run(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
 {
+	uint64_t total = im_steps_count(&x->journal.prog.steps);
 	const struct im_map *map = &x->journal.map;
-	uint64_t total = x->journal.prog.steps.list.n;
-	struct im_fill_buffers buffers = { 0 };
-	int rc = do_steps(x, rec, done, &buffers, err);
 
-	im_fills_free(&buffers);
-	if (rc < 0 || im_dev_resize(x->image, im_max(map->old_size, map->new_size), err) < 0 || fill(x, rec->dir, err) < 0 ||
-	    im_dev_flush(x->image, err) < 0)
+	if (do_steps(x, rec, done, err) < 0 || im_dev_resize(x->image, im_max(map->old_size, map->new_size), err) < 0 ||
+	    fill(x, rec->dir, err) < 0 || im_dev_flush(x->image, err) < 0)
 		return -1;
 	if (x->hooks.progress)
 		x->hooks.progress(x->hooks.arg, IM_GROWN, total, total);

@@ -7,8 +7,7 @@
  * taken back, unless it is complete, a removal finished: both by closing the gap. Where no gap gives the fingerprint, nothing is
  * done.
  *
- * A gap that is to be filled (fills.h) is full and durable before the record of the step that follows: as long as there is none, it
- * may hold anything.
+ * Fills (fills.h) move no blocks, and what they write may be anything as long as no record counts them as done.
  *
  * What the steps do not carry is written at the end of the run, from the journal, as often as it takes.
  */
@@ -16,6 +15,10 @@
 #define IM_EXEC_SHIFT_H
 
 #include "exec/exec.h"
+
+/* The step that follows `done` of them, or that takes the last of them back; false: there is none. Behind it: how many are done. */
+bool im_shift_next(const struct im_exec *x, enum im_direction dir, uint64_t done, struct im_step *step);
+uint64_t im_shift_behind(enum im_direction dir, uint64_t done);
 
 /* Can a complete repair be taken back by steps: does the image's host do them, and was nothing written to the edges? By looking
  * only. */

@@ -104,12 +104,13 @@ static bool decode_phase(const struct im_journal *j, uint64_t seq, struct im_pha
 	return true;
 }
 
-/* In a run that moves blocks there is one record before each step, and one behind the last. */
-static bool may_be_step(const struct im_phase_record *last, const struct im_phase_record *rec)
+/* In a run that moves blocks there is a record before each step, and one behind the last; of fills, some have none. */
+static bool may_be_step(const struct im_journal *j, const struct im_phase_record *last, const struct im_phase_record *rec)
 {
-	uint64_t next = last->dir == IM_FORWARD ? last->batch + 1 : last->batch - 1;
+	uint64_t a = last->dir == IM_FORWARD ? last->batch : rec->batch, b = last->dir == IM_FORWARD ? rec->batch : last->batch;
 
-	return rec->phase == IM_GROWN && last->phase == IM_GROWN && (rec->batch == last->batch || rec->batch == next);
+	return rec->phase == IM_GROWN && last->phase == IM_GROWN && a <= b &&
+	       (b - a <= 1 || im_steps_are_fills(&j->prog.steps, a, b));
 }
 
 /* May rec follow the log as it is? A run begins with PREPARED and goes through its phases in order;
@@ -119,7 +120,7 @@ static bool may_follow(const struct im_journal *j, const struct im_phase_record 
 	const struct im_phase_record *last = im_journal_last(j);
 	bool shifts = rec->base == IM_BASE_SHIFT;
 
-	if (rec->batch > (shifts ? j->prog.steps.list.n : j->prog.n_batches) || (shifts && !j->prog.params.shift_unit))
+	if (rec->batch > (shifts ? im_steps_count(&j->prog.steps) : j->prog.n_batches) || (shifts && !j->prog.params.shift_unit))
 		return false;
 	if (!last)
 		return rec->phase == IM_PREPARED && rec->dir == IM_FORWARD && rec->run == 0 && !rec->was_fenced;
@@ -128,7 +129,7 @@ static bool may_follow(const struct im_journal *j, const struct im_phase_record 
 	if (rec->run != last->run || rec->dir != last->dir || rec->was_fenced != last->was_fenced ||
 	    rec->base != last->base || rec->base_crc != last->base_crc || rec->stash_crc != last->stash_crc)
 		return false;
-	return (rec->phase == last->phase + 1 && rec->batch == last->batch) || (shifts && may_be_step(last, rec));
+	return (rec->phase == last->phase + 1 && rec->batch == last->batch) || (shifts && may_be_step(j, last, rec));
 }
 
 int im_log_load(struct im_journal *j, struct im_error *err)

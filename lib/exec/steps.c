@@ -52,8 +52,7 @@ static int add_step(struct building *b, uint64_t old, uint64_t new, struct im_er
 	step = im_vec_push(&b->s->list, err);
 	if (!step)
 		return -1;
-	*step = new > now ? (struct im_step){ .inserts = true, .off = now, .len = new - now } :
-			    (struct im_step){ .inserts = false, .off = new, .len = now - new };
+	*step = new > now ? (struct im_step){ IM_STEP_INSERT, now, new - now } : (struct im_step){ IM_STEP_REMOVE, new, now - new };
 	b->carried = new - old;
 	return 0;
 }
@@ -110,11 +109,50 @@ void im_steps_free(struct im_steps *s)
 	im_vec_free(&s->edges);
 }
 
+static uint64_t fills_count(const struct im_fills *f)
+{
+	return f->part ? (f->end - f->start + f->part - 1) / f->part : 0;
+}
+
+uint64_t im_steps_count(const struct im_steps *s)
+{
+	return s->list.n + fills_count(&s->fills);
+}
+
+struct im_step im_steps_at(const struct im_steps *s, uint64_t i)
+{
+	const struct im_fills *f = &s->fills;
+	uint64_t n = fills_count(f), end, len;
+
+	if (i == 0 || i > n)
+		return s->list.v[i ? i - n : 0];
+	end = f->end - (i - 1) * f->part;
+	len = im_min(f->part, end - f->start);
+	return (struct im_step){ IM_STEP_FILL, end - len, len };
+}
+
+bool im_steps_are_fills(const struct im_steps *s, uint64_t a, uint64_t b)
+{
+	return a >= b || (a > 0 && b <= fills_count(&s->fills) + 1);
+}
+
+uint64_t im_steps_window(const struct im_steps *s)
+{
+	return s->fills.part ? s->fills.gap / s->fills.part : 0;
+}
+
+uint64_t im_steps_records(const struct im_steps *s)
+{
+	return s->list.n + fills_count(&s->fills) / im_max(im_steps_window(s) / 4, 1);
+}
+
 uint64_t im_steps_size(const struct im_steps *s, const struct im_map *map, uint64_t k)
 {
-	uint64_t size = map->old_size;
+	uint64_t size = map->old_size, n = fills_count(&s->fills);
 
+	/* of the list, those that are among the first k */
+	k = k > n ? k - n : im_min(k, 1);
 	for (uint64_t i = 0; i < k; i++)
-		size += s->list.v[i].inserts ? s->list.v[i].len : -s->list.v[i].len;
+		size += s->list.v[i].kind == IM_STEP_INSERT ? s->list.v[i].len : -s->list.v[i].len;
 	return size;
 }

@@ -141,7 +141,7 @@ static bool has_steps(const struct scene *s)
 {
 	struct im_error err;
 	struct im_steps steps;
-	int rc = s->fill_part ? im_fills_build(&steps, &s->map, s->sector_size, s->fill_part, &err) :
+	int rc = s->fill_gap ? im_fills_build(&steps, &s->map, s->sector_size, s->fill_gap, &err) :
 				im_steps_build(&steps, &s->map, s->sector_size, &err);
 
 	if (rc < 0)
@@ -239,7 +239,7 @@ static void make_groups(struct scene *s, uint64_t size, uint64_t *seed)
 	uint64_t kind = im_random(seed) % 8;
 
 	s->by_clone = s->by_steps = false;
-	s->fill_part = 0;
+	s->fill_gap = 0;
 	im_map_free(&s->map);
 	switch (kind) {
 	case 0:
@@ -271,7 +271,7 @@ static void make_strands(struct scene *s, uint64_t *seed)
 	struct im_error err;
 
 	s->by_clone = s->by_steps = false;
-	s->fill_part = 0;
+	s->fill_gap = 0;
 	im_map_free(&s->map);
 	free(s->old);
 	s->old = malloc(size);
@@ -334,8 +334,8 @@ void scene_make(struct scene *s, uint64_t seed, uint64_t shift)
 	else
 		random_map(s, size, &seed);
 	if (!s->by_clone && im_random(&kind) % 2) {
-		s->fill_part = s->sector_size * (1 + (uint32_t)(im_random(&kind) % 12));
-		s->fill_part = has_steps(s) ? s->fill_part : 0;
+		s->fill_gap = s->sector_size * (1 + (uint32_t)(im_random(&kind) % 12));
+		s->fill_gap = has_steps(s) ? s->fill_gap : 0;
 	}
 	s->by_steps = !s->by_clone && has_steps(s) && im_random(&kind) % 8;
 	if (!shift && name % 5 == 4)
@@ -455,7 +455,7 @@ int scene_repair(struct scene *s, struct im_error *err)
 
 	params.clone = s->by_clone ? make_clone(s) : NULL;
 	params.shift_unit = s->by_steps ? s->sector_size : 0;
-	params.fill_part = s->by_steps ? s->fill_part : 0;
+	params.fill_gap = s->by_steps ? s->fill_gap : 0;
 	params.dropped = s->dropped;
 	params.n_dropped = s->n_dropped;
 	if (im_exec_prepare(&x, s->image, s->journal, &s->map, &params, "campaign", err) < 0)

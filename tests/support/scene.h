@@ -25,7 +25,7 @@ struct scene {
 	size_t n_dropped;
 	bool by_clone;			/* runs go by a clone of the image */
 	bool by_steps;			/* … or by moving blocks */
-	uint32_t fill_part;		/* … and filling gaps of that many bytes */
+	uint32_t fill_gap;		/* … and filling gaps of that many bytes */
 	struct im_dev *image, *journal, *clone;
 };
 

@@ -15,6 +15,14 @@ static void start(uint64_t old_size, uint64_t new_size)
 	ck_assert_int_eq(im_map_init(&map, old_size, new_size, NULL), 0);
 }
 
+/* LBA 1 to byte 8192, in a disk of as many bytes as before. */
+static void start_at_8192(uint64_t size, uint64_t len)
+{
+	start(size, size);
+	ck_assert_int_eq(im_map_zero(&map, 512, 7680, "left", NULL), 0);
+	ck_assert_int_eq(im_map_from(&map, 8192, len, 512, "moves", NULL), 0);
+}
+
 static void from(uint64_t to, uint64_t len, uint64_t at)
 {
 	ck_assert_int_eq(im_map_from(&map, to, len, at, "moves", NULL), 0);
@@ -26,12 +34,20 @@ static void end(void)
 	im_map_free(&map);
 }
 
+static void check_kind(size_t i, enum im_step_kind kind, uint64_t off, uint64_t len)
+{
+	struct im_step step;
+
+	ck_assert_uint_lt(i, im_steps_count(&steps));
+	step = im_steps_at(&steps, i);
+	ck_assert_int_eq(step.kind, kind);
+	ck_assert_uint_eq(step.off, off);
+	ck_assert_uint_eq(step.len, len);
+}
+
 static void check_step(size_t i, bool inserts, uint64_t off, uint64_t len)
 {
-	ck_assert_uint_lt(i, steps.list.n);
-	ck_assert_int_eq(steps.list.v[i].inserts, inserts);
-	ck_assert_uint_eq(steps.list.v[i].off, off);
-	ck_assert_uint_eq(steps.list.v[i].len, len);
+	check_kind(i, inserts ? IM_STEP_INSERT : IM_STEP_REMOVE, off, len);
 }
 
 /* A partition at LBA 8 goes to 1 MiB, and the disk grows. */
@@ -144,51 +160,66 @@ START_TEST(too_many)
 }
 END_TEST
 
-/* ---- gaps that are filled ---- */
+/* ---- a gap that goes through ---- */
 
-static void check_fill(size_t i, uint64_t start, uint64_t len)
-{
-	check_step(2 * i, true, start + len, len);
-	check_step(2 * i + 1, false, start, len);
-	ck_assert(steps.list.v[2 * i].fills && steps.list.v[2 * i + 1].fills);
-}
-
-/* LBA 1 to byte 8192, with room behind: parts of 4 MiB from the end to the start. */
+/* LBA 1 to byte 8192, with room behind: a gap of 4 MiB in parts of 512 KiB from the end to the start. */
 START_TEST(parts)
 {
-	start(40 * MIB, 40 * MIB);
-	ck_assert_int_eq(im_map_zero(&map, 512, 7680, "left", NULL), 0);
-	from(8192, 16 * MIB, 512);
+	start_at_8192(40 * MIB, 16 * MIB);
 	ck_assert_int_eq(im_fills_build(&steps, &map, UNIT, 4 * MIB, NULL), 0);
-	ck_assert_uint_eq(steps.list.n, 10);
-	check_fill(0, 8192 + 12 * MIB, 4 * MIB);
-	check_fill(3, 8192, 4 * MIB);
-	/* the vacated place too, or undo could not bring back what is carried from it */
-	check_fill(4, UNIT, 8192 - UNIT);
+	/* 33 parts, of which the first has the block that is vacated, or undo could not bring back what is carried from it */
+	ck_assert_uint_eq(im_steps_count(&steps), 35);
+	ck_assert_uint_eq(im_steps_window(&steps), 8);
+	check_kind(0, IM_STEP_INSERT, 8192 + 16 * MIB, 4 * MIB);
+	check_kind(1, IM_STEP_FILL, 8192 + 16 * MIB - MIB / 2, MIB / 2);
+	check_kind(32, IM_STEP_FILL, 8192, MIB / 2);
+	check_kind(33, IM_STEP_FILL, UNIT, UNIT);
+	check_kind(34, IM_STEP_REMOVE, UNIT, 4 * MIB);
 	/* what comes from the first block */
 	ck_assert_uint_eq(steps.edges.n, 1);
 	ck_assert_uint_eq(steps.edges.v[0].old, 512);
 	ck_assert_uint_eq(steps.edges.v[0].new, 8192);
 	ck_assert_uint_eq(steps.edges.v[0].len, UNIT - 512);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 0), 40 * MIB);
 	ck_assert_uint_eq(im_steps_size(&steps, &map, 1), 44 * MIB);
-	ck_assert_uint_eq(im_steps_size(&steps, &map, 10), 40 * MIB);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 34), 44 * MIB);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 35), 40 * MIB);
+	ck_assert(im_steps_are_fills(&steps, 1, 34));
+	ck_assert(!im_steps_are_fills(&steps, 0, 2));
+	ck_assert(!im_steps_are_fills(&steps, 33, 35));
 	end();
 }
 END_TEST
 
-/* The disk grows: what goes behind its last whole block is kept by the journal. */
+/* The disk grows: what goes behind its last whole block is kept by the journal. No gap is larger than what goes through it. */
 START_TEST(parts_and_growth)
 {
 	start(512 + 16 * MIB, 16 * MIB + 8192);
 	ck_assert_int_eq(im_map_zero(&map, 512, 7680, "left", NULL), 0);
 	from(8192, 16 * MIB, 512);
 	ck_assert_int_eq(im_fills_build(&steps, &map, UNIT, 64 * MIB, NULL), 0);
-	ck_assert_uint_eq(steps.list.n, 2);
-	check_fill(0, UNIT, 16 * MIB - UNIT);
+	/* 16 MiB less a block, an eighth of which is no multiple of one */
+	ck_assert_uint_eq(im_steps_count(&steps), 10);
+	ck_assert_uint_eq(im_steps_window(&steps), 7);
+	check_kind(0, IM_STEP_INSERT, 16 * MIB, 16 * MIB - UNIT);
+	check_kind(1, IM_STEP_FILL, 14 * MIB, 2 * MIB);
+	check_kind(8, IM_STEP_FILL, UNIT, 2 * MIB - UNIT);
+	check_kind(9, IM_STEP_REMOVE, UNIT, 16 * MIB - UNIT);
 	ck_assert_uint_eq(steps.edges.n, 2);
 	ck_assert_uint_eq(steps.edges.v[1].old, 16 * MIB - 7680);
 	ck_assert_uint_eq(steps.edges.v[1].new, 16 * MIB);
 	ck_assert_uint_eq(steps.edges.v[1].len, 8192);
+	end();
+}
+END_TEST
+
+/* Parts are held in memory, however large the gap is. */
+START_TEST(large_gap)
+{
+	start_at_8192(4096ull * MIB, 4000ull * MIB);
+	ck_assert_int_eq(im_fills_build(&steps, &map, UNIT, 1024 * MIB, NULL), 0);
+	ck_assert_uint_eq(im_steps_window(&steps), 128);
+	check_kind(1, IM_STEP_FILL, 8192 + 3992ull * MIB, 8 * MIB);
 	end();
 }
 END_TEST
@@ -209,25 +240,21 @@ START_TEST(no_parts)
 	start(40 * MIB, 40 * MIB);
 	refuse_parts(MIB);
 	/* not of whole blocks, or of none */
-	start(40 * MIB, 40 * MIB);
-	from(8192, 16 * MIB, 512);
+	start_at_8192(40 * MIB, 16 * MIB);
 	refuse_parts(MIB + 512);
-	start(40 * MIB, 40 * MIB);
-	from(8192, 16 * MIB, 512);
+	start_at_8192(40 * MIB, 16 * MIB);
 	refuse_parts(0);
 	/* a block goes to two places */
-	start(40 * MIB, 40 * MIB);
-	from(8192, 16 * MIB, 512);
+	start_at_8192(40 * MIB, 16 * MIB);
 	from(30 * MIB, UNIT, MIB);
 	refuse_parts(MIB);
 	/* a little of much */
-	start(40 * MIB, 40 * MIB);
-	from(8192, MIB, 512);
+	start_at_8192(40 * MIB, MIB);
+	ck_assert_int_eq(im_map_zero(&map, 31 * MIB, MIB, "left", NULL), 0);
 	from(32 * MIB, MIB, 31 * MIB);
 	refuse_parts(MIB);
 	/* more of them than a log should hold */
-	start(40 * MIB, 40 * MIB);
-	from(8192, 38 * MIB, 512);
+	start_at_8192(140 * MIB, 138 * MIB);
 	refuse_parts(UNIT);
 }
 END_TEST
@@ -245,6 +272,7 @@ int main(void)
 	tcase_add_test(t, too_many);
 	tcase_add_test(t, parts);
 	tcase_add_test(t, parts_and_growth);
+	tcase_add_test(t, large_gap);
 	tcase_add_test(t, no_parts);
 	suite_add_tcase(s, t);
 	return run_suite(s);
