@@ -7,10 +7,10 @@
 /* What a step costs for each extent of the file: to move it, and to list it twice. Measured on ext4, where 32,768 extents take 7 ms
  * to move and 15 to 65 ms to list. */
 #define EXTENT_NS 2000
-/* Records while as much is written as the gap has, each with a flush of the image before it. */
-#define GAP_RECORDS 4
 /* Of larger images the gap is larger, as a log holds so many records. */
 #define GAPS_MAX 4096
+/* … and of less than so many it is not worth it, unless batches would be written twice. */
+#define GAPS_MIN 4
 /* Bytes that a journal may take beside a gap: its slots, what it saves of the edges, its log. */
 #define JOURNAL_ROOM (64ull << 20)
 
@@ -56,7 +56,7 @@ int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const s
 	*params = s->params;
 	params->shift_unit = params->fill_gap = 0;
 	/* a saved plan's write-once may mean blocks that are shared */
-	if (!s->by_steps || (s->params.fill_gap && (!gap || im_host_shares(image))))
+	if (!s->by_steps || (s->params.fill_gap && !gap))
 		return 0;
 	if (fits(map, image->shift_unit, image->sector_size, gap, &yes, err) < 0)
 		return -1;
@@ -67,56 +67,49 @@ int im_strategy_ready(const struct im_strategy *s, struct im_dev *image, const s
 	return 0;
 }
 
-/* The data that moves, and the extents of the file. */
-static int weigh(struct im_dev *image, const struct im_map *map, uint64_t *data, uint64_t *extents, struct im_error *err)
+static int count_extents(struct im_dev *image, uint64_t *n, struct im_error *err)
 {
 	struct im_physicals p;
 	int rc = im_dev_physical(image, &p, err);
 
-	*data = *extents = 0;
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < p.list.n; i++) {
-		uint64_t start = p.list.v[i].off, end = start + p.list.v[i].len;
-
-		for (size_t k = 0; k < map->segs.n; k++) {
-			const struct im_segment *s = &map->segs.v[k];
-
-			if (s->kind == IM_FROM && im_max(start, s->from) < im_min(end, s->from + s->len))
-				*data += im_min(end, s->from + s->len) - im_max(start, s->from);
-		}
-	}
-	*extents = p.list.n;
-	im_vec_free(&p.list);
-	return 0;
+	*n = rc == 0 ? p.list.n : 0;
+	if (rc == 0)
+		im_vec_free(&p.list);
+	return rc;
 }
 
-/* Does a gap cost less than to write everything twice? */
+/* Does a gap cost less than batches? */
 static int is_cheaper(const struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t gap, bool *yes,
 		      struct im_error *err)
 {
-	uint64_t data, extents;
-	double write, flush = (double)s->host.flush_ns;
-	int rc = weigh(image, map, &data, &extents, err);
+	struct im_strategy other = *s;
+	uint64_t extents;
+	int rc = count_extents(image, &extents, err);
 
 	if (rc < 0)
 		return -1;
-	write = (double)data / (double)s->host.write_rate * 1e9;
-	*yes = rc == 0 && ((double)data / gap + 1) * GAP_RECORDS * flush + 2 * EXTENT_NS * (double)extents <
-				  write + (double)data / (double)s->params.buffer * flush;
+	other.by_steps = true;
+	other.params.fill_gap = gap;
+	*yes = rc == 0 && im_strategy_time(&other, map) + 2 * EXTENT_NS * extents < im_strategy_time(s, map);
 	return 0;
 }
 
-/* Is there a shift that batches would need the journal for? */
-static bool is_short(const struct im_strategy *s, const struct im_map *map)
+/* Is there a shift that batches would need the journal for, or is there so much to move that a gap is worth its while? The file must
+ * stay where it is until that is done. */
+static bool is_short_or_much(const struct im_strategy *s, const struct im_map *map, uint32_t gap)
 {
+	uint64_t moves = 0;
+
 	for (size_t i = 0; i < map->segs.n; i++) {
 		const struct im_segment *seg = &map->segs.v[i];
 
-		if (seg->kind == IM_FROM && seg->start - seg->from < seg->len && seg->start - seg->from < s->params.direct_min)
+		if (seg->kind != IM_FROM)
+			continue;
+		moves += seg->len;
+		if (seg->start - seg->from < seg->len && seg->start - seg->from < s->params.direct_min)
 			return true;
 	}
-	return false;
+	return moves >= GAPS_MIN * (uint64_t)gap;
 }
 
 int im_blocks_choose_gap(struct im_strategy *s, struct im_dev *image, const struct im_map *map, uint32_t sector_size,
@@ -125,13 +118,13 @@ int im_blocks_choose_gap(struct im_strategy *s, struct im_dev *image, const stru
 	uint32_t gap = gap_of(map);
 	bool must = im_strategy_is(s->wanted, "write-once"), yes = false;
 
-	if (s->host.share_unit || (!must && (!is_short(s, map) || !im_strategy_is_open(s->wanted))))
+	if (!must && (!im_strategy_is_open(s->wanted) || !is_short_or_much(s, map, gap)))
 		return 0;
 	if ((gap && fits(map, image->shift_unit, sector_size, gap, &yes, err) < 0) ||
 	    (yes && !must && is_cheaper(s, image, map, gap, &yes, err) < 0))
 		return -1;
 	yes = yes && im_host_shifts(image, gap + JOURNAL_ROOM);
-	if (must && !yes)
+	if (must && !yes && !s->host.can_share)
 		return im_error_set(err, IM_EREFUSED, "the strategy write-once has a gap of %u MiB go through the image's file: that this"
 				    " plan does not allow, or the file system, or its free space; leave the option out", gap >> 20);
 	s->by_steps = yes;

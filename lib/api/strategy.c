@@ -4,7 +4,7 @@
  * one each in a wave, up to P bytes, which costs t/2 + h, t being the time to make a batch durable, and a record, which announces
  * P bytes of batches; and h what else a short wave costs: the disk stands still while it is handed over.
  * Through the journal it costs N/W to write everything twice, W being bytes a second, and (N/B)·t with buffers of B bytes;
- * where the image can share the journal's blocks, N/W falls away.
+ * where the image can share the journal's blocks, N/W falls away. Through a gap of G bytes it costs some (4 + 2·N/G)·t.
  */
 #include "api/blocks.h"
 
@@ -21,6 +21,8 @@
 #define LONG (16u << 20)		/* a move from here on is cut into as many strands as there may be (strands.c) */
 #define REQUEST_NS 50000.0		/* a request of one batch, beside its bytes; measured on a virtio disk, as what 64 KiB take longer than
 				 * a 16th of 1 MiB */
+#define GAP_RECORDS 2.0			/* while as much is written as the gap has: four, in the meantime, so that half of each is seen */
+#define GAP_STEPS 4			/* what its insertion and removal cost, in flushes of a batch */
 #define MOST 0.75			/* of what moves */
 #define NEVER (1ull << 50)		/* no shift is that long; a number that any reader of JSON can hold */
 
@@ -48,7 +50,7 @@ static int check_wanted(const struct im_host *host, const char *wanted, struct i
 	if (im_strategy_is(wanted, "reflink") && !host->can_share)
 		return im_error_set(err, IM_EREFUSED, "the strategy reflink wants the image and its journal to be files of one xfs or btrfs"
 				    " that can share blocks; these are not; leave the option out to take what can be had");
-	if (im_strategy_is(wanted, "write-once") && !host->can_share && (!host->shift_unit || host->share_unit))
+	if (im_strategy_is(wanted, "write-once") && !host->can_share && !host->shift_unit)
 		return im_error_set(err, IM_EREFUSED, "the strategy write-once wants the image and its journal to be files of one xfs or btrfs"
 				    " that can share blocks, or the image one of ext4 or xfs that blocks can be inserted into; these are"
 				    " not; leave the option out to take what can be had");
@@ -186,6 +188,14 @@ static void add_times(struct im_strategy *s, const struct im_segment *seg)
 	s->journalled_ns += (uint64_t)(write + n * journalled_cost(&s->host, s->params.buffer, !s->host.can_share || s->params.no_share));
 }
 
+/* What n bytes take that go through the gap: records are made in the meantime, but they are flushes. */
+static uint64_t gap_time(const struct im_strategy *s, double n)
+{
+	double flush = (double)s->host.flush_ns;
+
+	return (uint64_t)(n / (double)s->host.write_rate * 1e9 + (GAP_STEPS + GAP_RECORDS * n / s->params.fill_gap) * flush);
+}
+
 uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
 {
 	/* phases, and sector 0 twice */
@@ -201,7 +211,7 @@ uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
 			continue;
 		add_times(&one, seg);
 		if (s->params.fill_gap)
-			total += (uint64_t)(weight(s, seg) / (double)s->host.write_rate * 1e9);
+			total += gap_time(s, weight(s, seg));
 		else
 			total += shift_of(seg) >= s->params.direct_min ? one.direct_ns : one.journalled_ns;
 	}

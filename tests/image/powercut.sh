@@ -20,8 +20,7 @@ shift 2
 if [ $# = 0 ]; then
 	set -- direct journalled ntfs inside batches
 	[ "$FS" = ext4 ] || set -- "$@" writeonce reflink
-	[ "$FS" = btrfs ] || set -- "$@" insert
-	[ "$FS" != ext4 ] || set -- "$@" fills
+	[ "$FS" = btrfs ] || set -- "$@" insert fills
 fi
 . "$HERE/powercut-lib.sh"
 

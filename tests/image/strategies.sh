@@ -247,14 +247,14 @@ moves_blocks() {
 	elsewhere
 }
 
-# fills_gaps: data that moves by no whole blocks is written once, into gaps of 64 MiB; killed at each change of the file
-fills_gaps() {
+# through_a_gap: data that moves by no whole blocks is written once, through a gap; killed at changes of the file
+through_a_gap() {
 	local verb call
 	for SECOND in "" yes; do
-		cycle ext4 1 write-once write-once
+		cycle "$1" 1 write-once write-once
 	done
 	SECOND=
-	check_eq "what is said of gaps" "because --strategy asks for it" "$(jq -r .cost.why plan.json)"
+	check_eq "what is said of a gap" "because --strategy asks for it" "$(jq -r .cost.why plan.json)"
 	for verb in resume undo; do
 		for call in 1 2; do
 			filled_until $call
@@ -270,9 +270,8 @@ fills_gaps() {
 	done
 }
 
-# gaps_of_64: several gaps; killed at changes of the file's extents in several of them, turned round there, and the way back as well
-gaps_of_64() {
-	local call back rc
+# make_longer: 180 MiB, so that a gap of 64 MiB goes through, and parts of it are overwritten by those behind
+make_longer() {
 	rm -f mnt/disk.img* mnt/link old.img
 	truncate -s $((180 * MIB)) old.img
 	mkmbr -c -i 57a7e61b old.img 83:1:360000
@@ -280,24 +279,82 @@ gaps_of_64() {
 		head -c $((3 * MIB)) /dev/urandom | dd of=old.img bs=1M oflag=seek_bytes seek=$((512 + at * MIB)) conv=notrunc iflag=fullblock status=none
 	done
 	cp --sparse=always old.img $I
-	for call in $(sample "24 37" "17 24 36 37 50"); do
-		killed fallocate $call fix --yes --align 8K --strategy write-once
-		mv calls calls-of-fix
-		check_eq "the end of a fix that is killed at $call" 137 $rc
-		check_eq "the state of a filling, killed at $call" repairing "$("$IMGMEND" status --json $I | jq -r .state)"
-		if [ $((call % 2)) = 0 ]; then
+	ln $I mnt/link
+}
+
+# longer_than_the_gap: killed at the gap's insertion, in writes, and at both removals; turned round there, and the way back as well
+longer_than_the_gap() {
+	local i=0 at back rc
+	make_longer
+	killed fallocate 999 fix --yes --align 8K --strategy write-once
+	mapfile -t removals < <(grep 'fallocate(' calls | grep -n COLLAPSE_RANGE | cut -d: -f1)
+	check_eq "removals" 2 ${#removals[@]}
+	cmp -i 512:8192 -n $((360000 * 512)) old.img $I || fail "through a gap: the data is not where it should be"
+	run 0 undo --yes $I
+	for at in "fallocate 1" "fallocate ${removals[0]}" "fallocate ${removals[1]}" $(sample "pwrite64=9" "pwrite64=4 pwrite64=7 pwrite64=9 pwrite64=12"); do
+		killed ${at/=/ } fix --yes --align 8K --strategy write-once
+		check_eq "the end of a fix that is killed at $at" 137 $rc
+		check_eq "the state of a filling, killed at $at" repairing "$("$IMGMEND" status --json $I | jq -r .state)"
+		i=$((i + 1))
+		if [ $((i % 2)) = 0 ]; then
 			run 1 resume --yes $I
-			cmp -i 512:8192 -n $((360000 * 512)) old.img $I || fail "resume behind $call: the data is not where it should be"
+			cmp -i 512:8192 -n $((360000 * 512)) old.img $I || fail "resume behind $at: the data is not where it should be"
 		fi
-		for back in 20 40; do
-			killed fallocate $back undo --yes
+		for back in 5 8; do
+			killed pwrite64 $back undo --yes
 		done
 		[ ! -e $J ] || run 0 undo --yes $I
-		cmp old.img $I || fail "a filling killed at $call, and its undo as well: not byte-equal to the old image"
+		cmp old.img $I || fail "a filling killed at $at, and its undo as well: not byte-equal to the old image"
 	done
-	[ "$(grep -c INSERT_RANGE calls-of-fix)" -ge 2 ] || fail "there was a single gap: a fault of the test"
-	ln $I mnt/link
-	nothing_left "after gaps of 64 MiB"
+	nothing_left "after a long way through a gap"
+	older_than_the_marks
+}
+
+# older_than_the_marks: an older copy of the journal does not have parts made from what is there no more
+older_than_the_marks() {
+	local rc verb n
+	killed pwrite64 5 fix --yes --align 8K --strategy write-once
+	cp $J older
+	cp --sparse=always $I early.img
+	killed fallocate 999 resume --yes
+	check_eq "the end of a resume" 1 $rc
+	n=$(grep 'fallocate(' calls | grep -n COLLAPSE_RANGE | head -n 1 | cut -d: -f1)
+	# once more, until shortly before the gap is taken out; a part that is not recorded may be in a copy as well
+	cp early.img $I
+	cp older $J
+	killed fallocate $((n - 1)) resume --yes
+	check_eq "the end of a resume that is killed" 137 $rc
+	mv $J newer
+	cp $I late.img
+	for verb in resume undo; do
+		cp older $J
+		run 4 $verb --yes $I
+		says "$verb by an older journal" "has come further than the journal"
+		cmp late.img $I || fail "$verb by an older journal was refused, but wrote to the image"
+	done
+	mv newer $J
+	run 0 undo --yes $I
+	cmp old.img $I || fail "undo by the journal itself: not byte-equal to the old image"
+	rm early.img late.img older
+}
+
+# shares_without_room: where there is no room for a gap, xfs shares the blocks of the journal
+shares_without_room() {
+	local rc
+	cycle xfs 1 write-once write-once
+	fallocate -l $(($(df -B1 --output=avail mnt | tail -n 1) - 120 * MIB)) mnt/filler
+	make_image 1
+	# of data alone, as what has holes is not shared
+	head -c $((8 * MIB)) /dev/urandom | tee >(dd of=$I bs=1M oflag=seek_bytes seek=$((512 + 12 * MIB)) conv=notrunc iflag=fullblock status=none) |
+		dd of=old.img bs=1M oflag=seek_bytes seek=$((512 + 12 * MIB)) conv=notrunc iflag=fullblock status=none
+	sync $I
+	cmp old.img $I || fail "the image is not as it was made: a fault of the test"
+	killed ioctl 999 fix --yes --strategy write-once
+	check_eq "the end of a fix by shared blocks" 1 $rc
+	grep -q FICLONERANGE calls || fail "no blocks are shared where there is no room for a gap"
+	run 0 undo --yes $I
+	cmp old.img $I || fail "undo of shared blocks: not byte-equal to the old image"
+	rm mnt/filler
 }
 
 # without_room: no gap where there is no room for one, neither there nor back
@@ -315,7 +372,7 @@ without_room() {
 	nothing_left "without room"
 }
 
-# unshared: xfs whose files share no blocks has the gaps too
+# unshared: xfs whose files share no blocks has the gap too
 unshared() {
 	umount mnt
 	MOUNTS=()
@@ -387,8 +444,8 @@ for fs in ext4 xfs btrfs; do
 	if [ $fs = ext4 ]; then
 		refused 8 reflink "files of one xfs or btrfs"
 		moves_blocks ext4
-		fills_gaps
-		gaps_of_64
+		through_a_gap ext4
+		longer_than_the_gap
 		without_room
 		cycle $fs 8 auto insert-range
 	else
@@ -406,6 +463,8 @@ for fs in ext4 xfs btrfs; do
 		others_files reflink 8
 		if [ $fs = xfs ]; then
 			moves_blocks xfs
+			through_a_gap xfs
+			shares_without_room
 			unshared
 		else
 			refused 8 insert-range "a file of ext4 or xfs"
