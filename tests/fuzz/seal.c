@@ -153,7 +153,7 @@ static void seal_section(struct im_dev *dev, uint8_t *section)
 /* Bytes with the checksum, which is their last part (lib/exec/slots.c). */
 #define PHASE_RECORD 88
 #define SLOT_RECORD 652
-#define VERSION 8			/* lib/exec/head.h */
+#define VERSION 9			/* lib/exec/head.h */
 
 /* A record of the log or of a slot, of len bytes with its checksum last. */
 static void seal_record(struct im_dev *dev, uint64_t off, const char *magic, size_t len, const uint8_t uuid[16])
