@@ -256,15 +256,6 @@ static int settle(struct im_exec *x, bool turns, bool allow_changed, struct im_s
 	return im_settle(x, rec, turns, start, err);
 }
 
-/* At rest, before the size is changed: is the image what a run of this direction left? A sector 0 that the repair leaves alone does not
- * tell. */
-static int check_end(struct im_exec *x, enum im_direction dir, struct im_error *err)
-{
-	if (im_exec_check_sector0(x, err) < 0)
-		return -1;
-	return memcmp(x->journal.old0, x->journal.new0, x->journal.prog.sector_size) == 0 ? im_check_content(x, dir, err) : 0;
-}
-
 static int resume(struct im_exec *x, bool allow_changed, struct im_error *err)
 {
 	const struct im_phase_record *rec = im_journal_last(&x->journal);
@@ -275,7 +266,7 @@ static int resume(struct im_exec *x, bool allow_changed, struct im_error *err)
 				    " image; there is nothing to resume");
 	/* a repair whose undo was prepared but not begun is simply a repair, though the image may have grown for it */
 	if (x->state == IM_STATE_REPAIRED && rec->dir == IM_BACKWARD)
-		return check_end(x, IM_FORWARD, err) < 0 ? -1 : cut_zeros(x, x->journal.map.new_size, err);
+		return im_exec_check_sector0(x, err) < 0 ? -1 : cut_zeros(x, x->journal.map.new_size, err);
 	/* at rest: only a pending change of size may be left, and only while the image is still ours */
 	if (x->state == IM_STATE_REPAIRED || x->state == IM_STATE_UNDONE) {
 		uint64_t target = rec->dir == IM_FORWARD ? x->journal.map.new_size : x->journal.map.old_size;
@@ -284,8 +275,6 @@ static int resume(struct im_exec *x, bool allow_changed, struct im_error *err)
 			return -1;
 		if (x->image->size == target)
 			return 0;
-		if (check_end(x, rec->dir, err) < 0)
-			return -1;
 	}
 	return settle(x, false, allow_changed, &start, err) < 0 ? -1 : go_on(x, &start, err);
 }

@@ -84,9 +84,12 @@ int im_fills_build(struct im_steps *s, const struct im_map *map, uint32_t unit, 
 	if (im_map_doubles(map, &doubles, err) < 0)
 		return -1;
 	rc = doubles;
-	if (span.end <= span.start || !gap || gap % unit || unit > PART_MOST)
+	if (span.end <= span.start || gap % unit || unit > PART_MOST)
 		return 1;
 	gap = im_min(gap, span.end - span.start);
+	/* by its size the image must be seen to have all that was inserted, and no more */
+	if (gap < 2 * unit || map->new_size == map->old_size + gap + 2 * unit)
+		return 1;
 	for (size_t i = 0; i < map->segs.n && rc == 0; i++) {
 		const struct im_segment *seg = &map->segs.v[i];
 

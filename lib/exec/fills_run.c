@@ -151,27 +151,50 @@ static int put_mark(struct im_exec *x, const struct im_phase_record *rec, uint64
 	return im_dev_write(x->image, mark_at(x, i % 2), &m, sizeof(m), err);
 }
 
-static bool is_ahead(const struct im_exec *x, const struct im_phase_record *run, uint64_t done, const struct mark *m)
+/* Is mark i one of this run? Then how many steps does it say? */
+static int get_mark(struct im_exec *x, const struct im_phase_record *run, uint64_t i, bool *is_there, uint64_t *steps,
+		    struct im_error *err)
 {
-	uint64_t steps = im_le64(m->steps);
+	struct mark m;
 
-	if (memcmp(m->uuid, x->journal.uuid, sizeof(m->uuid)) != 0 || im_le64(m->run) != run->run ||
-	    im_crc32c(0, m, offsetof(struct mark, crc)) != im_le32(m->crc))
-		return false;
+	if (im_dev_read(x->image, mark_at(x, i), &m, sizeof(m), err) < 0)
+		return -1;
+	*is_there = memcmp(m.uuid, x->journal.uuid, sizeof(m.uuid)) == 0 && im_le64(m.run) == run->run &&
+		    im_crc32c(0, &m, offsetof(struct mark, crc)) == im_le32(m.crc);
+	*steps = im_le64(m.steps);
+	return 0;
+}
+
+static bool is_ahead(const struct im_phase_record *run, uint64_t steps, uint64_t done)
+{
 	return run->dir == IM_FORWARD ? steps > done : steps < done;
+}
+
+/* Where the next one goes: not over the newest. */
+static int next_mark(struct im_exec *x, const struct im_phase_record *run, uint64_t *i, struct im_error *err)
+{
+	uint64_t steps[2];
+	bool is_there[2];
+
+	for (uint64_t k = 0; k < 2; k++)
+		if (get_mark(x, run, k, &is_there[k], &steps[k], err) < 0)
+			return -1;
+	*i = is_there[0] && !(is_there[1] && is_ahead(run, steps[1], steps[0]));
+	return 0;
 }
 
 int im_fills_check(struct im_exec *x, const struct im_phase_record *run, uint64_t done, struct im_error *err)
 {
 	struct im_step step;
-	struct mark m;
+	uint64_t steps;
+	bool is_there;
 
 	if (!im_shift_next(x, run->dir, done, &step) || step.kind != IM_STEP_FILL)
 		return 0;
 	for (uint64_t i = 0; i < 2; i++) {
-		if (im_dev_read(x->image, mark_at(x, i), &m, sizeof(m), err) < 0)
+		if (get_mark(x, run, i, &is_there, &steps, err) < 0)
 			return -1;
-		if (is_ahead(x, run, done, &m))
+		if (is_there && is_ahead(run, steps, done))
 			return im_not_ours(err, _("it has come further than the journal, which may be an older copy"));
 	}
 	return 0;
@@ -186,7 +209,7 @@ struct filling {
 	uint64_t start, n;		/* steps that were done; parts that are in place */
 	uint64_t recorded, marked;	/* those in front of this are recorded, and a mark is durable that says so */
 	uint64_t window;		/* most of the others when one more is written */
-	uint64_t marks;			/* that were written */
+	uint64_t marks;			/* the next one is this, modulo 2 */
 	struct part parts[2], *target;
 	struct im_aside reader, keeper;
 	struct im_phase_record next;	/* what the keeper records, and the parts in front of which that is */
@@ -303,7 +326,7 @@ int im_fills_run(struct im_exec *x, struct im_phase_record *rec, uint64_t *done,
 	int rc = -1;
 
 	/* an older mark would let an older journal pass that is behind by more than a window */
-	if (put_mark(x, rec, f.marks++, err) < 0 || im_dev_flush(x->image, err) < 0)
+	if (next_mark(x, rec, &f.marks, err) < 0 || put_mark(x, rec, f.marks++, err) < 0 || im_dev_flush(x->image, err) < 0)
 		return -1;
 	if (alloc_part(x, &f.parts[0], rec->dir, err) == 0 && alloc_part(x, &f.parts[1], rec->dir, err) == 0) {
 		im_aside_start(&f.reader, at_once);

@@ -131,6 +131,22 @@ int im_shift_announce(struct im_exec *x, struct im_phase_record *rec, struct im_
 
 /* ---- after a crash ---- */
 
+/* While blocks are taken out behind fills the image is longer than at any other time of the run: else it could be taken for one in
+ * which fills are still to be done, by an older copy of the journal. */
+static uint64_t longer_by(const struct im_exec *x, const struct im_step *step)
+{
+	const struct im_program *prog = &x->journal.prog;
+
+	return step->kind == IM_STEP_REMOVE && prog->steps.fills.part ? prog->params.shift_unit : 0;
+}
+
+static int set_length(struct im_exec *x, uint64_t size, struct im_error *err)
+{
+	if (x->image->size == size)
+		return 0;
+	return im_dev_resize(x->image, size, err) < 0 ? -1 : im_dev_flush(x->image, err);
+}
+
 /* Close the gap; at the end of the file that is a matter of its size. */
 static int close_gap(struct im_exec *x, uint64_t gap, uint64_t len, struct im_error *err)
 {
@@ -144,10 +160,13 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 		       struct im_error *err)
 {
 	uint64_t before = size_at(x, run->batch), after = size_at(x, im_shift_behind(run->dir, run->batch)), gap = 0;
-	uint64_t size = x->image->size, unit = x->journal.prog.params.shift_unit;
+	uint64_t size = x->image->size, unit = x->journal.prog.params.shift_unit, longer = longer_by(x, step);
+	bool found, at_min, has_begun = !longer || size != before;
 	struct im_physicals p;
-	bool found, at_min = size == im_min(before, after);
 
+	if (size == before + longer || size == after + longer)
+		size -= longer;
+	at_min = size == im_min(before, after);
 	if (size != before && size != after)
 		return im_not_ours(err, _("its size is another one"));
 	if (look(x, &p, err) < 0)
@@ -159,12 +178,14 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 	im_vec_free(&p.list);
 	if (!found)
 		return im_not_ours(err, _("its blocks lie elsewhere (was it copied, or its file system reorganised?)"));
+	if (!has_begun)
+		return 0;
 	/* a gap further on: what lies between is where it was before an insertion, or is behind a removal; of a removal that has
 	 * just begun, nothing may be left of what it takes out */
 	*done = step->kind == IM_STEP_REMOVE || (!at_min && gap == step->off) ? im_shift_behind(run->dir, run->batch) : run->batch;
 	if (step->kind == IM_STEP_INSERT && !at_min && gap == step->off)
 		return im_fills_check(x, run, *done, err);
-	return at_min ? 0 : close_gap(x, gap, step->len, err);
+	return !at_min && close_gap(x, gap, step->len, err) < 0 ? -1 : set_length(x, size_at(x, *done), err);
 }
 
 /* Fills that follow may have begun, in any part. */
@@ -315,10 +336,16 @@ static int check_sample(struct im_exec *x, const struct im_phase_record *rec, st
 
 static int do_step(struct im_exec *x, const struct im_step *step, struct im_error *err)
 {
-	int rc = step->kind == IM_STEP_INSERT ? im_dev_insert(x->image, step->off, step->len, err) :
-						im_dev_collapse(x->image, step->off, step->len, err);
+	uint64_t longer = longer_by(x, step);
+	int rc;
 
-	return must(rc, err) < 0 ? -1 : im_dev_flush(x->image, err);
+	if (set_length(x, x->image->size + longer, err) < 0)
+		return -1;
+	rc = step->kind == IM_STEP_INSERT ? im_dev_insert(x->image, step->off, step->len, err) :
+					    im_dev_collapse(x->image, step->off, step->len, err);
+	if (must(rc, err) < 0 || im_dev_flush(x->image, err) < 0)
+		return -1;
+	return set_length(x, x->image->size - longer, err);
 }
 
 /* The steps before `done` are done. */

@@ -23,9 +23,9 @@ static const char *const names[] = {
 	"bit flipped", "block wiped", "truncated", "older copy", "without its last records", "of another image", "image rolled back", "image used", "bit of STASH flipped",
 };
 
-/* Plans that once ended in a wrong byte: a sector 0 of 4096 bytes, torn at its end, looked like the old one; a sector 0 that stays as
- * it is looked like the new one, and an image that was put back was cut off. */
-static const uint64_t known[] = { 436, 130170, 730, 1205 };
+/* Plans that once ended in a wrong byte: a sector 0 of 4096 bytes, torn at its end, looked like the old one; what comes from sector 0
+ * was in no sample, and an image that was put back was cut off. */
+static const uint64_t known[] = { 436, 130170, 1205 };
 
 static uint64_t ended[TRICKS], refused[TRICKS];
 
@@ -55,13 +55,16 @@ static void put_copy(struct im_dev *dev, const struct copy *c)
 	im_crash_settle(dev);
 }
 
-/* Repair until the clock says `cut`; everything written so far stays, as after a kill. */
+/* Repair until the clock says `cut`; everything written so far stays, as after a kill, or, where blocks are moved, not all of it. */
 static void repair_until(struct scene *s, uint64_t cut)
 {
+	static const enum im_cut modes[] = { IM_CUT_ALL, IM_CUT_PREFIX, IM_CUT_RANDOM };
 	struct im_error err;
 
 	scene_start(s);
-	s->power.mode = IM_CUT_ALL;
+	s->power.mode = s->by_steps ? modes[cut % 3] : IM_CUT_ALL;
+	s->power.tear_sectors = s->by_steps && cut % 2;
+	s->power.seed = cut;
 	s->power.cut_at = cut;
 	scene_repair(s, &err);
 	if (s->power.is_off)

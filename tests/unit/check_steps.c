@@ -168,22 +168,24 @@ START_TEST(parts)
 	start_at_8192(40 * MIB, 16 * MIB);
 	ck_assert_int_eq(im_fills_build(&steps, &map, UNIT, 4 * MIB, NULL), 0);
 	/* 33 parts, of which the first has the block that is vacated, or undo could not bring back what is carried from it */
-	ck_assert_uint_eq(im_steps_count(&steps), 35);
+	ck_assert_uint_eq(im_steps_count(&steps), 36);
 	ck_assert_uint_eq(im_steps_window(&steps), 8);
-	check_kind(0, IM_STEP_INSERT, 8192 + 16 * MIB, 4 * MIB);
+	check_kind(0, IM_STEP_INSERT, 8192 + 16 * MIB, 4 * MIB + 2 * UNIT);
 	check_kind(1, IM_STEP_FILL, 8192 + 16 * MIB - MIB / 2, MIB / 2);
 	check_kind(32, IM_STEP_FILL, 8192, MIB / 2);
 	check_kind(33, IM_STEP_FILL, UNIT, UNIT);
 	check_kind(34, IM_STEP_REMOVE, UNIT, 4 * MIB);
+	check_kind(35, IM_STEP_REMOVE, 8192 + 16 * MIB, 2 * UNIT);
 	/* what comes from the first block */
 	ck_assert_uint_eq(steps.edges.n, 1);
 	ck_assert_uint_eq(steps.edges.v[0].old, 512);
 	ck_assert_uint_eq(steps.edges.v[0].new, 8192);
 	ck_assert_uint_eq(steps.edges.v[0].len, UNIT - 512);
 	ck_assert_uint_eq(im_steps_size(&steps, &map, 0), 40 * MIB);
-	ck_assert_uint_eq(im_steps_size(&steps, &map, 1), 44 * MIB);
-	ck_assert_uint_eq(im_steps_size(&steps, &map, 34), 44 * MIB);
-	ck_assert_uint_eq(im_steps_size(&steps, &map, 35), 40 * MIB);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 1), 44 * MIB + 2 * UNIT);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 34), 44 * MIB + 2 * UNIT);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 35), 40 * MIB + 2 * UNIT);
+	ck_assert_uint_eq(im_steps_size(&steps, &map, 36), 40 * MIB);
 	ck_assert(im_steps_are_fills(&steps, 1, 34));
 	ck_assert(!im_steps_are_fills(&steps, 0, 2));
 	ck_assert(!im_steps_are_fills(&steps, 33, 35));
@@ -199,9 +201,9 @@ START_TEST(parts_and_growth)
 	from(8192, 16 * MIB, 512);
 	ck_assert_int_eq(im_fills_build(&steps, &map, UNIT, 64 * MIB, NULL), 0);
 	/* 16 MiB less a block, an eighth of which is no multiple of one */
-	ck_assert_uint_eq(im_steps_count(&steps), 10);
+	ck_assert_uint_eq(im_steps_count(&steps), 11);
 	ck_assert_uint_eq(im_steps_window(&steps), 7);
-	check_kind(0, IM_STEP_INSERT, 16 * MIB, 16 * MIB - UNIT);
+	check_kind(0, IM_STEP_INSERT, 16 * MIB, 16 * MIB + UNIT);
 	check_kind(1, IM_STEP_FILL, 14 * MIB, 2 * MIB);
 	check_kind(8, IM_STEP_FILL, UNIT, 2 * MIB - UNIT);
 	check_kind(9, IM_STEP_REMOVE, UNIT, 16 * MIB - UNIT);
@@ -255,7 +257,15 @@ START_TEST(no_parts)
 	refuse_parts(MIB);
 	/* more of them than a log should hold */
 	start_at_8192(140 * MIB, 138 * MIB);
+	refuse_parts(2 * UNIT);
+	/* a gap of a single part */
+	start_at_8192(40 * MIB, 16 * MIB);
 	refuse_parts(UNIT);
+	/* the image grows by as much as is inserted: its size would not tell when */
+	start(40 * MIB, 41 * MIB + 2 * UNIT);
+	ck_assert_int_eq(im_map_zero(&map, 512, 7680, "left", NULL), 0);
+	from(8192, 16 * MIB, 512);
+	refuse_parts(MIB);
 }
 END_TEST
 
