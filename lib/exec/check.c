@@ -14,23 +14,6 @@ int im_check_sample(const struct im_exec *x, enum im_direction dir, uint32_t *cr
 			       dir == IM_FORWARD ? IM_BASE_NEW : IM_BASE_OLD, crc, err);
 }
 
-/* What is made of the old sector 0, which the sample leaves out. */
-static int check_from_sector0(const struct im_exec *x, const struct im_segment *s, struct im_error *err)
-{
-	uint64_t ss = x->journal.prog.sector_size, skip = s->start < ss ? im_min(ss - s->start, s->len) : 0;
-	uint64_t len = s->from < ss ? im_min(s->len, ss - s->from) : 0;
-	uint8_t now[4096];
-
-	if (len <= skip)
-		return 0;
-	if (im_dev_read(x->image, s->start + skip, now, len - skip, err) < 0)
-		return -1;
-	if (memcmp(now, x->journal.old0 + s->from + skip, len - skip) == 0)
-		return 0;
-	return im_error_at(err, IM_ECHANGED, s->start + skip, "the image has been used since the repair: bytes from %" PRIu64
-			   " (%s) are not what the repair left", s->start + skip, s->reason ? s->reason : _("planned"));
-}
-
 /* Does [off, off+n) of a segment of known content hold it? */
 static bool is_as_planned(const struct im_segment *s, uint64_t off, const uint8_t *buf, size_t n)
 {
@@ -65,7 +48,7 @@ static int check_new(struct im_exec *x, uint8_t *buf, struct im_error *err)
 	for (size_t i = 0; i < x->journal.map.segs.n; i++) {
 		const struct im_segment *s = &x->journal.map.segs.v[i];
 
-		if (s->kind == IM_FROM ? check_from_sector0(x, s, err) < 0 : s->kind != IM_KEEP && check_segment(x, s, buf, err) < 0)
+		if (s->kind != IM_KEEP && s->kind != IM_FROM && check_segment(x, s, buf, err) < 0)
 			return -1;
 	}
 	return 0;
