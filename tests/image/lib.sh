@@ -118,7 +118,8 @@ under_strace() {
 	shift
 	LAST=(imgmend "$@")
 	rc=0
-	(strace -f -qq -o calls "${options[@]}" "$IMGMEND" "$@" >out 2>err </dev/null; exit $?) 2>killed || rc=$?
+	# where somebody traces, leaks cannot be looked for
+	(ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" strace -f -qq -o calls "${options[@]}" "$IMGMEND" "$@" >out 2>err </dev/null; exit $?) 2>killed || rc=$?
 }
 
 # compiler_of BUILD: the C compiler that this build folder was made with
