@@ -30,12 +30,6 @@ struct part {
 	uint8_t *bytes;
 };
 
-/* Where n steps behind the first `done` ones ends. */
-static uint64_t behind(enum im_direction dir, uint64_t done, uint64_t n)
-{
-	return dir == IM_FORWARD ? done + n : done - n;
-}
-
 static int add_run(struct part *p, uint64_t dst, uint64_t src, uint64_t len, struct im_error *err)
 {
 	struct run *r = im_vec_push(&p->runs, err);
@@ -226,7 +220,7 @@ static int read_part(void *arg, struct im_error *err)
 
 static void begin_part(struct filling *f, struct part *p, uint64_t n)
 {
-	p->is_there = im_shift_next(f->x, p->dir, behind(p->dir, f->start, n), &p->step) && p->step.kind == IM_STEP_FILL;
+	p->is_there = im_shift_next(f->x, p->dir, im_shift_behind(p->dir, f->start, n), &p->step) && p->step.kind == IM_STEP_FILL;
 	f->target = p;
 	if (p->is_there)
 		im_aside_run(&f->reader, read_part, f);
@@ -245,7 +239,7 @@ static int keep(void *arg, struct im_error *err)
 static void begin_keeping(struct filling *f)
 {
 	f->next = *f->rec;
-	f->next.batch = behind(f->next.dir, f->start, f->n);
+	f->next.batch = im_shift_behind(f->next.dir, f->start, f->n);
 	f->next_recorded = f->n;
 	f->is_keeping = true;
 	im_aside_run(&f->keeper, keep, f);
@@ -296,24 +290,16 @@ static int put(struct filling *f, const struct part *p, struct im_error *err)
 			    im_dev_write_sparse(f->x->image, p->dst, p->bytes, p->step.len, err);
 }
 
-static int check_progress(const struct filling *f, struct im_error *err)
-{
-	const struct im_exec_hooks *h = &f->x->hooks;
-	uint64_t total = im_steps_count(&f->x->journal.prog.steps), done = behind(f->rec->dir, f->start, f->n);
-
-	if (h->progress && !h->progress(h->arg, IM_GROWN, f->rec->dir == IM_FORWARD ? done : total - done, total))
-		return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
-	return 0;
-}
-
 static int fill_all(struct filling *f, struct im_error *err)
 {
+	enum im_direction dir = f->rec->dir;
+
 	begin_part(f, &f->parts[0], 0);
 	for (int i = 0; f->parts[i].is_there; i = !i, f->n++) {
 		if (im_aside_wait(&f->reader, err) < 0)
 			return -1;
 		begin_part(f, &f->parts[!i], f->n + 1);
-		if (check_progress(f, err) < 0 || put(f, &f->parts[i], err) < 0)
+		if (im_shift_progress(f->x, dir, im_shift_behind(dir, f->start, f->n), err) < 0 || put(f, &f->parts[i], err) < 0)
 			return -1;
 	}
 	return f->is_keeping ? finish_keeping(f, err) : 0;
@@ -339,6 +325,6 @@ int im_fills_run(struct im_exec *x, struct im_phase_record *rec, uint64_t *done,
 	}
 	free_part(&f.parts[0]);
 	free_part(&f.parts[1]);
-	*done = behind(rec->dir, f.start, f.n);
+	*done = im_shift_behind(rec->dir, f.start, f.n);
 	return rc;
 }

@@ -32,9 +32,18 @@ bool im_shift_next(const struct im_exec *x, enum im_direction dir, uint64_t done
 	return true;
 }
 
-uint64_t im_shift_behind(enum im_direction dir, uint64_t done)
+uint64_t im_shift_behind(enum im_direction dir, uint64_t done, uint64_t n)
 {
-	return dir == IM_FORWARD ? done + 1 : done - 1;
+	return dir == IM_FORWARD ? done + n : done - n;
+}
+
+int im_shift_progress(const struct im_exec *x, enum im_direction dir, uint64_t done, struct im_error *err)
+{
+	uint64_t total = im_steps_count(&x->journal.prog.steps);
+
+	if (!x->hooks.progress || x->hooks.progress(x->hooks.arg, IM_GROWN, dir == IM_FORWARD ? done : total - done, total))
+		return 0;
+	return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
 }
 
 static uint64_t size_at(const struct im_exec *x, uint64_t done)
@@ -159,7 +168,7 @@ static int close_gap(struct im_exec *x, uint64_t gap, uint64_t len, struct im_er
 static int settle_step(struct im_exec *x, const struct im_phase_record *run, const struct im_step *step, uint64_t *done,
 		       struct im_error *err)
 {
-	uint64_t before = size_at(x, run->batch), after = size_at(x, im_shift_behind(run->dir, run->batch)), gap = 0;
+	uint64_t before = size_at(x, run->batch), after = size_at(x, im_shift_behind(run->dir, run->batch, 1)), gap = 0;
 	uint64_t size = x->image->size, unit = x->journal.prog.params.shift_unit, longer = longer_by(x, step);
 	bool found, at_min, has_begun = !longer || size != before;
 	struct im_physicals p;
@@ -182,7 +191,7 @@ static int settle_step(struct im_exec *x, const struct im_phase_record *run, con
 		return 0;
 	/* a gap further on: what lies between is where it was before an insertion, or is behind a removal; of a removal that has
 	 * just begun, nothing may be left of what it takes out */
-	*done = step->kind == IM_STEP_REMOVE || (!at_min && gap == step->off) ? im_shift_behind(run->dir, run->batch) : run->batch;
+	*done = step->kind == IM_STEP_REMOVE || (!at_min && gap == step->off) ? im_shift_behind(run->dir, run->batch, 1) : run->batch;
 	if (step->kind == IM_STEP_INSERT && !at_min && gap == step->off)
 		return im_fills_check(x, run, *done, err);
 	return !at_min && close_gap(x, gap, step->len, err) < 0 ? -1 : set_length(x, size_at(x, *done), err);
@@ -360,13 +369,10 @@ static int record_steps(struct im_exec *x, struct im_phase_record *rec, uint64_t
 /* The steps behind the first `done`. */
 static int do_steps(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
 {
-	uint64_t total = im_steps_count(&x->journal.prog.steps);
 	struct im_step step;
 
 	while (im_shift_next(x, rec->dir, done, &step)) {
-		if (x->hooks.progress && !x->hooks.progress(x->hooks.arg, IM_GROWN, rec->dir == IM_FORWARD ? done : total - done, total))
-			return im_error_set(err, IM_ECANCELLED, "stopped at a safe point");
-		if (record_steps(x, rec, done, err) < 0)
+		if (im_shift_progress(x, rec->dir, done, err) < 0 || record_steps(x, rec, done, err) < 0)
 			return -1;
 		if (step.kind == IM_STEP_FILL) {
 			if (im_fills_run(x, rec, &done, err) < 0)
@@ -374,7 +380,7 @@ static int do_steps(struct im_exec *x, struct im_phase_record *rec, uint64_t don
 		} else {
 			if (do_step(x, &step, err) < 0)
 				return -1;
-			done = im_shift_behind(rec->dir, done);
+			done = im_shift_behind(rec->dir, done, 1);
 		}
 	}
 	return record_steps(x, rec, done, err);
@@ -382,13 +388,12 @@ static int do_steps(struct im_exec *x, struct im_phase_record *rec, uint64_t don
 
 int im_shift_run(struct im_exec *x, struct im_phase_record *rec, uint64_t done, struct im_error *err)
 {
-	uint64_t total = im_steps_count(&x->journal.prog.steps);
 	const struct im_map *map = &x->journal.map;
 
 	if (do_steps(x, rec, done, err) < 0 || im_dev_resize(x->image, im_max(map->old_size, map->new_size), err) < 0 ||
 	    fill(x, rec->dir, err) < 0 || im_dev_flush(x->image, err) < 0)
 		return -1;
-	if (x->hooks.progress)
-		x->hooks.progress(x->hooks.arg, IM_GROWN, total, total);
+	/* all of it is done: nobody can stop it any more */
+	im_shift_progress(x, rec->dir, rec->batch, NULL);
 	return check_sample(x, rec, err);
 }

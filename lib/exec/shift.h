@@ -16,9 +16,12 @@
 
 #include "exec/exec.h"
 
-/* The step that follows `done` of them, or that takes the last of them back; false: there is none. Behind it: how many are done. */
+/* The step that follows `done` of them, or that takes the last of them back; false: there is none. Behind n of those: how many are
+ * done. */
 bool im_shift_next(const struct im_exec *x, enum im_direction dir, uint64_t done, struct im_step *step);
-uint64_t im_shift_behind(enum im_direction dir, uint64_t done);
+uint64_t im_shift_behind(enum im_direction dir, uint64_t done, uint64_t n);
+/* Tell the hooks that a run of this direction has come this far; IM_ECANCELLED where that is enough. */
+int im_shift_progress(const struct im_exec *x, enum im_direction dir, uint64_t done, struct im_error *err);
 
 /* Can a complete repair be taken back by steps: does the image's host do them, and was nothing written to the edges? By looking
  * only. */

@@ -142,7 +142,7 @@ static bool has_steps(const struct scene *s)
 	struct im_error err;
 	struct im_steps steps;
 	int rc = s->fill_gap ? im_fills_build(&steps, &s->map, s->sector_size, s->fill_gap, &err) :
-				im_steps_build(&steps, &s->map, s->sector_size, &err);
+			       im_steps_build(&steps, &s->map, s->sector_size, &err);
 
 	if (rc < 0)
 		die("steps", &err);
