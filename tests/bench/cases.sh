@@ -39,8 +39,10 @@ find_request() {
 	[ "$(median request.1048576)" -gt "$(median request.4194304)" ] || REQUEST=1048576
 }
 
-# back IMAGE LBA TO MIB: the floor's way back, and the old table
+# back IMAGE LBA TO MIB: the floor's way back, and the old table; what was measured before stays NS
 back() {
+	local NS KIB
+
 	there "$1" "$3" "$2" "$4"
 	dd if=table of="$1" conv=notrunc status=none
 	sync "$1"
