@@ -188,12 +188,12 @@ static void add_times(struct im_strategy *s, const struct im_segment *seg)
 	s->journalled_ns += (uint64_t)(write + n * journalled_cost(&s->host, s->params.buffer, !s->host.can_share || s->params.no_share));
 }
 
-/* What n bytes take that go through the gap: records are made in the meantime, but they are flushes. */
-static uint64_t gap_time(const struct im_strategy *s, double n)
+/* What a move takes that goes through the gap: records are made in the meantime, but they are flushes; also of holes. */
+static uint64_t gap_time(const struct im_strategy *s, const struct im_segment *seg)
 {
-	double flush = (double)s->host.flush_ns;
+	double flush = (double)s->host.flush_ns, records = GAP_RECORDS * (double)seg->len / s->params.fill_gap;
 
-	return (uint64_t)(n / (double)s->host.write_rate * 1e9 + (GAP_STEPS + GAP_RECORDS * n / s->params.fill_gap) * flush);
+	return (uint64_t)(weight(s, seg) / (double)s->host.write_rate * 1e9 + (GAP_STEPS + records) * flush);
 }
 
 uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
@@ -211,7 +211,7 @@ uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
 			continue;
 		add_times(&one, seg);
 		if (s->params.fill_gap)
-			total += gap_time(s, weight(s, seg));
+			total += gap_time(s, seg);
 		else
 			total += shift_of(seg) >= s->params.direct_min ? one.direct_ns : one.journalled_ns;
 	}

@@ -372,6 +372,20 @@ without_room() {
 	nothing_left "without room"
 }
 
+# mostly_holes: a gap's records are of all that it goes through, holes as well, so that no gap goes through those
+mostly_holes() {
+	local at
+	rm -f $I
+	truncate -s 65G $I
+	mkmbr -c -i 57a7e61a $I 83:1:134217728
+	for at in 1 9000 30000 65000; do
+		head -c $MIB /dev/urandom | dd of=$I bs=1M seek=$at conv=notrunc status=none
+	done
+	run 4 plan --json --align 8K $I
+	[ "$(jq -r .strategy out)" != write-once ] || fail "a gap is planned to go through 64 GiB of holes"
+	rm $I
+}
+
 # unshared: xfs whose files share no blocks has the gap too
 unshared() {
 	umount mnt
@@ -446,6 +460,7 @@ for fs in ext4 xfs btrfs; do
 		moves_blocks ext4
 		through_a_gap ext4
 		longer_than_the_gap
+		mostly_holes
 		without_room
 		cycle $fs 8 auto insert-range
 	else
