@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "program.h"
@@ -112,7 +113,27 @@ struct scans {
 	const struct images *images;
 	struct result *results;
 	struct tally *tally;
+	bool is_into_file;
 };
+
+/* A newline takes the place of its NUL. */
+static void make_json(struct result *r, const imgmend_scan *scan)
+{
+	r->text = imgmend_scan_json(scan);
+	r->len = r->text ? strlen(r->text) + 1 : 0;
+	if (r->text)
+		r->text[r->len - 1] = '\n';
+}
+
+static void make_text(struct result *r, const struct settings *s, const imgmend_scan *scan, const char *path, bool is_whole)
+{
+	FILE *out = open_memstream(&r->text, &r->len);
+
+	if (!out)
+		return;
+	print_scan(s, out, scan, path, is_whole);
+	fclose(out);
+}
 
 static void scan_one(void *arg, size_t at)
 {
@@ -122,25 +143,16 @@ static void scan_one(void *arg, size_t at)
 	struct result *r = &all->results[at];
 	const struct imgmend_finding *f;
 	imgmend_scan *scan;
-	FILE *out;
 	size_t n;
 
 	if (imgmend_scan_image(path, &s->library, &scan, &r->err) < 0) {
 		r->status = -1;
 		return;
 	}
-	out = open_memstream(&r->text, &r->len);
-	if (out && s->json) {
-		char *json = imgmend_scan_json(scan);
-
-		if (json)
-			fprintf(out, "%s\n", json);
-		free(json);
-	} else if (out) {
-		print_scan(s, out, scan, path, all->images->n == 1 || s->verbose);
-	}
-	if (out)
-		fclose(out);
+	if (s->json)
+		make_json(r, scan);
+	else
+		make_text(r, s, scan, path, all->images->n == 1 || s->verbose);
 	f = imgmend_scan_findings(scan, &n);
 	for (size_t i = 0; i < n; i++)
 		r->findings[f[i].severity]++;
@@ -148,9 +160,14 @@ static void scan_one(void *arg, size_t at)
 	imgmend_scan_free(scan);
 }
 
-/* A line of JSON in one piece: whoever reads a pipe of several of us gets whole lines. */
-static void put_text(const char *text, size_t len)
+/* Into a file as any program writes there. Else a line of JSON in one piece: whoever reads a pipe of several of us gets whole lines,
+ * each when it is there. */
+static void put_text(const char *text, size_t len, bool is_into_file)
 {
+	if (is_into_file) {
+		fwrite(text, 1, len, stdout);
+		return;
+	}
 	fflush(stdout);
 	while (len) {
 		ssize_t n = write(STDOUT_FILENO, text, len);
@@ -178,7 +195,7 @@ static int settle(void *arg, size_t at)
 		return report_error(&r->err) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
 	}
 	if (r->text)
-		put_text(r->text, r->len);
+		put_text(r->text, r->len, all->is_into_file);
 	free(r->text);
 	t->with_errors += r->status == EXIT_UNCORRECTED;
 	for (int i = 0; i < 3; i++)
@@ -190,12 +207,14 @@ static int scan_all(const struct settings *s, const struct images *images, struc
 {
 	struct scans all = { .s = s, .images = images, .tally = t, .results = calloc(images->n + 1, sizeof(*all.results)) };
 	struct job job = { .look = scan_one, .settle = settle, .arg = &all };
+	struct stat st;
 	int status;
 
 	if (!all.results) {
 		fprintf(stderr, _("imgmend: out of memory\n"));
 		return EXIT_FAILED;
 	}
+	all.is_into_file = fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode);
 	status = jobs_run(&job, images->n, s->jobs);
 	free(all.results);
 	return status;

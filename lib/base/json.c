@@ -1,29 +1,36 @@
 /* json.c - a small streaming writer of JSON. */
 #include "base/json.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void put(struct im_json *j, const char *p, size_t n)
-{
-	if (j->failed)
-		return;
-	if (j->len + n + 1 > j->cap) {
-		size_t cap;
-		char *grown = __builtin_mul_overflow(j->cap + n + 1, 2, &cap) ? NULL : realloc(j->text, cap);
+#define LEAST 2048	/* bytes of a text: most are longer than some hundred */
 
-		if (!grown) {
-			j->failed = true;
-			return;
-		}
-		j->text = grown;
-		j->cap = cap;
-	}
+static bool grow(struct im_json *j, size_t n)
+{
+	size_t cap;
+	char *grown = __builtin_mul_overflow(j->cap + n + LEAST, 2, &cap) ? NULL : realloc(j->text, cap);
+
+	j->failed |= !grown;
+	if (!grown)
+		return false;
+	j->text = grown;
+	j->cap = cap;
+	return true;
+}
+
+static inline void put(struct im_json *j, const char *p, size_t n)
+{
+	if (j->failed || (n >= j->cap - j->len && !grow(j, n)))
+		return;
 	memcpy(j->text + j->len, p, n);
 	j->len += n;
-	j->text[j->len] = 0;
+}
+
+static void put_char(struct im_json *j, char c)
+{
+	put(j, &c, 1);
 }
 
 static void puts_(struct im_json *j, const char *s)
@@ -52,7 +59,7 @@ static size_t plain_len(const uint8_t *s)
 {
 	size_t n = 0;
 
-	while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+	while ((uint8_t)(s[n] - 0x20) < 0x5f && s[n] != '"' && s[n] != '\\')
 		n++;
 	return n;
 }
@@ -62,7 +69,7 @@ static void quote(struct im_json *j, const char *value)
 	const uint8_t *s = (const uint8_t *)value;
 	char hex[8];
 
-	puts_(j, "\"");
+	put_char(j, '"');
 	while (*s) {
 		size_t plain = plain_len(s), n = plain ? plain : utf8_len(s);
 
@@ -72,8 +79,8 @@ static void quote(struct im_json *j, const char *value)
 			puts_(j, "\xef\xbf\xbd");
 			n = 1;
 		} else if (*s == '"' || *s == '\\') {
-			put(j, "\\", 1);
-			put(j, (const char *)s, 1);
+			put_char(j, '\\');
+			put_char(j, (char)*s);
 		} else if (*s < 0x20 || *s == 0x7f) {
 			snprintf(hex, sizeof(hex), "\\u%04x", *s);
 			puts_(j, hex);
@@ -82,40 +89,44 @@ static void quote(struct im_json *j, const char *value)
 		}
 		s += n;
 	}
-	puts_(j, "\"");
+	put_char(j, '"');
 }
 
 static void begin(struct im_json *j, const char *key)
 {
 	if (j->needs_comma)
-		puts_(j, ",");
+		put_char(j, ',');
 	j->needs_comma = true;
-	if (key) {
-		quote(j, key);
-		puts_(j, ":");
-	}
+	if (!key)
+		return;
+	put_char(j, '"');
+	puts_(j, key);		/* ours: plain letters */
+	put(j, "\":", 2);
 }
 
 void im_json_open(struct im_json *j, const char *key, char bracket)
 {
 	begin(j, key);
-	put(j, &bracket, 1);
+	put_char(j, bracket);
 	j->needs_comma = false;
 }
 
 void im_json_close(struct im_json *j, char bracket)
 {
-	put(j, bracket == '{' ? "}" : "]", 1);
+	put_char(j, bracket == '{' ? '}' : ']');
 	j->needs_comma = true;
 }
 
 void im_json_uint(struct im_json *j, const char *key, uint64_t value)
 {
-	char text[24];
+	char text[20];
+	size_t at = sizeof(text);
 
 	begin(j, key);
-	snprintf(text, sizeof(text), "%" PRIu64, value);
-	puts_(j, text);
+	do
+		text[--at] = (char)('0' + value % 10);
+	while (value /= 10);
+	put(j, text + at, sizeof(text) - at);
 }
 
 void im_json_bool(struct im_json *j, const char *key, bool value)
@@ -148,6 +159,7 @@ void im_json_base64(struct im_json *j, const char *key, const uint8_t *p, size_t
 
 char *im_json_end(struct im_json *j)
 {
+	put_char(j, 0);
 	if (j->failed) {
 		free(j->text);
 		return NULL;

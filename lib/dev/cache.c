@@ -1,7 +1,7 @@
 /* cache.c - a small read cache, so that many readers may look at the same few places.
  *
  * Every reader of a file system reads its own superblock, and most of them lie in the first 132 KiB: those are read in
- * three parts, each when it is first asked for. A part or block that cannot be read in whole is not kept: what was asked for
+ * parts, each when it is first asked for. A part or block that cannot be read in whole is not kept: what was asked for
  * may be in what can be.
  */
 #include <stdlib.h>
@@ -11,9 +11,13 @@
 #include "dev/dev.h"
 
 #define BLOCK 4096u
-#define SLOTS 23		/* a prime: superblocks lie at round distances from each other */
-#define PART (11 * BLOCK)	/* short of IM_DIRECT_MIN: the page cache may have it */
-#define PARTS 3
+#define SLOTS 61		/* a prime: superblocks lie at round distances from each other */
+#define PARTS 4
+#define HEAD (33 * BLOCK)
+
+/* Blocks where the parts of the head begin, and the last one ends. Each is short of IM_DIRECT_MIN: the page cache may have it. The
+ * third has what stands 64 KiB into a volume, be it the disk or one that begins in its first sectors. */
+static const uint32_t borders[PARTS + 1] = { 0, 11, 15, 20, HEAD / BLOCK };
 
 struct cache {
 	struct im_dev dev;
@@ -21,18 +25,27 @@ struct cache {
 	uint64_t block[SLOTS];		/* what is in each, UINT64_MAX: nothing */
 	enum { UNREAD, KEPT, FAILED } parts[PARTS];
 	uint8_t bytes[SLOTS][BLOCK];
-	uint8_t head[PARTS * PART];
+	uint8_t head[HEAD];
 };
 
 /* Is that part of the head in memory? It is read once: each attempt on a bad sector may take a disk seconds. */
 static bool has_part(struct cache *c, size_t i)
 {
-	uint64_t start = i * PART;
-	size_t len = (size_t)im_min(PART, c->dev.size - start);
+	uint64_t start = borders[i] * BLOCK, end = im_min(borders[i + 1] * BLOCK, c->dev.size);
 
 	if (c->parts[i] == UNREAD)
-		c->parts[i] = im_dev_read(c->next, start, c->head + start, len, NULL) < 0 ? FAILED : KEPT;
+		c->parts[i] = im_dev_read(c->next, start, c->head + start, (size_t)(end - start), NULL) < 0 ? FAILED : KEPT;
 	return c->parts[i] == KEPT;
+}
+
+static const uint8_t *in_head(struct cache *c, uint64_t off, size_t *len)
+{
+	size_t i = 0;
+
+	while (off >= borders[i + 1] * BLOCK)
+		i++;
+	*len = (size_t)im_min(*len, borders[i + 1] * BLOCK - off);
+	return has_part(c, i) ? c->head + off : NULL;
 }
 
 static bool has_block(struct cache *c, size_t slot, uint64_t block)
@@ -53,10 +66,8 @@ static const uint8_t *kept(struct cache *c, uint64_t off, size_t *len)
 {
 	size_t slot = off / BLOCK % SLOTS;
 
-	if (off < sizeof(c->head)) {
-		*len = (size_t)im_min(*len, PART - off % PART);
-		return has_part(c, (size_t)(off / PART)) ? c->head + off : NULL;
-	}
+	if (off < HEAD)
+		return in_head(c, off, len);
 	*len = (size_t)im_min(*len, BLOCK - off % BLOCK);
 	return has_block(c, slot, off / BLOCK) ? c->bytes[slot] + off % BLOCK : NULL;
 }

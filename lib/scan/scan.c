@@ -69,6 +69,7 @@ void im_scan_free(struct im_scan *scan)
 	if (scan->carving)
 		im_vss_carving_free(scan->carving);
 	free(scan->carving);
+	im_vec_free(&scan->tried);
 	im_vec_free(&scan->volumes);
 	im_vec_free(&scan->regions);
 	im_vec_free(&scan->findings);

@@ -93,6 +93,7 @@ struct im_scan {
 	struct im_mbr mbr;		/* of DOS and GPT disks */
 	struct im_gpt gpt;
 	struct im_volume whole;		/* what is at byte 0 as a volume; n_formats 0: nothing */
+	IM_VEC(struct im_volume) tried;	/* partitions that the table was judged by */
 	IM_VEC(struct im_volume) volumes;
 	IM_VEC(struct im_region) regions;
 	IM_VEC(struct im_finding) findings;

@@ -10,24 +10,54 @@
 
 static const uint32_t sizes[] = { 512, 4096 };
 
+#define SCORED 16	/* partitions of a table that are looked at */
+
+static bool may_hold_volume(const struct im_dev *dev, const struct im_mbr_part *p)
+{
+	return !p->is_extended && p->type != IM_MBR_TYPE_GPT && p->start < dev->size;
+}
+
 /* How well a DOS table fits the disk with the sector size it was read with: file systems where partitions
  * start and EBRs where the chain says count for it, partitions past the end against it. */
-static int score_mbr(struct im_dev *dev, const struct im_mbr *mbr, int *score, struct im_error *err)
+static int score_mbr(struct im_scan *scan, struct im_dev *dev, const struct im_mbr *mbr, int *score, struct im_error *err)
 {
 	*score = mbr->damage[0] ? -2 : (int)mbr->ebrs.n;
-	for (size_t i = 0; i < mbr->parts.n && i < 16; i++) {
+	for (size_t i = 0; i < mbr->parts.n && i < SCORED; i++) {
 		const struct im_mbr_part *p = &mbr->parts.v[i];
-		struct im_volume v = { .start = p->start, .size = p->size };
+		struct im_volume *v;
 
 		if (p->start + p->size > dev->size)
 			(*score)--;
-		if (p->is_extended || p->type == IM_MBR_TYPE_GPT || p->start >= dev->size)
+		if (!may_hold_volume(dev, p))
 			continue;
-		if (im_scan_probe(&v, dev, err) < 0)
+		v = im_vec_push(&scan->tried, err);
+		if (!v)
 			return -1;
-		*score += v.n_formats && v.state == IM_FOUND ? 2 : 0;
+		*v = (struct im_volume){ .start = p->start, .size = p->size };
+		if (im_scan_probe(v, dev, err) < 0)
+			return -1;
+		*score += v->n_formats && v->state == IM_FOUND ? 2 : 0;
 	}
 	return 0;
+}
+
+/* The most that it can score, without a look at its partitions. */
+static int most_of(const struct im_dev *dev, const struct im_mbr *mbr)
+{
+	int most = mbr->damage[0] ? -2 : (int)mbr->ebrs.n;
+
+	for (size_t i = 0; i < mbr->parts.n && i < SCORED; i++)
+		most += may_hold_volume(dev, &mbr->parts.v[i]) ? 2 : 0;
+	return most;
+}
+
+/* The scores of both; of the other one, as far as it can be better. */
+static int score_both(struct im_scan *scan, struct im_dev *dev, const struct im_mbr *other, int *a, int *b, struct im_error *err)
+{
+	if (score_mbr(scan, dev, &scan->mbr, a, err) < 0)
+		return -1;
+	*b = most_of(dev, other);
+	return *b > *a ? score_mbr(scan, dev, other, b, err) : 0;
 }
 
 /* Read the DOS table with the better of both sector sizes, or with the one that is given. */
@@ -43,7 +73,7 @@ static int read_mbr(struct im_scan *scan, struct im_dev *dev, uint32_t given, in
 	if (!scan->mbr.parts.n)
 		return 0;
 	other_state = im_mbr_read(dev, scan->sector_size == 512 ? 4096 : 512, &other, err);
-	if (other_state < 0 || score_mbr(dev, &scan->mbr, &a, err) < 0 || score_mbr(dev, &other, &b, err) < 0) {
+	if (other_state < 0 || score_both(scan, dev, &other, &a, &b, err) < 0) {
 		im_mbr_free(&other);
 		return -1;
 	}

@@ -35,6 +35,24 @@ int im_scan_probe(struct im_volume *v, struct im_dev *dev, struct im_error *err)
 	return n < 0 ? -1 : 0;
 }
 
+/* What the table was judged by need not be looked at twice. */
+static bool was_tried(const struct im_scan *scan, struct im_volume *v)
+{
+	for (size_t i = 0; i < scan->tried.n; i++) {
+		const struct im_volume *t = &scan->tried.v[i];
+
+		if (t->start != v->start || t->size != v->size)
+			continue;
+		v->there = t->there;
+		v->n_formats = t->n_formats;
+		memcpy(v->info, t->info, sizeof(v->info));
+		memcpy(v->fs, t->fs, sizeof(v->fs));
+		v->state = t->state;
+		return true;
+	}
+	return false;
+}
+
 static int add_volume(struct im_scan *scan, struct im_dev *dev, struct im_volume v, struct im_error *err)
 {
 	struct im_volume *n = im_vec_push(&scan->volumes, err);
@@ -46,7 +64,7 @@ static int add_volume(struct im_scan *scan, struct im_dev *dev, struct im_volume
 		n->there = v.start < dev->size ? im_min(v.size, dev->size - v.start) : 0;
 		return 0;
 	}
-	return im_scan_probe(n, dev, err);
+	return was_tried(scan, n) ? 0 : im_scan_probe(n, dev, err);
 }
 
 /* Cut a bare volume to the size that it claims; not where its own reader would miss something then. */
