@@ -1,6 +1,6 @@
 /* cache.c - a small read cache, so that many readers may look at the same few places.
  *
- * Every reader of a file system reads its own superblock, and most of them lie in the first 132 KiB: those are read in
+ * Every reader of a file system reads its own superblock, and most of them lie in the first 84 KiB: those are read in
  * parts, each when it is first asked for. A part or block that cannot be read in whole is not kept: what was asked for
  * may be in what can be.
  */
@@ -12,12 +12,12 @@
 
 #define BLOCK 4096u
 #define SLOTS 61		/* a prime: superblocks lie at round distances from each other */
-#define PARTS 4
-#define HEAD (33 * BLOCK)
+#define PARTS 3
+#define HEAD (21 * BLOCK)
 
 /* Blocks where the parts of the head begin, and the last one ends. Each is short of IM_DIRECT_MIN: the page cache may have it. The
  * third has what stands 64 KiB into a volume, be it the disk or one that begins in its first sectors. */
-static const uint32_t borders[PARTS + 1] = { 0, 11, 15, 20, HEAD / BLOCK };
+static const uint32_t borders[PARTS + 1] = { 0, 11, 15, HEAD / BLOCK };
 
 struct cache {
 	struct im_dev dev;

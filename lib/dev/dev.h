@@ -153,7 +153,7 @@ void im_dev_overlay_settle(struct im_dev *overlay);
  * is good until the next write or settling. */
 const uint8_t *im_dev_overlay_block(struct im_dev *overlay, size_t i, uint64_t *off);
 
-/* A filter that keeps the first 132 KiB and the blocks read last, for many small reads of the same places; read-only.
+/* A filter that keeps the first 84 KiB and the blocks read last, for many small reads of the same places; read-only.
  * next is borrowed and must not change meanwhile. */
 struct im_dev *im_dev_cache(struct im_dev *next, struct im_error *err);
 
