@@ -1,6 +1,7 @@
 /* jobs.c - the same work on many images, several at a time; the results are taken in the order of the images. */
 #include <config.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "program.h"
@@ -13,35 +14,43 @@ struct work {
 	pthread_cond_t changed;
 };
 
+/* Look at the next one, the lock being held before and after; false: there is none left. */
+static bool take(struct work *w)
+{
+	size_t i = w->next;
+
+	if (i == w->n)
+		return false;
+	w->next++;
+	pthread_mutex_unlock(&w->lock);
+	w->job->look(w->job->arg, i);
+	pthread_mutex_lock(&w->lock);
+	w->done[i] = true;
+	pthread_cond_signal(&w->changed);
+	return true;
+}
+
 static void *worker(void *arg)
 {
 	struct work *w = arg;
 
 	pthread_mutex_lock(&w->lock);
-	while (w->next < w->n) {
-		size_t i = w->next++;
-
-		pthread_mutex_unlock(&w->lock);
-		w->job->look(w->job->arg, i);
-		pthread_mutex_lock(&w->lock);
-		w->done[i] = true;
-		pthread_cond_broadcast(&w->changed);
-	}
+	while (take(w))
+		;
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
 }
 
-/* Each as soon as it and those before it are there; without workers each is looked at when its turn comes. */
-static int collect(struct work *w, bool has_workers)
+/* Each as soon as it and those before it are there. Who collects looks as well, while what comes next is not there. */
+static int collect(struct work *w)
 {
 	int status = 0;
 
 	for (size_t i = 0; i < w->n; i++) {
-		if (!has_workers)
-			w->job->look(w->job->arg, i);
 		pthread_mutex_lock(&w->lock);
-		while (has_workers && !w->done[i])
-			pthread_cond_wait(&w->changed, &w->lock);
+		while (!w->done[i])
+			if (!take(w))
+				pthread_cond_wait(&w->changed, &w->lock);
 		pthread_mutex_unlock(&w->lock);
 		progress_clear();
 		status |= w->job->settle(w->job->arg, i);
@@ -58,11 +67,15 @@ int jobs_run(const struct job *job, size_t n, unsigned jobs)
 	int status;
 
 	w.done = calloc(n + 1, sizeof(*w.done));
-	if (!threads || !w.done)
-		wanted = 0;
-	while (wanted > 1 && started < wanted && pthread_create(&threads[started], NULL, worker, &w) == 0)
+	if (!threads || !w.done) {
+		fprintf(stderr, _("imgmend: out of memory\n"));
+		free(threads);
+		free(w.done);
+		return EXIT_FAILED;
+	}
+	while (started + 1 < wanted && pthread_create(&threads[started], NULL, worker, &w) == 0)
 		started++;
-	status = collect(&w, started > 0);
+	status = collect(&w);
 	progress_end();
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);

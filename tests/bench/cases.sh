@@ -305,6 +305,12 @@ bench_metadata() {
 
 # ---- looking
 
+# before_scan CACHE: what each turn of each begins with is the same, down to the processor's caches
+before_scan() {
+	[ "$1" = warm ] || cold
+	[ "$1" = cold ] || floor scan ranges "${images[@]}"
+}
+
 bench_scan() {
 	local i turn cache jobs images
 	mkdir -p many
@@ -319,15 +325,15 @@ bench_scan() {
 	for cache in cold warm; do
 		for turn in $(seq "$TURNS"); do
 			for jobs in 1 2; do
-				[ $cache = warm ] || cold
+				before_scan $cache
 				timed '0|4' "$PROGRAM" scan --json --jobs $jobs "${images[@]}"
 				ours=$NS
 				[ "$(grep -c "^{" out)" = 1000 ] || stop "not every image was scanned"
-				[ $cache = warm ] || cold
+				before_scan $cache
 				timed 0 floor scan ranges "${images[@]}"
 				ratio "scan $cache, $jobs jobs" imgmend floor "$ours" "$NS"
 				[ $jobs = 1 ] || continue
-				[ $cache = warm ] || cold
+				before_scan $cache
 				timed '0|2|8' sh -c 'for i; do blkid -p "$i" >/dev/null; done' sh "${images[@]}"
 				ratio "scan $cache, $jobs jobs" imgmend blkid "$ours" "$NS"
 			done
