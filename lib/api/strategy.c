@@ -2,7 +2,8 @@
  *
  * To move N bytes by D without a journal takes batches of D, N/D of them. A batch costs two requests r; a number S of strands have
  * one each in a wave, up to P bytes, which costs t/2 + h, t being the time to make a batch durable, and a record, which announces
- * P bytes of batches; and h what else a short wave costs: the disk stands still while it is handed over.
+ * P bytes of batches; and h what else a short wave costs: the disk stands still while it is handed over. So have islands of data
+ * between holes, as far as a slot announces batches of several.
  * Through the journal it costs N/W to write everything twice, W being bytes a second, and (N/B)·t with buffers of B bytes;
  * where the image can share the journal's blocks, N/W falls away. Through a gap of G bytes it costs some (4 + 2·N/G)·t.
  */
@@ -71,13 +72,21 @@ static double journalled_cost(const struct im_host *host, uint64_t buffer, bool 
 	return (twice ? 1e9 / (double)host->write_rate : 0) + (double)host->flush_ns / (double)buffer;
 }
 
+/* Batches that a wave may have: of each strand, or of each of as many islands between holes as a slot announces. */
+static uint32_t side_by_side(const struct im_strategy *s, uint64_t shift)
+{
+	uint64_t islands = s->island ? IM_STRANDS * im_min(shift, s->island) / s->island : 0;
+
+	return (uint32_t)im_max(islands, s->params.strands);
+}
+
 /* The least shift, `least` times a power of two, for which the journal costs more. */
-static uint64_t threshold_from(const struct im_strategy *s, uint64_t least, uint32_t strands)
+static uint64_t threshold_from(const struct im_strategy *s, uint64_t least, bool is_alone)
 {
 	double other = journalled_cost(&s->host, s->params.buffer, !s->host.can_share);
 	uint64_t shift = least;
 
-	while (shift < s->params.buffer && direct_cost(&s->host, shift, strands) > other)
+	while (shift < s->params.buffer && direct_cost(&s->host, shift, is_alone ? 1 : side_by_side(s, shift)) > other)
 		shift *= 2;
 	return shift;
 }
@@ -85,7 +94,7 @@ static uint64_t threshold_from(const struct im_strategy *s, uint64_t least, uint
 /* Where even one strand costs less that is so for all moves; strands are of long ones. */
 static uint64_t threshold(const struct im_strategy *s)
 {
-	return im_min(threshold_from(s, DIRECT_LEAST, 1), threshold_from(s, STRANDS_LEAST, s->params.strands));
+	return im_min(threshold_from(s, DIRECT_LEAST, true), threshold_from(s, STRANDS_LEAST, false));
 }
 
 /* Do long moves to the right make most of what moves? */
@@ -156,7 +165,7 @@ static uint64_t shift_of(const struct im_segment *s)
 /* How much of what moves is data? Extents up to a limit stand for those behind it. */
 static int find_data_part(struct im_strategy *s, struct im_dev *image, const struct im_map *map, struct im_error *err)
 {
-	uint64_t seen = 0, data = 0;
+	uint64_t seen = 0, data = 0, islands = 0;
 	struct im_extent ext;
 	int left = LOOK_UPS;
 
@@ -168,9 +177,11 @@ static int find_data_part(struct im_strategy *s, struct im_dev *image, const str
 				return -1;
 			seen += ext.len;
 			data += ext.is_zero ? 0 : ext.len;
+			islands += !ext.is_zero;
 		}
 	}
 	s->data_part = seen ? (double)data / (double)seen : 0;
+	s->island = islands ? data / islands : 0;
 	return 0;
 }
 
@@ -184,7 +195,7 @@ static void add_times(struct im_strategy *s, const struct im_segment *seg)
 {
 	double n = weight(s, seg), write = n / (double)s->host.write_rate * 1e9;
 
-	s->direct_ns += (uint64_t)(write + n * direct_cost(&s->host, shift_of(seg), s->params.strands));
+	s->direct_ns += (uint64_t)(write + n * direct_cost(&s->host, shift_of(seg), side_by_side(s, shift_of(seg))));
 	s->journalled_ns += (uint64_t)(write + n * journalled_cost(&s->host, s->params.buffer, !s->host.can_share || s->params.no_share));
 }
 
@@ -205,7 +216,7 @@ uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
 		return 0;
 	for (size_t i = 0; i < map->segs.n; i++) {
 		const struct im_segment *seg = &map->segs.v[i];
-		struct im_strategy one = { .host = s->host, .params = s->params, .data_part = s->data_part };
+		struct im_strategy one = { .host = s->host, .params = s->params, .data_part = s->data_part, .island = s->island };
 
 		if (seg->kind != IM_FROM || s->by_clone || (s->by_steps && !s->params.fill_gap))
 			continue;

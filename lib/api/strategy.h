@@ -17,6 +17,7 @@ struct im_strategy {
 	bool by_steps;			/* "insert-range", or, with params.fill_gap, "write-once" */
 	struct im_host host;
 	double data_part;		/* of the bytes that move, those that are no holes, about; 0: not known */
+	uint64_t island;		/* bytes of data between holes, about; 0: not known */
 	uint64_t direct_ns, journalled_ns;	/* what the moves would take, 0 where no data moves; no reading in it */
 	const char *wanted;		/* while planning, borrowed: an option's word, NULL or "auto" for the best */
 	const char *unmeasured;		/* … the folder of the journal, where that is still to be measured; else NULL */
