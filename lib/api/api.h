@@ -50,6 +50,9 @@ bool im_api_allows(const struct imgmend_options *options, const char *word);
  * it cannot be opened, or repaired, safely. (open.c) */
 struct im_dev *im_api_open(const char *path, const struct imgmend_options *options, bool write, struct im_error *err);
 
+/* The same, for reading only, and *cache a cache over it (im_dev_cache), through which it was looked at: to be closed first. */
+struct im_dev *im_api_open_cached(const char *path, const struct imgmend_options *options, struct im_dev **cache, struct im_error *err);
+
 /* The image to plan on, for reading only: a repair that never began may have made it longer by zeros, and its plan was and is one
  * for the size before. (leftover.c) */
 struct im_dev *im_leftover_open(const char *path, const struct imgmend_options *options, struct im_error *err);

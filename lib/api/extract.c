@@ -212,7 +212,7 @@ static int save(const struct extracting *x, const char *text, struct im_error *e
 static int extract(struct extracting *x, const char *path, const struct imgmend_options *options, char **text, struct im_error *err)
 {
 	struct im_watch watch = im_api_watch(options, IMGMEND_PHASE_SEARCH);
-	struct im_dev *dev = im_api_open(path, options, false, err), *cache;
+	struct im_dev *cache, *dev = im_api_open_cached(path, options, &cache, err);
 	struct im_scan_options scan_options;
 	struct im_json j = { 0 };
 	struct im_scan scan;
@@ -220,8 +220,7 @@ static int extract(struct extracting *x, const char *path, const struct imgmend_
 
 	x->json = &j;
 	if (dev)
-		dev->watch = &watch;
-	cache = dev ? im_dev_cache(dev, err) : NULL;
+		dev->watch = cache->watch = &watch;
 	if (cache && im_api_scan_options(options, &scan_options, err) == 0 && im_scan_run(&scan, cache, &scan_options, err) == 0) {
 		im_json_open(&j, NULL, '{');
 		im_json_string(&j, "schema", "imgmend.extract/1");

@@ -83,17 +83,18 @@ static struct im_dev *open_container(const char *path, struct im_dev *file, cons
 	return NULL;
 }
 
-/* What the file is, or is the container of; takes file over. */
-static struct im_dev *open_file(const char *path, struct im_dev *file, const struct imgmend_options *options, struct im_error *err)
+/* What the file is, or is the container of, by what is read through `look`; takes file over. */
+static struct im_dev *open_file(const char *path, struct im_dev *file, struct im_dev *look, const struct imgmend_options *options,
+				struct im_error *err)
 {
 	const char *format = NULL;
 
-	if (find_format(file, options, &format, err) < 0) {
+	if (find_format(look, options, &format, err) < 0) {
 		im_error_prefix(err, "%s", path);
 		im_dev_close(file);
 		return NULL;
 	}
-	if (!format || (!im_nbd_is_there() && im_container_is_fixed_vhd(file, NULL)))
+	if (!format || (!im_nbd_is_there() && im_container_is_fixed_vhd(look, NULL)))
 		return file;
 	if (im_nbd_is_there())
 		return open_container(path, file, format, options, err);
@@ -118,5 +119,28 @@ struct im_dev *im_api_open(const char *path, const struct imgmend_options *optio
 	if (im_nbd_is_uri(path))
 		return im_dev_nbd_uri(path, write, options->sector_size, err);
 	file = im_dev_file(path, write, options->sector_size, err);
-	return !file || is_raw(options) ? file : open_file(path, file, options, err);
+	return !file || is_raw(options) ? file : open_file(path, file, file, options, err);
+}
+
+struct im_dev *im_api_open_cached(const char *path, const struct imgmend_options *options, struct im_dev **cache, struct im_error *err)
+{
+	bool is_file = im_api_is_path(path, options) && !is_raw(options);
+	struct im_dev *dev, *file;
+
+	*cache = NULL;
+	if (check_options(path, options, err) < 0)
+		return NULL;
+	dev = file = is_file ? im_dev_file(path, false, options->sector_size, err) : im_api_open(path, options, false, err);
+	if (dev)
+		*cache = im_dev_cache(dev, err);
+	if (*cache && is_file)
+		dev = open_file(path, file, *cache, options, err);
+	if (*cache && dev != file) {
+		im_dev_close(*cache);
+		*cache = dev ? im_dev_cache(dev, err) : NULL;
+	}
+	if (*cache)
+		return dev;
+	im_dev_close(dev);
+	return NULL;
 }

@@ -42,18 +42,11 @@ static int fill(imgmend_scan *s, struct im_error *err)
 	return im_api_findings(scan->findings.v, scan->findings.n, &s->findings, err) < 0 ? -1 : im_api_shadows(s, err);
 }
 
-static int look(imgmend_scan *s, struct im_dev *dev, struct im_watch *watch, const struct imgmend_options *options, struct im_error *err)
+static int look(imgmend_scan *s, struct im_dev *cache, const struct imgmend_options *options, struct im_error *err)
 {
 	struct im_scan_options scan_options;
-	struct im_dev *cache;
-	int rc = -1;
 
-	dev->watch = watch;
-	cache = im_dev_cache(dev, err);
-	if (cache && im_api_scan_options(options, &scan_options, err) == 0)
-		rc = im_scan_run(&s->scan, cache, &scan_options, err);
-	im_dev_close(cache);
-	return rc;
+	return im_api_scan_options(options, &scan_options, err) < 0 ? -1 : im_scan_run(&s->scan, cache, &scan_options, err);
 }
 
 int imgmend_scan_image(const char *path, const struct imgmend_options *options, imgmend_scan **out,
@@ -62,7 +55,7 @@ int imgmend_scan_image(const char *path, const struct imgmend_options *options, 
 	struct imgmend_options none = { 0 };
 	imgmend_scan *s = calloc(1, sizeof(*s));
 	struct im_error err = { 0 };
-	struct im_dev *dev = NULL;
+	struct im_dev *dev = NULL, *cache = NULL;
 	struct im_watch watch;
 	int rc = -1;
 
@@ -72,14 +65,16 @@ int imgmend_scan_image(const char *path, const struct imgmend_options *options, 
 		s->path = strdup(path);
 	if (!s || !s->path)
 		im_error_nomem(&err);
-	else if ((dev = im_api_open(path, options, false, &err))) {
-		rc = im_api_unless_stopped(&watch, look(s, dev, &watch, options, &err), &err);
+	else if ((dev = im_api_open_cached(path, options, &cache, &err))) {
+		dev->watch = cache->watch = &watch;
+		rc = im_api_unless_stopped(&watch, look(s, cache, options, &err), &err);
 		if (rc < 0)
 			im_error_prefix(&err, "%s", path);
 		else
 			rc = fill(s, &err);
 		snprintf(s->format, sizeof(s->format), "%s", dev->container ? dev->container : s->scan.container ? s->scan.container : "raw");
 	}
+	im_dev_close(cache);
 	im_dev_close(dev);
 	if (rc < 0) {
 		imgmend_scan_free(s);

@@ -10,14 +10,14 @@
 #include "base/bytes.h"
 #include "dev/dev.h"
 
-#define BLOCK 4096u
-#define SLOTS 61		/* a prime: superblocks lie at round distances from each other */
+#define BLOCK 1024u		/* what is looked at far from the others is some bytes; to copy more takes longer than to ask */
+#define SLOTS 127		/* a prime: superblocks lie at round distances from each other */
 #define PARTS 3
-#define HEAD (21 * BLOCK)
+#define HEAD (84u << 10)
 
-/* Blocks where the parts of the head begin, and the last one ends. Each is short of IM_DIRECT_MIN: the page cache may have it. The
+/* Bytes where the parts of the head begin, and the last one ends. Each is short of IM_DIRECT_MIN: the page cache may have it. The
  * third has what stands 64 KiB into a volume, be it the disk or one that begins in its first sectors. */
-static const uint32_t borders[PARTS + 1] = { 0, 11, 15, HEAD / BLOCK };
+static const uint32_t borders[PARTS + 1] = { 0, 44 << 10, 60 << 10, HEAD };
 
 struct cache {
 	struct im_dev dev;
@@ -31,7 +31,7 @@ struct cache {
 /* Is that part of the head in memory? It is read once: each attempt on a bad sector may take a disk seconds. */
 static bool has_part(struct cache *c, size_t i)
 {
-	uint64_t start = borders[i] * BLOCK, end = im_min(borders[i + 1] * BLOCK, c->dev.size);
+	uint64_t start = borders[i], end = im_min(borders[i + 1], c->dev.size);
 
 	if (c->parts[i] == UNREAD)
 		c->parts[i] = im_dev_read(c->next, start, c->head + start, (size_t)(end - start), NULL) < 0 ? FAILED : KEPT;
@@ -42,9 +42,9 @@ static const uint8_t *in_head(struct cache *c, uint64_t off, size_t *len)
 {
 	size_t i = 0;
 
-	while (off >= borders[i + 1] * BLOCK)
+	while (off >= borders[i + 1])
 		i++;
-	*len = (size_t)im_min(*len, borders[i + 1] * BLOCK - off);
+	*len = (size_t)im_min(*len, borders[i + 1] - off);
 	return has_part(c, i) ? c->head + off : NULL;
 }
 
@@ -77,7 +77,7 @@ static int cache_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, s
 	struct cache *c = (struct cache *)dev;
 	uint8_t *p = buf;
 
-	if (len > 4 * BLOCK)
+	if (len > 16 * BLOCK)
 		return im_dev_read(c->next, off, buf, len, err);
 	while (len) {
 		size_t n = len;
