@@ -48,6 +48,15 @@ back() {
 	sync "$1"
 }
 
+# What is wanted against sfdisk, for the duels of a group.
+AGAINST=-
+wanted_of() {
+	case $1 in
+	sfdisk*) echo "$AGAINST" ;;
+	*) echo - ;;
+	esac
+}
+
 # duel CASE IMAGE LBA TO ALIGN MIB WANTED [PEER...]: TURNS turns of imgmend, the floor and the peers
 duel() {
 	local name=$1 image=$2 lba=$3 to=$4 align=$5 mib=$6 wanted=$7 turn ours peer
@@ -72,7 +81,7 @@ duel() {
 	done
 	result "$name" imgmend floor "$wanted"
 	for peer; do
-		result "$name" imgmend "$peer" -
+		result "$name" imgmend "$peer" "$(wanted_of "$peer")"
 	done
 }
 
@@ -104,7 +113,7 @@ peer_dd-in-place() {
 }
 
 bench_dense() {
-	local peers=(sfdisk sfdisk-fsync dd-copy dd-in-place)
+	local peers=(sfdisk sfdisk-fsync dd-copy dd-in-place) AGAINST='<= 1'
 	partition disk.img 1 "$MIB"
 	duel "dense 1M-512" disk.img 1 2048 1M "$MIB" '<= 1.15' "${peers[@]}"
 	duel "dense 7680" disk.img 1 16 8K "$MIB" '<= 1.25' "${peers[@]}"
@@ -116,7 +125,7 @@ bench_dense() {
 
 # Four times as much.
 bench_large() {
-	local mib=$((4 * MIB))
+	local mib=$((4 * MIB)) AGAINST='<= 0.67'
 	partition disk.img 1 "$mib"
 	duel "large 1M-512" disk.img 1 2048 1M "$mib" '<= 1.15' sfdisk sfdisk-fsync
 	duel "large 7680" disk.img 1 16 8K "$mib" '<= 1.25' sfdisk
@@ -139,7 +148,7 @@ host_off() {
 }
 
 bench_hosts() {
-	local fs wanted
+	local fs wanted AGAINST='<= 1'
 	for fs in ext4 xfs btrfs; do
 		wanted='<= 1.1'
 		[ $fs != ext4 ] || wanted='<= 1.25'
@@ -159,10 +168,11 @@ duel_on() {
 }
 
 bench_loop() {
+	local AGAINST='<= 0.4'
 	partition disk.img 1 "$MIB"
 	LOOP=$(losetup -f --show disk.img 2>out) || { echo "left out: loop ($(cat out))"; return 0; }
 	LOOPS=("$LOOP")
-	duel "loop 1M-512" "$LOOP" 1 2048 1M "$MIB" '<= 1.25' sfdisk sfdisk-fsync
+	duel "loop 1M-512" "$LOOP" 1 2048 1M "$MIB" '<= 1.15' sfdisk sfdisk-fsync
 	duel "loop 7680" "$LOOP" 1 16 8K "$MIB" '<= 1.25' sfdisk
 	losetup -d "$LOOP"
 	LOOPS=()
@@ -294,11 +304,11 @@ bench_extents() {
 }
 
 bench_metadata() {
-	local fs
+	local fs AGAINST='<= 0.02'
 	for fs in ext4 xfs btrfs; do
 		host_on $fs $((MIB / 1024 * 3 + 4)) || continue
 		partition mnt/disk.img 8 "$MIB"
-		duel_on mnt "$fs blocks" mnt/disk.img 8 2048 1M "$MIB" '<= 0.02' sfdisk
+		duel_on mnt "$fs blocks" mnt/disk.img 8 2048 1M "$MIB" - sfdisk
 		host_off
 	done
 }
