@@ -119,6 +119,8 @@ struct im_dev *im_api_open(const char *path, const struct imgmend_options *optio
 	if (im_nbd_is_uri(path))
 		return im_dev_nbd_uri(path, write, options->sector_size, err);
 	file = im_dev_file(path, write, options->sector_size, err);
+	if (file && !write)
+		im_dev_file_units(file);
 	return !file || is_raw(options) ? file : open_file(path, file, file, options, err);
 }
 

@@ -76,7 +76,7 @@ struct im_dev {
 	uint32_t sector_size;	/* logical sector, bytes: 512 or 4096 */
 	bool is_block;		/* a block special file: cannot grow */
 	bool is_read_only;
-	uint32_t share_unit;	/* what offsets and lengths of share must be multiples of, bytes; 0: share is not possible */
+	uint32_t share_unit;	/* what offsets and lengths of share must be multiples of, bytes; 0: share is not possible, or nobody asked */
 	uint32_t shift_unit;	/* the same for insert and collapse */
 	const char *container;	/* the format of the container that this is the inside of, as qemu-img spells it; else NULL */
 	bool is_parallel;	/* several threads may use it at once, as long as they do not write the same bytes */
@@ -126,6 +126,9 @@ struct im_dev *im_dev_window(struct im_dev *next, uint64_t start, uint64_t len, 
 /* A file or block special file. write says whether to open it for writing; opening never creates.
  * sector_size 0: ask the kernel for block devices, 512 for files. NULL on error. */
 struct im_dev *im_dev_file(const char *path, bool write, uint32_t sector_size, struct im_error *err);
+
+/* Ask the host for share_unit and shift_unit of a file; of one that is open for writing that was done. */
+void im_dev_file_units(struct im_dev *dev);
 
 /* A new sparse file of size bytes, which must not exist yet (O_EXCL|O_NOFOLLOW, mode 0600). */
 struct im_dev *im_dev_file_create(const char *path, uint64_t size, uint32_t sector_size, struct im_error *err);

@@ -314,7 +314,6 @@ static const struct im_dev_ops file_ops = {
 /* Size, sector size and kind of what fd is. */
 static int measure(struct file *f, uint32_t sector_size, struct im_error *err)
 {
-	struct statfs fs;
 	struct stat st;
 	int kernel_sector = 512;
 
@@ -322,12 +321,6 @@ static int measure(struct file *f, uint32_t sector_size, struct im_error *err)
 		return im_error_sys(err, errno, "%s: cannot ask for its size", f->path);
 	if (S_ISREG(st.st_mode)) {
 		f->dev.size = (uint64_t)st.st_size;
-		if (fstatfs(f->fd, &fs) == 0) {
-			/* where files share blocks at all, these are the blocks */
-			if (fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC)
-				f->dev.share_unit = (uint32_t)fs.f_bsize;
-			f->dev.shift_unit = im_shift_unit(f->fd, &fs);
-		}
 	} else if (S_ISBLK(st.st_mode)) {
 		f->dev.is_block = true;
 		if (ioctl(f->fd, BLKGETSIZE64, &f->dev.size) < 0 || ioctl(f->fd, BLKSSZGET, &kernel_sector) < 0)
@@ -339,6 +332,19 @@ static int measure(struct file *f, uint32_t sector_size, struct im_error *err)
 	}
 	f->dev.sector_size = sector_size ? sector_size : (uint32_t)kernel_sector;
 	return 0;
+}
+
+void im_dev_file_units(struct im_dev *dev)
+{
+	struct statfs fs;
+	int fd = im_dev_file_fd(dev);
+
+	if (fd < 0 || dev->is_block || fstatfs(fd, &fs) < 0)
+		return;
+	/* where files share blocks at all, these are the blocks */
+	if (fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC)
+		dev->share_unit = (uint32_t)fs.f_bsize;
+	dev->shift_unit = im_shift_unit(fd, &fs);
 }
 
 static struct im_dev *wrap(int fd, const char *path, uint32_t sector_size, struct im_error *err)
@@ -395,6 +401,8 @@ struct im_dev *im_dev_file(const char *path, bool write, uint32_t sector_size, s
 	dev = wrap(fd, path, sector_size, err);
 	if (dev)
 		dev->is_read_only = !write;
+	if (dev && write)
+		im_dev_file_units(dev);
 	return dev;
 }
 
@@ -408,6 +416,8 @@ struct im_dev *im_dev_file_create(const char *path, uint64_t size, uint32_t sect
 		return NULL;
 	}
 	dev = wrap(fd, path, sector_size, err);
+	if (dev)
+		im_dev_file_units(dev);
 	if (dev && size && im_dev_resize(dev, size, err) < 0) {
 		im_dev_close(dev);
 		unlink(path);
