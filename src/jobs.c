@@ -1,7 +1,6 @@
 /* jobs.c - the same work on many images, several at a time; the results are taken in the order of the images. */
 #include <config.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "program.h"
@@ -9,7 +8,7 @@
 struct work {
 	const struct job *job;
 	size_t n, next;
-	bool *done;
+	bool *done;		/* NULL: there was no memory for it */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 };
@@ -41,17 +40,26 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* Each as soon as it and those before it are there. Who collects looks as well, while what comes next is not there. */
+/* Until this one was looked at. Who waits looks at others, and without workers at this one. */
+static void await(struct work *w, size_t i)
+{
+	pthread_mutex_lock(&w->lock);
+	while (!w->done[i])
+		if (!take(w))
+			pthread_cond_wait(&w->changed, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Each as soon as it and those before it are there. */
 static int collect(struct work *w)
 {
 	int status = 0;
 
 	for (size_t i = 0; i < w->n; i++) {
-		pthread_mutex_lock(&w->lock);
-		while (!w->done[i])
-			if (!take(w))
-				pthread_cond_wait(&w->changed, &w->lock);
-		pthread_mutex_unlock(&w->lock);
+		if (w->done)
+			await(w, i);
+		else
+			w->job->look(w->job->arg, i);
 		progress_clear();
 		status |= w->job->settle(w->job->arg, i);
 		progress_image();
@@ -67,12 +75,8 @@ int jobs_run(const struct job *job, size_t n, unsigned jobs)
 	int status;
 
 	w.done = calloc(n + 1, sizeof(*w.done));
-	if (!threads || !w.done) {
-		fprintf(stderr, _("imgmend: out of memory\n"));
-		free(threads);
-		free(w.done);
-		return EXIT_FAILED;
-	}
+	if (!threads || !w.done)
+		wanted = 0;
 	while (started + 1 < wanted && pthread_create(&threads[started], NULL, worker, &w) == 0)
 		started++;
 	status = collect(&w);

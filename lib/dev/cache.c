@@ -10,8 +10,8 @@
 #include "base/bytes.h"
 #include "dev/dev.h"
 
-#define BLOCK 1024u		/* what is looked at far from the others is some bytes; to copy more takes longer than to ask */
-#define SLOTS 127		/* a prime: superblocks lie at round distances from each other */
+#define BLOCK 4096u
+#define SLOTS 61		/* a prime: superblocks lie at round distances from each other */
 #define PARTS 3
 #define HEAD (84u << 10)
 
@@ -77,7 +77,7 @@ static int cache_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, s
 	struct cache *c = (struct cache *)dev;
 	uint8_t *p = buf;
 
-	if (len > 16 * BLOCK)
+	if (len > 4 * BLOCK)
 		return im_dev_read(c->next, off, buf, len, err);
 	while (len) {
 		size_t n = len;
