@@ -216,10 +216,11 @@ uint64_t im_strategy_time(const struct im_strategy *s, const struct im_map *map)
 		return 0;
 	for (size_t i = 0; i < map->segs.n; i++) {
 		const struct im_segment *seg = &map->segs.v[i];
-		struct im_strategy one = { .host = s->host, .params = s->params, .data_part = s->data_part, .island = s->island };
+		struct im_strategy one = *s;
 
 		if (seg->kind != IM_FROM || s->by_clone || (s->by_steps && !s->params.fill_gap))
 			continue;
+		one.direct_ns = one.journalled_ns = 0;
 		add_times(&one, seg);
 		if (s->params.fill_gap)
 			total += gap_time(s, seg);

@@ -17,11 +17,17 @@ static bool may_hold_volume(const struct im_dev *dev, const struct im_mbr_part *
 	return !p->is_extended && p->type != IM_MBR_TYPE_GPT && p->start < dev->size;
 }
 
+/* EBRs where the chain says. */
+static int chain_score(const struct im_mbr *mbr)
+{
+	return mbr->damage[0] ? -2 : (int)mbr->ebrs.n;
+}
+
 /* How well a DOS table fits the disk with the sector size it was read with: file systems where partitions
  * start and EBRs where the chain says count for it, partitions past the end against it. */
 static int score_mbr(struct im_scan *scan, struct im_dev *dev, const struct im_mbr *mbr, int *score, struct im_error *err)
 {
-	*score = mbr->damage[0] ? -2 : (int)mbr->ebrs.n;
+	*score = chain_score(mbr);
 	for (size_t i = 0; i < mbr->parts.n && i < SCORED; i++) {
 		const struct im_mbr_part *p = &mbr->parts.v[i];
 		struct im_volume *v;
@@ -44,7 +50,7 @@ static int score_mbr(struct im_scan *scan, struct im_dev *dev, const struct im_m
 /* The most that it can score, without a look at its partitions. */
 static int most_of(const struct im_dev *dev, const struct im_mbr *mbr)
 {
-	int most = mbr->damage[0] ? -2 : (int)mbr->ebrs.n;
+	int most = chain_score(mbr);
 
 	for (size_t i = 0; i < mbr->parts.n && i < SCORED; i++)
 		most += may_hold_volume(dev, &mbr->parts.v[i]) ? 2 : 0;

@@ -53,6 +53,7 @@ static bool was_tried(const struct im_scan *scan, struct im_volume *v)
 	return false;
 }
 
+/* A volume in which formats were found is one that was looked at. */
 static int add_volume(struct im_scan *scan, struct im_dev *dev, struct im_volume v, struct im_error *err)
 {
 	struct im_volume *n = im_vec_push(&scan->volumes, err);
@@ -64,7 +65,7 @@ static int add_volume(struct im_scan *scan, struct im_dev *dev, struct im_volume
 		n->there = v.start < dev->size ? im_min(v.size, dev->size - v.start) : 0;
 		return 0;
 	}
-	return was_tried(scan, n) ? 0 : im_scan_probe(n, dev, err);
+	return v.n_formats || was_tried(scan, n) ? 0 : im_scan_probe(n, dev, err);
 }
 
 /* Cut a bare volume to the size that it claims; not where its own reader would miss something then. */
