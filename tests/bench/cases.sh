@@ -317,9 +317,12 @@ bench_metadata() {
 
 # before_scan CACHE: what each turn of each begins with is the same, down to the processor's caches
 before_scan() {
-	[ "$1" = warm ] || cold
-	[ "$1" = cold ] || "$PROGRAM" scan "${images[@]}" >out 2>&1 || true
-	[ "$1" = cold ] || floor scan ranges "${images[@]}"
+	if [ "$1" = cold ]; then
+		cold
+	else
+		"$PROGRAM" scan "${images[@]}" >out 2>&1 || true
+		floor scan ranges "${images[@]}"
+	fi
 }
 
 bench_scan() {
