@@ -16,7 +16,7 @@
 
 #include "base/bytes.h"
 
-#define BOUNCE (1u << 20)
+#define BOUNCE (4u << 20)
 /* Of larger reads a write or a flush of another thread would wait for more. */
 #define READ_MOST (4u << 20)
 
