@@ -17,6 +17,7 @@
 
 #include "api/api.h"
 #include "base/crc.h"
+#include "dev/backing.h"
 #include "dev/inuse.h"
 #include "dev/nbd.h"
 

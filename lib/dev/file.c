@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "dev/backing.h"
 #include "dev/dev.h"
 #include "dev/direct.h"
 #include "dev/shift.h"
@@ -29,6 +30,7 @@ struct file {
 	struct im_dev dev;
 	int fd;
 	struct im_direct direct;	/* for large transfers, once im_dev_bypass was called */
+	struct im_backing backing;	/* of a loop device, from then on */
 	char *path;
 };
 
@@ -52,6 +54,7 @@ static int file_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, st
 	struct file *f = (struct file *)dev;
 	uint8_t *p = buf;
 
+	im_backing_expect(&f->backing, off, len);
 	while (len) {
 		ssize_t n = im_direct_read(&f->direct, off, p, len);
 
@@ -199,6 +202,7 @@ static void file_close(struct im_dev *dev)
 	struct file *f = (struct file *)dev;
 
 	im_direct_close(&f->direct);
+	im_backing_close(&f->backing);
 	close(f->fd);
 	free(f->path);
 	free(f);
@@ -225,8 +229,10 @@ static void file_bypass(struct im_dev *dev)
 {
 	struct file *f = (struct file *)dev;
 
-	if (f->direct.fd < 0 && may_bypass(f))
-		im_direct_open(&f->direct, f->fd, !dev->is_read_only);
+	if (f->direct.fd >= 0 || !may_bypass(f))
+		return;
+	im_direct_open(&f->direct, f->fd, !dev->is_read_only);
+	im_backing_open(&f->backing, f->fd);
 }
 
 static int file_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uint64_t from_off, uint64_t len,
@@ -360,7 +366,7 @@ static struct im_dev *wrap(int fd, const char *path, uint32_t sector_size, struc
 		return NULL;
 	}
 	f->fd = fd;
-	f->direct.fd = -1;
+	f->direct.fd = f->backing.fd = -1;
 	f->dev.ops = &file_ops;
 	f->dev.is_parallel = true;
 	if (measure(f, sector_size, err) < 0) {

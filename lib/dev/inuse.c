@@ -14,6 +14,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "dev/backing.h"
+
 /* ---- block devices ---- */
 
 /* Is dev the whole disk `disk`, or a partition of it? */
@@ -137,22 +139,6 @@ static int check_block(const char *path, dev_t disk, struct im_error *err)
 }
 
 /* ---- regular files ---- */
-
-bool im_loop_backing_file(const char *sysfs, char file[4096])
-{
-	char path[400];
-	FILE *f;
-	bool ok;
-
-	snprintf(path, sizeof(path), "%s/loop/backing_file", sysfs);
-	f = fopen(path, "re");
-	ok = f && fgets(file, 4096, f);
-	if (f)
-		fclose(f);
-	if (ok)
-		file[strcspn(file, "\n")] = 0;
-	return ok;
-}
 
 static bool is_backed_by(const char *name, const struct stat *st)
 {

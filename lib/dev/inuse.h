@@ -17,9 +17,6 @@ int im_inuse_lock(struct im_dev *dev, const char *path, struct im_error *err);
 /* flock alone, for a file that others lock for us against the rest. */
 int im_inuse_flock(struct im_dev *dev, const char *path, struct im_error *err);
 
-/* The path of the file behind a loop device, given its directory in /sys; false for every other device. */
-bool im_loop_backing_file(const char *sysfs, char file[4096]);
-
 /* Take the kernel's partitions of a block device away, so that nobody can open them while they move. *had:
  * were there any? A regular file has none. */
 int im_kernel_partitions_drop(struct im_dev *dev, const char *path, bool *had, struct im_error *err);

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# loop-ahead.sh - the file behind a loop device is read into the page cache before the device is: what moves, at the right place of
+# the file, and not where the device goes past the page cache.
+set -eu
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+needs sfdisk strace losetup truncate awk
+
+mib=96 before=3 # MiB of the partition, and of what is in front of the disk in the file
+truncate -s $((512 + (mib + 4) * MIB)) disk
+echo "start=1, size=$((mib * 2048)), type=83" | sfdisk -q disk
+head -c $((mib * MIB)) /dev/urandom >data
+dd if=data of=disk bs=1M seek=512 oflag=seek_bytes conv=notrunc status=none
+{ head -c $((before * MIB)) /dev/zero; cat disk; } >disk.img
+rm disk
+
+# advice STATUS COMMAND...: what it asks the kernel for of the file, as lines of start and length, in that order
+advice() {
+	local want=$1
+	shift
+	under_strace -y -e trace=fadvise64 -- "$@" -q --yes --journal journal "$LOOP"
+	[ $rc = "$want" ] || { show_last; fail "imgmend $1 ended with $rc"; }
+	awk -F '[(,)]' '/disk[.]img.*WILLNEED/ { print $3 + 0, $4 + 0 }' calls
+}
+
+# covers FILE WHAT: none in front of the disk, none behind the partition's new end, all but what is read first, and hardly any twice,
+# as by reads of the places that are written to
+covers() {
+	sort -n "$1" | awk -v first=$((before * MIB)) -v last=$(((before + mib + 1 + 16) * MIB)) -v least=$(((mib - 36) * MIB)) '
+		$1 < first || $1 + $2 > last { print "bytes from " $1 " on are not what moves" }
+		{ sum += $2; union += $1 + $2 > end ? $1 + $2 - ($1 > end ? $1 : end) : 0; end = $1 + $2 > end ? $1 + $2 : end }
+		END { if (union < least || sum > 2 * union) print union " bytes are asked for, by " sum }' >complaint
+	[ ! -s complaint ] || fail "$2: $(cat complaint)"
+}
+
+attach_loop -o $((before * MIB)) disk.img
+old=$(digest "$LOOP")
+for strategy in direct journalled; do
+	advice 1 fix --align 1M --strategy $strategy >ranges
+	covers ranges "fix, $strategy"
+	[ "$(head -n 1 ranges | cut -d ' ' -f 1)" -gt "$(tail -n 1 ranges | cut -d ' ' -f 1)" ] || fail "a move to the right is read from its end"
+	cmp -n $((mib * MIB)) -i $MIB:0 "$LOOP" data || fail "$strategy: the data is not where it should be"
+	advice 0 undo >ranges
+	covers ranges "undo, $strategy"
+	[ "$(head -n 1 ranges | cut -d ' ' -f 1)" -lt "$(tail -n 1 ranges | cut -d ' ' -f 1)" ] || fail "a move to the left is read from its start"
+	check_eq "the disk after undo, $strategy" "$old" "$(digest "$LOOP")"
+done
+detach_loop "$LOOP"
+
+attach_loop --direct-io=on -o $((before * MIB)) disk.img
+[ "$(cat "/sys/block/$(basename "$LOOP")/loop/dio")" = 1 ] || skip "loop devices cannot go past the page cache here"
+advice 1 fix --align 1M >ranges
+[ ! -s ranges ] || fail "a device that goes past the page cache has its file read into it: $(cat ranges)"
+cmp -n $((mib * MIB)) -i $MIB:0 "$LOOP" data || fail "the data is not where it should be"
