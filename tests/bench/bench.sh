@@ -12,14 +12,14 @@
 #	hosts		the same by 7680 bytes and 1 MiB - 512, the image lying on ext4, xfs and btrfs
 #	loop		… on a loop device
 #	sparse		64 GiB of which one in a hundred MiB is data
-#	throttled	the same by 7680 bytes on ext4, xfs and btrfs, on a disk of 100 MB/s
+#	throttled	half the bytes by 7680 on ext4, xfs and btrfs, on a disk of 100 MB/s
 #	metadata	by 1044480 bytes on ext4, xfs and btrfs, where no data need move
 #	extents		the same on ext4, of images of many pieces: 1, 4 and 16 GiB, 8192 and 32768 pieces
-#	containers	a raw file over NBD and a qcow2, beside the raw file, nbdcopy and qemu-img convert
+#	containers	a raw file over NBD, a qcow2 and a vhdx, beside the raw file, nbdcopy and qemu-img convert
 #	scan		1000 images
 #	deep		a search for shadow copies: 4 GiB of random data, and 64 GiB of which one in a hundred MiB is data
 #	memory		peak memory of a repair and of a scan
-#	owner		ntfs-owner.sh
+#	owner		a scan that names the owner of a cluster among 200,000 files, beside ntfscluster and a read of the MFT
 set -eu
 TURNS=7 MIB=1024 OUT=$PWD
 LIMIT=
@@ -36,8 +36,11 @@ shift $((OPTIND - 1))
 [ $# -gt 0 ] || set -- dense large hosts loop sparse throttled metadata extents containers scan deep memory owner
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
-. "$here/cases.sh"
+. "$here/moving.sh"
+. "$here/hosts.sh"
+. "$here/looking.sh"
 . "$here/containers.sh"
+. "$here/owner.sh"
 find_program
 [ -z "$LIMIT" ] || limit_memory "$LIMIT"
 : >"$OUT/results.ndjson"

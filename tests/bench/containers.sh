@@ -21,38 +21,55 @@ repair_and_back() {
 	NS=$ours
 }
 
-# A partition that moves by 1 MiB - 512, in a raw file, the same file over NBD, and a qcow2; beside nbdcopy and qemu-img of
+# A partition that moves by 1 MiB - 512, in a raw file, the same file over NBD, a qcow2 and a vhdx; beside nbdcopy and qemu-img of
 # the whole.
 bench_containers() {
-	local turn native nbd qcow2
+	local turn native format
 	partition disk.img 1 "$MIB"
-	qemu-img convert -f raw -O qcow2 disk.img disk.qcow2
+	for format in qcow2 vhdx; do
+		qemu-img convert -f raw -O $format disk.img disk.$format
+	done
 	truncate -s "$(stat -c %s disk.img)" copy.img
 	for turn in $(seq "$TURNS"); do
 		repair_and_back disk.img
 		native=$NS
-		nbd_on disk.img
-		repair_and_back "$URI"
-		nbd=$NS
-		cold
-		timed 0 nbdcopy --flush --destination-is-zero "$URI" copy.img
-		ratio "raw over NBD" imgmend nbdcopy "$nbd" "$NS"
-		nbd_off
-		ratio "raw over NBD" imgmend native "$nbd" "$native"
-		repair_and_back disk.qcow2
-		qcow2=$NS
-		ratio qcow2 imgmend native "$qcow2" "$native"
-		cold
-		timed 0 qemu-img convert -t writeback -f qcow2 -O qcow2 disk.qcow2 other.qcow2
-		ratio qcow2 imgmend convert "$qcow2" "$NS"
-		rm -f other.qcow2
+		turn_over_nbd "$native"
+		for format in qcow2 vhdx; do
+			turn_of $format "$native"
+		done
 	done
 	result "raw over NBD" imgmend nbdcopy -
 	result "raw over NBD" imgmend native -
-	result qcow2 imgmend native -
-	result qcow2 imgmend convert -
-	rm -f disk.img disk.qcow2 copy.img
+	for format in qcow2 vhdx; do
+		result $format imgmend native -
+		result $format imgmend convert -
+	done
+	rm -f disk.img disk.qcow2 disk.vhdx copy.img
 	sparse_container
+}
+
+turn_over_nbd() {
+	local ours
+	nbd_on disk.img
+	repair_and_back "$URI"
+	ours=$NS
+	cold
+	timed 0 nbdcopy --flush --destination-is-zero "$URI" copy.img
+	ratio "raw over NBD" imgmend nbdcopy "$ours" "$NS"
+	nbd_off
+	ratio "raw over NBD" imgmend native "$ours" "$1"
+}
+
+# turn_of FORMAT NATIVE
+turn_of() {
+	local ours
+	repair_and_back disk.$1
+	ours=$NS
+	ratio "$1" imgmend native "$ours" "$2"
+	cold
+	timed 0 qemu-img convert -t writeback -f "$1" -O "$1" disk.$1 other.$1
+	ratio "$1" imgmend convert "$ours" "$NS"
+	rm -f other.$1
 }
 
 # What a qcow2 of 64 GiB with 640 MiB of data has allocated, before and after.

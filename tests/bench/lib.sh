@@ -13,6 +13,8 @@ clean_up() {
 	local i
 	for i in ${MOUNTS[@]+"${MOUNTS[@]}"}; do umount "$i" 2>/dev/null || true; done
 	for i in ${LOOPS[@]+"${LOOPS[@]}"}; do losetup -d "$i" 2>/dev/null || true; done
+	# what these lay on
+	for i in ${MOUNTS[@]+"${MOUNTS[@]}"}; do umount "$i" 2>/dev/null || true; done
 	if [ -n "$GROUP" ]; then
 		echo $$ >"${GROUP%/*}/cgroup.procs"
 		rmdir "$GROUP"
@@ -64,6 +66,8 @@ timed() {
 
 median() { sort -n "$@" | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
+median_ms() { median "$1" | awk '{ print $1 / 1e6 }'; }
+
 # ratio CASE A B NS-A NS-B: one turn's ratio of A to B
 ratio() {
 	awk "BEGIN { print $4 / $5 }" >>"ratios.$1.$2.$3"
@@ -78,8 +82,8 @@ result() {
 	m=$(median "$file")
 	least=$(sort -n "$file" | head -n 1)
 	most=$(sort -n "$file" | tail -n 1)
-	printf '%-34s %-9s / %-18s %7.2f  (%.2f-%.2f)  %9.1f ms  wanted %s\n' "$1" "$2" "$3" "$m" "$least" "$most" \
-		"$(median "ns.$1.$2" | awk '{ print $1 / 1e6 }')" "$4"
+	printf '%-34s %-9s / %-18s %7.2f  (%.2f-%.2f)  %9.1f / %.1f ms  wanted %s\n' "$1" "$2" "$3" "$m" "$least" "$most" \
+		"$(median_ms "ns.$1.$2")" "$(median_ms "ns.$1.$3")" "$4"
 	jq -cn --arg case "$1" --arg a "$2" --arg b "$3" --arg wanted "$4" --argjson m "$m" --argjson l "$least" --argjson g "$most" \
 		--argjson n "$(wc -l <"$file")" \
 		'{ case: $case, measured: $a, against: $b, median: $m, least: $l, greatest: $g, turns: $n, wanted: $wanted }' \
