@@ -79,8 +79,9 @@ int verb_fix(const struct settings *settings)
 		return report_error(&err);
 	if (!s.quiet)
 		print_plan(&s, stdout, plan, s.images[0]);
-	fflush(stdout);
-	if (imgmend_plan_is_empty(plan))
+	if (!flush_output())
+		status = EXIT_FAILED;	/* what nobody can have read is not done */
+	else if (imgmend_plan_is_empty(plan))
 		status = EXIT_FINE;
 	else if (s.dry_run)
 		status = EXIT_UNCORRECTED;

@@ -1,5 +1,6 @@
 /* main.c - imgmend: finds the verb, parses its options, runs it. */
 #include <config.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
@@ -121,18 +122,33 @@ static void catch(int number)
 		sigaction(number, &action, NULL);
 }
 
-int main(int argc, char **argv)
+static bool is_repair(const struct verb *verb)
+{
+	return verb->run == verb_fix || verb->run == verb_resume || verb->run == verb_undo || verb->run == verb_discard ||
+	       verb->run == verb_rescue;
+}
+
+/* A full disk is only noticed now. Half of what was seen must not be taken for all of it; a repair is what it is, whatever could be
+ * said of it. */
+static int close_output(int status, bool is_repair)
+{
+	bool all = flush_output();
+
+	if (all && fclose(stdout) != 0) {
+		say_unwritten(errno);
+		all = false;
+	}
+	if (all)
+		return status;
+	return is_repair ? status : status | EXIT_FAILED;
+}
+
+static int begin(int argc, char **argv, bool *repairs)
 {
 	struct settings settings = { .jobs = 1 };
 	const struct verb *verb;
 	int status;
 
-	open_standard_streams();
-	signal(SIGUSR1, SIG_IGN);	/* until there is something to report */
-	choose_locale();
-	cancelled = _("\nimgmend: cancelled; no image was written to\n");
-	catch(SIGINT);
-	catch(SIGTERM);
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;
@@ -148,12 +164,27 @@ int main(int argc, char **argv)
 	if (strncmp(argv[1], "--completion=", 13) == 0)
 		return print_completion(argv[1] + 13);
 	verb = verb_find(argv[1]);
-	if (!verb) {
+	if (!verb)
 		return unknown_verb(argv[1]);
-	}
 	status = options_parse(verb, argc - 1, argv + 1, &settings);
 	if (status >= 0)
 		return status;
 	choose_language(verb, &settings);
+	*repairs = is_repair(verb);
 	return verb->run(&settings);
+}
+
+int main(int argc, char **argv)
+{
+	bool repairs = false;
+	int status;
+
+	open_standard_streams();
+	signal(SIGUSR1, SIG_IGN);	/* until there is something to report */
+	choose_locale();
+	cancelled = _("\nimgmend: cancelled; no image was written to\n");
+	catch(SIGINT);
+	catch(SIGTERM);
+	status = begin(argc, argv, &repairs);
+	return close_output(status, repairs);
 }

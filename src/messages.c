@@ -132,6 +132,21 @@ bool use_color(const struct settings *s)
 	return !(no && *no) && isatty(STDOUT_FILENO);
 }
 
+void say_unwritten(int why)
+{
+	fprintf(stderr, _("imgmend: stdout: not all could be written to it: %s%s\n"), strerror(why), next_step(why));
+}
+
+bool flush_output(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	say_unwritten(errno ? errno : EIO);
+	clearerr(stdout);
+	return false;
+}
+
 int save_text(const char *text, const char *file, const char *what)
 {
 	FILE *f = text ? fopen(file, "we") : NULL;

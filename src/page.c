@@ -369,6 +369,7 @@ static int save(const struct settings *s, const struct subject *subjects, size_t
 	if (rc < 0)
 		fprintf(stderr, _("imgmend: %s: cannot save %s: %s%s\n"), s->output ? shown(s->output, name) : "stdout", _("the report"),
 			strerror(why), next_step(why));
+	clearerr(stdout);	/* that was said */
 	return rc;
 }
 

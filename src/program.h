@@ -114,6 +114,8 @@ int print_completion(const char *shell);
 
 /* messages.c */
 int report_error(const struct imgmend_error *err);	/* prints; returns the exit status */
+void say_unwritten(int why);		/* that of standard output something is missing */
+bool flush_output(void);		/* false: it said so */
 const char *next_step(int number);	/* behind strerror of it: "; name another place", or "" */
 int ask(const struct settings *s, const char *question);	/* -1: go on; else the exit status */
 /* What size_text has between the digits; before LC_NUMERIC is set back. */

@@ -160,25 +160,23 @@ static void scan_one(void *arg, size_t at)
 	imgmend_scan_free(scan);
 }
 
-/* Into a file as any program writes there. Else a line of JSON in one piece: whoever reads a pipe of several of us gets whole lines,
- * each when it is there. */
+/* A line of JSON in one piece: whoever reads a pipe of several of us gets whole lines, each when it is there. Into a file as any
+ * program writes there, and so what a pipe or a terminal does not take: in the end that is known to have failed. */
 static void put_text(const char *text, size_t len, bool is_into_file)
 {
-	if (is_into_file) {
-		fwrite(text, 1, len, stdout);
-		return;
-	}
-	fflush(stdout);
-	while (len) {
+	if (!is_into_file)
+		fflush(stdout);
+	while (len && !is_into_file) {
 		ssize_t n = write(STDOUT_FILENO, text, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return;
+			break;
 		text += n;
 		len -= (size_t)n;
 	}
+	fwrite(text, 1, len, stdout);
 }
 
 /* Print one result, and count it; its exit status. */

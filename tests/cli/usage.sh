@@ -138,5 +138,33 @@ run 4 scan --color=never disk.img
 ! grep -q "$esc" "$WORK/out" || fail "scan --color=never has colour"
 run 4 scan disk.img
 ! grep -q "$esc" "$WORK/out" || fail "scan has colour where there is no terminal"
+
+# ---- standard output on a full disk
+
+# full STATUS ARGUMENT...: says so, once, and ends with that
+full() {
+	local want=$1 rc=0
+	shift
+	"$IMGMEND" "$@" >/dev/full 2>err </dev/null || rc=$?
+	check_eq "exit status of \"imgmend $*\" to a full disk" "$want" $rc
+	check_eq "times that \"imgmend $*\" says that the disk is full" 1 "$(grep -c "stdout: .*No space left on device" err)"
+}
+
+for call in --help --version --completion=bash "scan --help"; do
+	full 8 $call
+done
+for call in scan "scan --json" plan "plan --json" report; do
+	full 12 $call disk.img
+done
+full 12 scan --json disk.img plain.img
+for call in "status --json" "fix --yes" "fix --dry-run"; do
+	full 8 $call disk.img
+done
+no_journal disk.img
 check_eq "state of the image at the end" "$before" "$(state_of disk.img)"
+
+# a repair that says what it does elsewhere is not stopped by that
+run 1 fix --yes disk.img
+"$IMGMEND" undo --yes disk.img >/dev/full 2>err </dev/null || fail "undo ended with $?: $(cat err)"
+alike disk.img plain.img
 echo "usage: all well"
