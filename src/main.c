@@ -122,15 +122,9 @@ static void catch(int number)
 		sigaction(number, &action, NULL);
 }
 
-static bool is_repair(const struct verb *verb)
-{
-	return verb->run == verb_fix || verb->run == verb_resume || verb->run == verb_undo || verb->run == verb_discard ||
-	       verb->run == verb_rescue;
-}
-
-/* A full disk is only noticed now. Half of what was seen must not be taken for all of it; a repair is what it is, whatever could be
- * said of it. */
-static int close_output(int status, bool is_repair)
+/* A full disk is only noticed now. Half of what was seen must not be taken for all of it; what is corrected is so, whatever could be said
+ * of it. */
+static int close_output(int status, const struct verb *verb)
 {
 	bool all = flush_output();
 
@@ -138,12 +132,14 @@ static int close_output(int status, bool is_repair)
 		say_unwritten(errno);
 		all = false;
 	}
-	if (all)
+	if (all || status == EXIT_CORRECTED)
 		return status;
-	return is_repair ? status : status | EXIT_FAILED;
+	/* of several images the bits of all are combined */
+	return verb && verb->takes_many ? status | EXIT_FAILED : EXIT_FAILED;
 }
 
-static int begin(int argc, char **argv, bool *repairs)
+/* *run: the verb that was run, if any was */
+static int begin(int argc, char **argv, const struct verb **run)
 {
 	struct settings settings = { .jobs = 1 };
 	const struct verb *verb;
@@ -170,13 +166,13 @@ static int begin(int argc, char **argv, bool *repairs)
 	if (status >= 0)
 		return status;
 	choose_language(verb, &settings);
-	*repairs = is_repair(verb);
+	*run = verb;
 	return verb->run(&settings);
 }
 
 int main(int argc, char **argv)
 {
-	bool repairs = false;
+	const struct verb *verb = NULL;
 	int status;
 
 	open_standard_streams();
@@ -185,6 +181,6 @@ int main(int argc, char **argv)
 	cancelled = _("\nimgmend: cancelled; no image was written to\n");
 	catch(SIGINT);
 	catch(SIGTERM);
-	status = begin(argc, argv, &repairs);
-	return close_output(status, repairs);
+	status = begin(argc, argv, &verb);
+	return close_output(status, verb);
 }

@@ -132,9 +132,13 @@ bool use_color(const struct settings *s)
 	return !(no && *no) && isatty(STDOUT_FILENO);
 }
 
+/* What failed earlier than the last flush left no cause. */
 void say_unwritten(int why)
 {
-	fprintf(stderr, _("imgmend: stdout: not all could be written to it: %s%s\n"), strerror(why), next_step(why));
+	if (why)
+		fprintf(stderr, _("imgmend: stdout: not all could be written to it: %s%s\n"), strerror(why), next_step(why));
+	else
+		fprintf(stderr, _("imgmend: stdout: not all could be written to it\n"));
 }
 
 bool flush_output(void)
@@ -142,7 +146,7 @@ bool flush_output(void)
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return true;
-	say_unwritten(errno ? errno : EIO);
+	say_unwritten(errno);
 	clearerr(stdout);
 	return false;
 }

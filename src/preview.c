@@ -151,7 +151,8 @@ static void escape(const char *path, char *out, size_t size)
 	out[n] = 0;
 }
 
-static void announce(const struct preview *p, const struct settings *s)
+/* A server that nobody hears of is of no use. */
+static bool announce(const struct preview *p, const struct settings *s)
 {
 	char socket[3 * PATH_MAX] = "";
 
@@ -165,7 +166,7 @@ static void announce(const struct preview *p, const struct settings *s)
 		printf(_("As a file:  nbdfuse FOLDER 'nbd+unix:///?socket=%s'\n"), socket);
 		printf(_("As a disk:  nbd-client -unix %s /dev/nbd0 && partx -a /dev/nbd0\n"), p->socket);
 	}
-	fflush(stdout);
+	return flush_output();
 }
 
 static int run(struct preview *p, const struct settings *s)
@@ -188,9 +189,8 @@ static int run(struct preview *p, const struct settings *s)
 	is_up = comes_up(p, pid);
 	/* the server has read it */
 	unlink(p->plan);
-	if (is_up)
-		announce(p, s);
-	else
+	is_up = is_up && announce(p, s);
+	if (!is_up)
 		kill(pid, SIGTERM);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

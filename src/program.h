@@ -114,7 +114,7 @@ int print_completion(const char *shell);
 
 /* messages.c */
 int report_error(const struct imgmend_error *err);	/* prints; returns the exit status */
-void say_unwritten(int why);		/* that of standard output something is missing */
+void say_unwritten(int why);		/* that of standard output something is missing; 0: nobody knows why */
 bool flush_output(void);		/* false: it said so */
 const char *next_step(int number);	/* behind strerror of it: "; name another place", or "" */
 int ask(const struct settings *s, const char *question);	/* -1: go on; else the exit status */

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 
 #define AHEAD (16u << 20)	/* bytes: what is read while a wave or a buffer is made durable */
+#define PIECE (128u << 10)	/* the least that is read ahead unless somebody set less */
 #define LEAST (64u << 10)	/* bytes of a read that a shift makes */
 
 bool im_loop_backing_file(const char *sysfs, char file[4096])
@@ -31,17 +32,21 @@ bool im_loop_backing_file(const char *sysfs, char file[4096])
 	return ok;
 }
 
-/* The file of that name, if it is the one that the device has. */
+/* The file of that name, if it is the one that the device has. Whatever else stands there by now is not opened: with some devices
+ * that does something. */
 static int open_same(const char *file, const struct loop_info64 *info)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int path = open(file, O_PATH | O_CLOEXEC), fd = -1;
+	char link[40];
 	struct stat st;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == info->lo_inode && st.st_dev == info->lo_device)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	if (path < 0)
+		return -1;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", path);
+	if (fstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == info->lo_inode && st.st_dev == info->lo_device)
+		fd = open(link, O_RDONLY | O_CLOEXEC);
+	close(path);
+	return fd;
 }
 
 void im_backing_open(struct im_backing *b, int dev_fd)
@@ -84,10 +89,12 @@ static struct im_stream *find_stream(struct im_backing *b, uint64_t off, uint64_
 	return oldest;
 }
 
+/* In pieces, as of each call no more is read than the disk's read_ahead_kb or its largest request (force_page_cache_ra of the
+ * kernel's mm/readahead.c). */
 static void advise(const struct im_backing *b, uint64_t start, uint64_t end)
 {
-	if (start < end && end <= INT64_MAX - b->offset)
-		posix_fadvise(b->fd, (off_t)(b->offset + start), (off_t)(end - start), POSIX_FADV_WILLNEED);
+	for (; start < end && end <= INT64_MAX - b->offset; start += im_min(PIECE, end - start))
+		posix_fadvise(b->fd, (off_t)(b->offset + start), (off_t)im_min(PIECE, end - start), POSIX_FADV_WILLNEED);
 }
 
 /* This read goes on s: what is behind it, but for what that was done for already, is next. */

@@ -229,7 +229,7 @@ static void file_bypass(struct im_dev *dev)
 {
 	struct file *f = (struct file *)dev;
 
-	if (f->direct.fd >= 0 || !may_bypass(f))
+	if (f->direct.fd >= 0 || f->backing.fd >= 0 || !may_bypass(f))
 		return;
 	im_direct_open(&f->direct, f->fd, !dev->is_read_only);
 	im_backing_open(&f->backing, f->fd);

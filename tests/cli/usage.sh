@@ -141,25 +141,41 @@ run 4 scan disk.img
 
 # ---- standard output on a full disk
 
-# full STATUS ARGUMENT...: says so, once, and ends with that
+# full STATUS FILE ARGUMENT...: says so, once, and ends with that
 full() {
-	local want=$1 rc=0
-	shift
-	"$IMGMEND" "$@" >/dev/full 2>err </dev/null || rc=$?
-	check_eq "exit status of \"imgmend $*\" to a full disk" "$want" $rc
-	check_eq "times that \"imgmend $*\" says that the disk is full" 1 "$(grep -c "stdout: .*No space left on device" err)"
+	local want=$1 file=$2 rc=0
+	shift 2
+	"$IMGMEND" "$@" >"$file" 2>err </dev/null || rc=$?
+	check_eq "exit status of \"imgmend $*\" to $file, on a full disk" "$want" $rc
+	check_eq "times that \"imgmend $*\" says so" 1 "$(grep -c "stdout: " err)"
+	! grep -q "Input/output error" err || fail "\"imgmend $*\" takes a full disk for a faulty one: $(cat err)"
 }
 
 for call in --help --version --completion=bash "scan --help"; do
-	full 8 $call
+	full 8 /dev/full $call
 done
-for call in scan "scan --json" plan "plan --json" report; do
-	full 12 $call disk.img
+for call in scan "scan --json" report; do
+	full 12 /dev/full $call disk.img
 done
-full 12 scan --json disk.img plain.img
-for call in "status --json" "fix --yes" "fix --dry-run"; do
-	full 8 $call disk.img
+for call in plan "plan --json" "status --json" "fix --yes" "fix --dry-run"; do
+	full 8 /dev/full $call disk.img
 done
+# more than what is kept before it is written, and a cause that is known no more
+names=(disk.img)
+for i in $(seq 200); do names+=(plain.img); done
+for call in scan "scan --json" "plan --json --verbose" ; do
+	[ "$call" = "${call#plan}" ] || names=(disk.img)
+	full $([ ${#names[@]} = 1 ] && echo 8 || echo 12) /dev/full $call "${names[@]}"
+done
+# a regular file, to which JSON goes otherwise than to a device
+mkdir small
+if mount -t tmpfs -o size=8k none small 2>/dev/null; then
+	MOUNTS+=("$WORK/small")
+	for i in $(seq 200); do names+=(plain.img); done
+	full 12 small/out scan --json "${names[@]}"
+	check_eq "bytes on the full disk" 8192 "$(stat -c %s small/out)"
+	umount small
+fi
 no_journal disk.img
 check_eq "state of the image at the end" "$before" "$(state_of disk.img)"
 

@@ -13,22 +13,30 @@ dd if=data of=disk bs=1M seek=512 oflag=seek_bytes conv=notrunc status=none
 { head -c $((before * MIB)) /dev/zero; cat disk; } >disk.img
 rm disk
 
-# advice STATUS COMMAND...: what it asks the kernel for of the file, as lines of start and length, in that order
+# advice STATUS COMMAND...: what it asks the kernel for of the file, as lines of start and length, in that order; never for what it
+# reads right after, which would be too late
 advice() {
 	local want=$1
 	shift
-	under_strace -y -e trace=fadvise64 -- "$@" -q --yes --journal journal "$LOOP"
+	under_strace -y -e trace=/fadvise64,pread64 -- "$@" -q --yes --journal journal "$LOOP"
 	[ $rc = "$want" ] || { show_last; fail "imgmend $1 ended with $rc"; }
-	awk -F '[(,)]' '/disk[.]img.*WILLNEED/ { print $3 + 0, $4 + 0 }' calls
+	awk -F '[(,)]' -v before=$((before * MIB)) -v loop="<$LOOP>" '
+		/disk[.]img.*WILLNEED/ { if (!asks) first = $3; asks = 1; end = $3 + $4; print $3 + 0, $4 + 0 }
+		/pread64/ && index($2, loop) && asks && match($0, /, [0-9]+, [0-9]+(\)| <)/) {
+			split(substr($0, RSTART + 2), n, /[^0-9]+/)
+			if (n[2] + before >= first && n[2] + before < end) print "bytes from " n[2] " are asked for when they are read" >"late"
+			asks = 0
+		}' calls
+	[ ! -s late ] || fail "imgmend $1: $(head -n 1 late)"
 }
 
-# covers FILE WHAT: none in front of the disk, none behind the partition's new end, all but what is read first, and hardly any twice,
-# as by reads of the places that are written to
+# covers FILE WHAT: nothing in front of the disk, nothing behind the partition's new end, all but what is read first; some of it twice,
+# as the places that are written to are read as well
 covers() {
 	sort -n "$1" | awk -v first=$((before * MIB)) -v last=$(((before + mib + 1 + 16) * MIB)) -v least=$(((mib - 36) * MIB)) '
 		$1 < first || $1 + $2 > last { print "bytes from " $1 " on are not what moves" }
 		{ sum += $2; union += $1 + $2 > end ? $1 + $2 - ($1 > end ? $1 : end) : 0; end = $1 + $2 > end ? $1 + $2 : end }
-		END { if (union < least || sum > 2 * union) print union " bytes are asked for, by " sum }' >complaint
+		END { if (union < least || sum > 2 * union) print union + 0 " bytes are asked for, by " sum + 0 }' >complaint
 	[ ! -s complaint ] || fail "$2: $(cat complaint)"
 }
 
@@ -44,7 +52,18 @@ for strategy in direct journalled; do
 	[ "$(head -n 1 ranges | cut -d ' ' -f 1)" -lt "$(tail -n 1 ranges | cut -d ' ' -f 1)" ] || fail "a move to the left is read from its start"
 	check_eq "the disk after undo, $strategy" "$old" "$(digest "$LOOP")"
 done
+
+# another file where the kernel says that it is
+cp --sparse=always disk.img "disk.img (deleted)"
+ln disk.img same.img
+rm disk.img
+grep -q "disk.img (deleted)$" "/sys/block/$(basename "$LOOP")/loop/backing_file" || fail "the kernel calls it something else"
+advice 1 fix --align 1M >ranges
+[ ! -s ranges ] || fail "another file is read: $(cat ranges)"
+advice 0 undo >ranges
+[ ! -s ranges ] || fail "another file is read: $(cat ranges)"
 detach_loop "$LOOP"
+mv same.img disk.img
 
 attach_loop --direct-io=on -o $((before * MIB)) disk.img
 [ "$(cat "/sys/block/$(basename "$LOOP")/loop/dio")" = 1 ] || skip "loop devices cannot go past the page cache here"
