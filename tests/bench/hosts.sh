@@ -1,26 +1,48 @@
 # hosts.sh - the groups of bench.sh in which the image lies on a file system of its own. Sourced.
 
+# left_out WHAT: a group that cannot be run here, with the reason in `out`
+left_out() {
+	echo "left out: $1 ($(cat out))"
+	return 1
+}
+
+# make_fs FS DEVICE: without a discard, which would take from a file what was reserved for it
+make_fs() {
+	case $1 in
+	ext4) mkfs.ext4 -q -E nodiscard "$2" ;;
+	xfs) mkfs.xfs -q -K "$2" ;;
+	btrfs) mkfs.btrfs -q -K "$2" ;;
+	esac >out 2>&1
+}
+
 # mount_on FS FILE: a new file system of that kind at mnt, on what is as near to a disk as can be had: a loop device that goes past the
 # page cache, so that requests do not wait for each other
 mount_on() {
-	LOOP=$(losetup -f --show --direct-io=on "$2" 2>out) || { echo "left out: $1 ($(cat out))"; return 1; }
+	LOOP=$(losetup -f --show --direct-io=on "$2" 2>out) || left_out "$1" || return 1
 	LOOPS=("$LOOP")
-	"mkfs.$1" -q "$LOOP" >out 2>&1 || stop "mkfs.$1: $(cat out)"
 	mkdir -p mnt
-	mount "$LOOP" mnt 2>out || { echo "left out: $1 ($(cat out))"; unmount; return 1; }
-	MOUNTS+=("$WORK/mnt")
+	if [ "$(cat "/sys/block/${LOOP##*/}/loop/dio")" = 0 ]; then
+		echo "a loop device cannot go past the page cache here" >out
+	elif make_fs "$1" "$LOOP" && mount -o nodiscard "$LOOP" mnt 2>out; then
+		MOUNTS+=("$WORK/mnt")
+		return 0
+	fi
+	losetup -d "$LOOP"
+	LOOPS=()
+	left_out "$1"
 }
 
 unmount() {
-	umount mnt 2>/dev/null || true
+	umount mnt
 	losetup -d "$LOOP"
 	LOOPS=()
 }
 
 # host_on FS GIB: that file system at mnt
 host_on() {
-	fallocate -l "$2G" store 2>out || { echo "left out: $1 ($(cat out))"; return 1; }
-	mount_on "$1" store || { rm -f store; return 1; }
+	{ fallocate -l "$2G" store 2>out || left_out "$1"; } && mount_on "$1" store && return 0
+	rm -f store
+	return 1
 }
 
 host_off() {
@@ -59,11 +81,15 @@ host_slow() {
 		sleep 0.1
 	done
 	MOUNTS=("$WORK/slow")
-	mount_on "$1" slow || { slow_off; return 1; }
+	mount_on "$1" slow || { slow_ends; return 1; }
 }
 
 slow_off() {
 	unmount
+	slow_ends
+}
+
+slow_ends() {
 	until umount slow; do sleep 0.1; done
 	MOUNTS=()
 	wait $SLOW || true

@@ -31,7 +31,11 @@ stop() {
 }
 
 find_program() {
+	local other
 	PROGRAM=$(command -v "$IMGMEND") || stop "there is no program $IMGMEND"
+	for other in floor sfdisk jq xxh128sum; do
+		command -v $other >/dev/null || stop "there is no program $other"
+	done
 }
 
 # limit_memory MIB: of this shell and all that it runs; by the memory controller of either version
@@ -48,8 +52,15 @@ limit_memory() {
 cold() {
 	sync
 	[ -w /proc/sys/vm/drop_caches ] && echo 3 >/proc/sys/vm/drop_caches
-	"$PROGRAM" plan "$WORK/warm.img" >/dev/null 2>&1 || true
-	floor time took true && sfdisk -d "$WORK/warm.img" >/dev/null 2>&1 && blkid -p "$WORK/warm.img" >/dev/null 2>&1 || true
+	{
+		"$PROGRAM" plan "$WORK/warm.img"
+		floor time took true
+		sfdisk -d "$WORK/warm.img"
+		blkid -p "$WORK/warm.img"
+		dd if=/dev/null of=/dev/null
+		sh -c :
+		ntfscluster --version
+	} >/dev/null 2>&1 || true
 }
 
 # timed STATUS COMMAND...: NS and KIB of it; its exit status must be one of STATUS ("0|1")

@@ -6,6 +6,7 @@ partition() {
 	printf 'label: dos\nstart=%d, size=%d, type=83\n' "$2" $(($3 * 2048)) | sfdisk -q "$1" >out 2>&1 || stop "sfdisk: $(cat out)"
 	random_bytes $(($3 * 1048576)) | tee >(xxh128sum >data.sum) |
 		dd of="$1" bs=1M seek=$(($2 * 512)) oflag=seek_bytes iflag=fullblock conv=notrunc status=none
+	[ -s data.sum ] || stop "the data of $1 is not summed up"
 	dd if="$1" of=table bs=512 count=1 status=none
 	sync "$1"
 }
@@ -101,16 +102,17 @@ wanted_of() {
 }
 
 # duel CASE IMAGE LBA TO ALIGN MIB WANTED [PEER...]: TURNS turns of imgmend, the floor and the peers; each turn begins with another
-# of them, as what the one before has freed may still be on its way when the next begins
+# of them and every second one goes backwards, as what the one before has freed may still be on its way when the next begins
 duel() {
-	local name=$1 image=$2 lba=$3 to=$4 align=$5 mib=$6 wanted=$7 turn i who
+	local name=$1 image=$2 lba=$3 to=$4 align=$5 mib=$6 wanted=$7 turn step i who
 	local -A took
 	shift 7
 	set -- imgmend floor "$@"
 	find_request "$image" "$lba" "$to" "$mib"
 	for turn in $(seq "$TURNS"); do
+		step=$((turn % 2 ? 1 : $# - 1))
 		for ((i = 0; i < $#; i++)); do
-			who=${*:(turn + i) % $# + 1:1}
+			who=${*:(turn + i * step) % $# + 1:1}
 			cold
 			"take_$who" "$image" "$lba" "$to" "$mib" "$align"
 			took[$who]=$NS

@@ -15,6 +15,13 @@ place FATVOL disk.img 512
 run 1 fix --yes --output copy.img disk.img
 before=$(state_of disk.img)
 
+# what cannot be said is not served
+rc=0
+timeout -s INT 60 "$IMGMEND" preview disk.img >/dev/full 2>err </dev/null || rc=$?
+check_eq "exit status of a preview that cannot be announced" 8 $rc
+grep -q "No space left on device" err || fail "it does not say why: $(cat err)"
+check_eq "state of the image" "$before" "$(state_of disk.img)"
+
 # preview_on ARGUMENT...: a server, whose URI goes into URI
 preview_on() {
 	rm -f said
