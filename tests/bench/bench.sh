@@ -12,7 +12,7 @@
 #	hosts		the same by 7680 bytes and 1 MiB - 512, the image lying on ext4, xfs and btrfs
 #	loop		… on a loop device
 #	sparse		64 GiB of which one in a hundred MiB is data
-#	throttled	half the bytes by 7680 on ext4, xfs and btrfs, on a disk of 100 MB/s
+#	throttled	the same by 7680 bytes on ext4, xfs and btrfs, on a disk of 100 MB/s
 #	metadata	by 1044480 bytes on ext4, xfs and btrfs, where no data need move
 #	extents		the same on ext4, of images of many pieces: 1, 4 and 16 GiB, 8192 and 32768 pieces
 #	containers	a raw file over NBD, a qcow2 and a vhdx, beside the raw file, nbdcopy and qemu-img convert

@@ -97,13 +97,12 @@ slow_ends() {
 	rm -f slow
 }
 
-# Half the bytes, which take long enough.
 bench_throttled() {
-	local fs mib=$((MIB / 2))
+	local fs
 	for fs in ext4 xfs btrfs; do
-		host_slow $fs $((mib * 2 + 512)) || continue
-		partition mnt/disk.img 1 "$mib"
-		duel_on mnt "$fs throttled 7680" mnt/disk.img 1 16 8K "$mib" '<= 1.15'
+		host_slow $fs $((MIB * 2 + 512)) || continue
+		partition mnt/disk.img 1 "$MIB"
+		duel_on mnt "$fs throttled 7680" mnt/disk.img 1 16 8K "$MIB" '<= 1.15'
 		slow_off
 	done
 }
