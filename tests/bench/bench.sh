@@ -8,7 +8,7 @@
 # partition (1024). The results go to FOLDER (the current one) as results.json and results.svg.
 #
 #	dense		a partition of random data moves: by 1 MiB - 512, 4096, 7680 bytes and 16 MiB - 512, on this file system
-#	large		… of four times as many bytes: by 1 MiB - 512 and 7680
+#	large		… of four times as many bytes, beside the floor and sfdisk
 #	hosts		the same by 7680 bytes and 1 MiB - 512, the image lying on ext4, xfs and btrfs
 #	loop		… on a loop device
 #	sparse		64 GiB of which one in a hundred MiB is data

@@ -142,8 +142,11 @@ bench_dense() {
 bench_large() {
 	local mib=$((4 * MIB)) AGAINST='<= 0.67'
 	partition disk.img 1 "$mib"
-	duel "large 1M-512" disk.img 1 2048 1M "$mib" '<= 1.15' sfdisk sfdisk-fsync
+	duel "large 1M-512" disk.img 1 2048 1M "$mib" '<= 1.15' sfdisk
 	duel "large 7680" disk.img 1 16 8K "$mib" '<= 1.25' sfdisk
+	duel "large 16M-512" disk.img 1 32768 16M "$mib" '<= 1.15' sfdisk
+	partition disk.img 8 "$mib"
+	duel "large 4096" disk.img 8 16 8K "$mib" '<= 1.25' sfdisk
 	rm -f disk.img
 }
 
