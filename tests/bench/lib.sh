@@ -93,7 +93,7 @@ result() {
 	m=$(median "$file")
 	least=$(sort -n "$file" | head -n 1)
 	most=$(sort -n "$file" | tail -n 1)
-	printf '%-34s %-9s / %-18s %7.2f  (%.2f-%.2f)  %9.1f / %.1f ms  wanted %s\n' "$1" "$2" "$3" "$m" "$least" "$most" \
+	printf '%-34s %-9s / %-18s %8.3f  (%.3f-%.3f)  %9.1f / %.1f ms  wanted %s\n' "$1" "$2" "$3" "$m" "$least" "$most" \
 		"$(median_ms "ns.$1.$2")" "$(median_ms "ns.$1.$3")" "$4"
 	jq -cn --arg case "$1" --arg a "$2" --arg b "$3" --arg wanted "$4" --argjson m "$m" --argjson l "$least" --argjson g "$most" \
 		--argjson n "$(wc -l <"$file")" \
