@@ -4,17 +4,20 @@
 partition() {
 	truncate -s $(($2 * 512 + ($3 + 36) * 1048576)) "$1"
 	printf 'label: dos\nstart=%d, size=%d, type=83\n' "$2" $(($3 * 2048)) | sfdisk -q "$1" >out 2>&1 || stop "sfdisk: $(cat out)"
-	random_bytes $(($3 * 1048576)) | tee >(xxh128sum >data.sum) |
-		dd of="$1" bs=1M seek=$(($2 * 512)) oflag=seek_bytes iflag=fullblock conv=notrunc status=none
-	[ -s data.sum ] || stop "the data of $1 is not summed up"
+	random_bytes $(($3 * 1048576)) | dd of="$1" bs=1M seek=$(($2 * 512)) oflag=seek_bytes iflag=fullblock conv=notrunc status=none
+	sum "$@" >data.sum
 	dd if="$1" of=table bs=512 count=1 status=none
 	sync "$1"
 }
 
+# sum IMAGE LBA MIB: of the data there
+sum() {
+	dd if="$1" bs=1M skip=$(($2 * 512)) count=$(($3 * 1048576)) iflag=skip_bytes,count_bytes status=none | xxh128sum
+}
+
 # moved WHO IMAGE LBA MIB: the data must be there now
 moved() {
-	dd if="$2" bs=1M skip=$(($3 * 512)) count=$(($4 * 1048576)) iflag=skip_bytes,count_bytes status=none | xxh128sum |
-		cmp -s - data.sum || stop "$1 moved the data wrongly"
+	sum "${@:2}" | cmp -s - data.sum || stop "$1 moved the data wrongly"
 }
 
 # there IMAGE LBA TO MIB [REQUEST]: the floor's way, by transfers of REQUEST bytes
