@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "dev/direct.h"
 
 #define AHEAD (16u << 20)	/* bytes: what is read while a wave or a buffer is made durable */
 #define PIECE (128u << 10)	/* the least that is read ahead unless somebody set less */
-#define LEAST (64u << 10)	/* bytes of a read that a shift makes */
 
 bool im_loop_backing_file(const char *sysfs, char file[4096])
 {
@@ -116,7 +116,7 @@ void im_backing_expect(struct im_backing *b, uint64_t off, size_t len)
 	uint64_t end = off + len;
 	struct im_stream *s;
 
-	if (b->fd < 0 || len < LEAST)
+	if (b->fd < 0 || len < IM_DIRECT_MIN)
 		return;
 	pthread_mutex_lock(&b->lock);
 	s = find_stream(b, off, end);
