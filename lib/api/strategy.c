@@ -121,10 +121,10 @@ static uint32_t choose_strands(const struct im_strategy *s, const struct im_map 
 }
 
 /* A run begins and ends with a buffer on its way alone, which a slow disk takes long for: so it is no larger than it must be, for
- * the flushes to take some twentieth of the writing. */
+ * the flushes to take some thirtieth of the writing. */
 static uint64_t choose_buffer(const struct im_host *host)
 {
-	double least = 20 * (double)host->flush_ns / 1e9 * (double)host->write_rate;
+	double least = 30 * (double)host->flush_ns / 1e9 * (double)host->write_rate;
 	uint64_t buffer = im_exec_defaults.buffer;
 
 	while (buffer > BUFFER_MIN && (double)buffer / 2 >= least)

@@ -24,6 +24,7 @@
 #include "dev/backing.h"
 #include "dev/dev.h"
 #include "dev/direct.h"
+#include "dev/share.h"
 #include "dev/shift.h"
 
 struct file {
@@ -31,6 +32,7 @@ struct file {
 	int fd;
 	struct im_direct direct;	/* for large transfers, once im_dev_bypass was called */
 	struct im_backing backing;	/* of a loop device, from then on */
+	struct im_share share;
 	char *path;
 };
 
@@ -126,6 +128,7 @@ static int file_flush(struct im_dev *dev, struct im_error *err)
 {
 	struct file *f = (struct file *)dev;
 
+	im_share_shorten(&f->share, f->fd);
 	if (TEMP_FAILURE_RETRY(fdatasync(f->fd)) == 0)
 		return check_size(f, err);
 	return im_error_sys(err, errno, "%s: the flush to disk failed; what was written last may be lost", f->path);
@@ -239,18 +242,15 @@ static int file_share(struct im_dev *dev, uint64_t off, struct im_dev *from, uin
 		      struct im_error *err)
 {
 	struct file *f = (struct file *)dev;
-	struct file_clone_range range = {
-		.src_fd = im_dev_file_fd(from), .src_offset = from_off, .src_length = len, .dest_offset = off,
-	};
+	int from_fd = im_dev_file_fd(from), rc;
 
-	if (range.src_fd < 0)
+	if (from_fd < 0)
 		return 1;
 	if (check_size(f, err) < 0 || check_size((struct file *)from, err) < 0)
 		return -1;
-	if (TEMP_FAILURE_RETRY(ioctl(f->fd, FICLONERANGE, &range)) == 0)
-		return check_size(f, err);
-	if (errno == EOPNOTSUPP || errno == ENOTTY || errno == EINVAL || errno == EXDEV || errno == EPERM || errno == ETXTBSY)
-		return 1;
+	rc = im_share_take(&f->share, f->fd, off, from_fd, from_off, len);
+	if (rc >= 0)
+		return rc ? rc : check_size(f, err);
 	return im_error_sys(err, errno, "%s: cannot share %" PRIu64 " bytes at byte %" PRIu64, f->path, len, off);
 }
 
@@ -350,6 +350,7 @@ void im_dev_file_units(struct im_dev *dev)
 	/* where files share blocks at all, these are the blocks */
 	if (fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC)
 		dev->share_unit = (uint32_t)fs.f_bsize;
+	((struct file *)dev)->share.has_log = fs.f_type == BTRFS_SUPER_MAGIC;
 	dev->shift_unit = im_shift_unit(fd, &fs);
 }
 

@@ -4,12 +4,10 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <linux/fs.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
@@ -18,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/pages.h"
+#include "dev/share.h"
 #include "dev/shift.h"
 
 #define PROBE (8u << 20)	/* bytes that are written to see how fast that goes */
@@ -60,8 +59,7 @@ static int nameless(const char *folder, int flags)
 /* Can these two files share a block? Both are closed. */
 static bool share_one(int a, int b, uint32_t unit)
 {
-	struct file_clone_range range = { .src_fd = a, .src_length = unit };
-	bool can = a >= 0 && b >= 0 && ftruncate(a, unit) == 0 && ioctl(b, FICLONERANGE, &range) == 0;
+	bool can = a >= 0 && b >= 0 && ftruncate(a, unit) == 0 && im_share_range(b, 0, a, 0, unit) == 0;
 
 	if (a >= 0)
 		close(a);
