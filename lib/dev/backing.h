@@ -39,7 +39,8 @@ bool im_loop_backing_file(const char *sysfs, char file[4096]);
 void im_backing_open(struct im_backing *b, int dev_fd);
 void im_backing_close(struct im_backing *b);
 
-/* [off, off+len) is about to be read: have what follows it read ahead, if it follows what was read before. */
+/* [off, off+len) was read: have what follows it read ahead, if it follows what was read before. Not earlier, as what was asked for the
+ * last time is to be read from the page cache before the next flush begins, which reading would wait for. */
 void im_backing_expect(struct im_backing *b, uint64_t off, size_t len);
 
 #endif

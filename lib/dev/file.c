@@ -54,9 +54,9 @@ static int check_size(const struct file *f, struct im_error *err)
 static int file_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, struct im_error *err)
 {
 	struct file *f = (struct file *)dev;
+	uint64_t start = off, all = len;
 	uint8_t *p = buf;
 
-	im_backing_expect(&f->backing, off, len);
 	while (len) {
 		ssize_t n = im_direct_read(&f->direct, off, p, len);
 
@@ -74,6 +74,7 @@ static int file_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, st
 		off += (uint64_t)n;
 		len -= (size_t)n;
 	}
+	im_backing_expect(&f->backing, start, all);
 	return 0;
 }
 

@@ -13,21 +13,22 @@ dd if=data of=disk bs=1M seek=512 oflag=seek_bytes conv=notrunc status=none
 { head -c $((before * MIB)) /dev/zero; cat disk; } >disk.img
 rm disk
 
-# advice STATUS COMMAND...: what it asks the kernel for of the file, as lines of start and length, in that order; never for what it
-# reads right after, which would be too late
+# advice STATUS COMMAND...: what it asks the kernel for of the file, as lines of start and length, in that order; and that before it
+# reads it, but for what is read first
 advice() {
 	local want=$1
 	shift
 	under_strace -y -e trace=/fadvise64,pread64 -- "$@" -q --yes --journal journal "$LOOP"
 	[ $rc = "$want" ] || { show_last; fail "imgmend $1 ended with $rc"; }
-	awk -F '[(,)]' -v before=$((before * MIB)) -v loop="<$LOOP>" '
-		/disk[.]img.*WILLNEED/ { if (!asks) first = $3; asks = 1; end = $3 + $4; print $3 + 0, $4 + 0 }
-		/pread64/ && index($2, loop) && asks && match($0, /, [0-9]+, [0-9]+(\)| <)/) {
+	awk -F '[(,)]' -v before=$((before * MIB)) -v loop="<$LOOP>" -v unit=65536 -v most=$((52 * MIB)) '
+		/disk[.]img.*WILLNEED/ { for (i = int($3 / unit); i <= int(($3 + $4) / unit); i++) asked[i] = 1; print $3 + 0, $4 + 0 }
+		/pread64/ && index($2, loop) && match($0, /, [0-9]+, [0-9]+(\)| <)/) {
 			split(substr($0, RSTART + 2), n, /[^0-9]+/)
-			if (n[2] + before >= first && n[2] + before < end) print "bytes from " n[2] " are asked for when they are read" >"late"
-			asks = 0
-		}' calls
-	[ ! -s late ] || fail "imgmend $1: $(head -n 1 late)"
+			for (i = int((n[2] + before) / unit); n[1] > unit && i < int((n[2] + before + n[1]) / unit); i++)
+				late += i in asked || seen[i]++ ? 0 : unit
+		}
+		END { if (length(asked) && late > most) print late " bytes are read before they are asked for" >"late" }' calls
+	[ ! -s late ] || fail "imgmend $1: $(cat late)"
 }
 
 # covers FILE WHAT: nothing in front of the disk, nothing behind the partition's new end, all but what is read first; some of it twice,
