@@ -32,7 +32,7 @@ static struct im_announced announced(const struct im_ahead *ahead, size_t i)
 {
 	const struct im_batch *b = im_ahead_at(ahead, i);
 
-	return b ? (struct im_announced){ b->index, b->crc, b->crc_under, b->wave } : none;
+	return b ? (struct im_announced){ b->index, b->crc, b->crc_under, b->crc_there, b->wave } : none;
 }
 
 int im_batches_announce(struct im_exec *x, enum im_direction dir, uint64_t run, uint64_t from, uint64_t seq,

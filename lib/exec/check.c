@@ -42,13 +42,27 @@ static int check_segment(const struct im_exec *x, const struct im_segment *s, ui
 	return 0;
 }
 
-/* What is new in the new image. */
+/* What is known of a segment: all that is new, and what came from sector 0. */
+static struct im_segment known_part(struct im_exec *x, const struct im_segment *s)
+{
+	struct im_segment known = *s;
+	uint64_t ss = x->journal.prog.sector_size;
+
+	if (s->kind != IM_KEEP && s->kind != IM_FROM)
+		return known;
+	known.kind = IM_BYTES;
+	known.data = x->journal.old0 + im_min(s->from, ss);
+	known.len = s->kind == IM_FROM ? im_min(s->len, ss - im_min(s->from, ss)) : 0;
+	return known;
+}
+
+/* What of the new image the journal knows. */
 static int check_new(struct im_exec *x, uint8_t *buf, struct im_error *err)
 {
 	for (size_t i = 0; i < x->journal.map.segs.n; i++) {
-		const struct im_segment *s = &x->journal.map.segs.v[i];
+		struct im_segment known = known_part(x, &x->journal.map.segs.v[i]);
 
-		if (s->kind != IM_KEEP && s->kind != IM_FROM && check_segment(x, s, buf, err) < 0)
+		if (check_segment(x, &known, buf, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -97,15 +111,22 @@ static int check_old(struct im_exec *x, uint8_t *buf, struct im_error *err)
 	return 0;
 }
 
-/* The sample that the newest complete run of this direction took. */
-static int compare_sample(const struct im_exec *x, enum im_direction dir, struct im_error *err)
+/* Of the newest complete run of this direction, with the sample that it took; NULL: there is none. */
+static const struct im_phase_record *find_flushed(const struct im_exec *x, enum im_direction dir)
 {
 	const struct im_phase_record *flushed = NULL;
-	uint32_t now;
 
 	for (size_t i = 0; i < x->journal.log.n; i++)
 		if (x->journal.log.v[i].dir == dir && x->journal.log.v[i].phase == IM_FLUSHED)
 			flushed = &x->journal.log.v[i];
+	return flushed;
+}
+
+static int compare_sample(const struct im_exec *x, enum im_direction dir, struct im_error *err)
+{
+	const struct im_phase_record *flushed = find_flushed(x, dir);
+	uint32_t now;
+
 	if (!flushed)
 		return 0;
 	if (im_check_sample(x, dir, &now, err) < 0)
@@ -127,6 +148,36 @@ int im_check_content(struct im_exec *x, enum im_direction dir, struct im_error *
 	rc = dir == IM_FORWARD ? check_new(x, buf, err) : check_old(x, buf, err);
 	free(buf);
 	return rc < 0 ? -1 : compare_sample(x, dir, err);
+}
+
+/* Does all that the journal knows of the image from before a complete run say that this is it? What was moved has the same sample at
+ * either place. */
+static int is_from_before(struct im_exec *x, enum im_direction dir, bool *yes, struct im_error *err)
+{
+	enum im_direction back = dir == IM_FORWARD ? IM_BACKWARD : IM_FORWARD;
+	const struct im_phase_record *flushed = find_flushed(x, dir);
+	uint32_t now;
+
+	*yes = im_check_content(x, back, err) == 0;
+	if (!*yes)
+		return err->code == IM_ECHANGED ? 0 : -1;
+	if (!flushed)
+		return 0;
+	if (im_check_sample(x, back, &now, err) < 0)
+		return -1;
+	*yes = now == flushed->sample;
+	return 0;
+}
+
+int im_check_may_cut(struct im_exec *x, enum im_direction dir, uint64_t size, struct im_error *err)
+{
+	bool before;
+
+	if (x->image->size <= size || im_check_content(x, dir, err) == 0)
+		return 0;
+	if (err->code != IM_ECHANGED || is_from_before(x, dir, &before, err) < 0)
+		return -1;
+	return before ? im_not_ours(err, _("it is the one from before, put back by other means, or the journal is an older copy")) : 0;
 }
 
 int im_exec_check_sector0(const struct im_exec *x, struct im_error *err)

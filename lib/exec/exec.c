@@ -266,7 +266,8 @@ static int resume(struct im_exec *x, bool allow_changed, struct im_error *err)
 				    " image; there is nothing to resume");
 	/* a repair whose undo was prepared but not begun is simply a repair, though the image may have grown for it */
 	if (x->state == IM_STATE_REPAIRED && rec->dir == IM_BACKWARD)
-		return im_exec_check_sector0(x, err) < 0 ? -1 : cut_zeros(x, x->journal.map.new_size, err);
+		return im_exec_check_sector0(x, err) < 0 || im_check_may_cut(x, IM_FORWARD, x->journal.map.new_size, err) < 0 ? -1 :
+		       cut_zeros(x, x->journal.map.new_size, err);
 	/* at rest: only a pending change of size may be left, and only while the image is still ours */
 	if (x->state == IM_STATE_REPAIRED || x->state == IM_STATE_UNDONE) {
 		uint64_t target = rec->dir == IM_FORWARD ? x->journal.map.new_size : x->journal.map.old_size;
@@ -275,6 +276,8 @@ static int resume(struct im_exec *x, bool allow_changed, struct im_error *err)
 			return -1;
 		if (x->image->size == target)
 			return 0;
+		if (im_check_may_cut(x, rec->dir, target, err) < 0)
+			return -1;
 	}
 	return settle(x, false, allow_changed, &start, err) < 0 ? -1 : go_on(x, &start, err);
 }
@@ -333,6 +336,8 @@ static int undo_repaired(struct im_exec *x, bool allow_changed, struct im_error 
 	if (im_exec_check_sector0(x, err) < 0)
 		return -1;
 	if (im_exec_check_committed(x, err) < 0 && (!allow_changed || err->code != IM_ECHANGED))
+		return -1;
+	if (im_check_may_cut(x, IM_FORWARD, x->journal.map.new_size, err) < 0)
 		return -1;
 	return set_size(x, x->journal.map.new_size, err);
 }

@@ -108,7 +108,7 @@ struct im_batch {
 	uint8_t *content;		/* … of the ops' bytes, one after the other */
 	uint64_t slot_at;		/* where its content stands in the journal; 0: nowhere */
 	uint32_t crc;
-	uint32_t crc_under;		/* im_batch_under_crc before the batch is written */
+	uint32_t crc_under, crc_there;	/* im_batch_look_under, before the batch is written */
 	size_t wave;			/* in its group */
 };
 
@@ -136,12 +136,10 @@ int im_known_extent(struct im_dev *dev, uint64_t off, uint64_t len, struct im_ex
 int im_known_zero(struct im_dev *dev, uint64_t off, uint64_t len, bool *zero, struct im_error *err);
 /* CRC-32C of what stands at the batch's destinations; what lies past the end counts as zeros. */
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err);
-/* The same before the batch was written: then old bytes that nobody asks for back (im_journal_drops) count as zeros, as a repair
- * that is taken back may leave zeros there. */
-int im_batch_under_crc(struct im_exec *x, enum im_direction dir, const struct im_batch *b, uint32_t *crc, struct im_error *err);
 struct im_piece;
-/* For a loaded batch: set crc_under, and say whether the content stands there already. What was read into the batches
- * of n_held pieces (ahead.h) is not read again. */
+/* The same before the batch is written: in a run forward crc_under has old bytes that nobody asks for back (im_journal_drops) as
+ * zeros, as a repair that is taken back may leave zeros there, and crc_there has them as they are. Of a loaded batch, say whether the
+ * content stands there already; same may be NULL. What was read into the batches of n_held pieces (ahead.h) is not read again. */
 int im_batch_look_under(struct im_exec *x, enum im_direction dir, struct im_batch *b, const struct im_piece *const *held,
 			size_t n_held, bool *same, struct im_error *err);
 int im_batch_write(struct im_exec *x, const struct im_batch *b, struct im_error *err);
@@ -163,6 +161,9 @@ int im_check_sample(const struct im_exec *x, enum im_direction dir, uint32_t *cr
 /* Is the image, apart from sector 0, what a complete run of this direction left: literals and zeros or the saved bytes,
  * and the sample? Else IM_ECHANGED. (check.c) */
 int im_check_content(struct im_exec *x, enum im_direction dir, struct im_error *err);
+/* At the end of a run in this direction: may the image be cut to size bytes? Not where it is the one from before, of which sector 0 may
+ * be the same: that would lose its end. IM_ECHANGED. (check.c) */
+int im_check_may_cut(struct im_exec *x, enum im_direction dir, uint64_t size, struct im_error *err);
 /* Which state do the journal's last record and sector 0 give? (recover.c) */
 int im_judge_state(struct im_exec *x, struct im_error *err);
 

@@ -66,7 +66,8 @@ static inline bool im_by_clone(const struct im_phase_record *rec)
 struct im_announced {
 	uint64_t index;		/* IM_NO_BATCH: there is none */
 	uint32_t crc;		/* CRC-32C of its content */
-	uint32_t crc_under;	/* … and of what stands where it goes */
+	uint32_t crc_under;	/* … and of what stands where it goes; in a run forward what nobody asks back counts as zeros */
+	uint32_t crc_there;	/* … and of all that stands there. Only of `next`; 0: it is not known */
 	size_t wave;		/* of its group: 0 is the first */
 };
 
@@ -111,7 +112,7 @@ struct im_journal {
 	uint32_t stash_crc;		/* of STASH as it is */
 	uint64_t saved_bytes;		/* bytes kept in SAVED */
 	struct im_manifest *manifest;	/* NULL: there is none */
-	uint8_t *io;			/* one block */
+	uint8_t *io;			/* two blocks */
 };
 
 /* Write a whole journal for `map` into the empty device `dev`: sections, head, everything but PREPARED,

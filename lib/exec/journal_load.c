@@ -218,7 +218,7 @@ int im_journal_load(struct im_journal *j, struct im_dev *dev, struct im_error *e
 	struct im_head h;
 
 	*j = (struct im_journal){ .dev = dev };
-	j->io = calloc(1, IM_JOURNAL_BLOCK);
+	j->io = calloc(2, IM_JOURNAL_BLOCK);
 	if (!j->io)
 		return im_error_nomem(err);
 	if (get_head(j, &h, err) == 0 && get_map(j, &h, err) == 0 && get_sectors(j, &h, err) == 0 &&

@@ -139,7 +139,7 @@ int im_journal_create(struct im_journal *j, struct im_dev *dev, struct im_dev *i
 	*j = (struct im_journal){ .dev = dev, .created = (uint64_t)time(NULL) };
 	strncpy(j->image, image_name, sizeof(j->image) - 1);
 	im_uuid_random(j->uuid);
-	j->io = calloc(1, IM_JOURNAL_BLOCK);
+	j->io = calloc(2, IM_JOURNAL_BLOCK);
 	if (!j->io)
 		return im_error_nomem(err);
 	if (im_map_copy(&j->map, map, err) < 0 ||

@@ -200,11 +200,9 @@ static int in_place(struct settling *s, uint64_t index, uint32_t crc, bool *yes,
 /* Has it not begun? */
 static int untouched(struct settling *s, const struct im_announced *a, bool *yes, struct im_error *err)
 {
-	uint32_t under;
-
-	if (intact(s, a->index, a->crc, yes, err) < 0 || im_batch_under_crc(s->x, s->dir, &s->batch, &under, err) < 0)
+	if (intact(s, a->index, a->crc, yes, err) < 0 || im_batch_look_under(s->x, s->dir, &s->batch, NULL, 0, NULL, err) < 0)
 		return -1;
-	*yes = *yes && under == a->crc_under;
+	*yes = *yes && s->batch.crc_under == a->crc_under && (!a->crc_there || s->batch.crc_there == a->crc_there);
 	return 0;
 }
 

@@ -35,7 +35,7 @@ struct slot_block {
 	le32 content;		/* 80 */
 	le32 data_off, data_len;	/* 84, 88 */
 	le32 n, n_waves;	/* 92, 96 */
-	le32 unused;		/* 100 */
+	le32 next_there;	/* 100 */
 	struct announced batches[IM_GROUP];	/* 104 */
 	uint8_t waves[IM_GROUP];	/* 616 */
 	le32 crc;		/* 648: of the 648 bytes before it */
@@ -209,7 +209,14 @@ static struct announced pack(const struct im_announced *a)
 
 static struct im_announced unpack(const struct announced *a)
 {
-	return (struct im_announced){ im_le64(a->index), im_le32(a->crc), im_le32(a->under), 0 };
+	return (struct im_announced){ im_le64(a->index), im_le32(a->crc), im_le32(a->under), 0, 0 };
+}
+
+/* The record of a group stands twice: of what is written without the journal nobody could say without it how far that came. Where
+ * content stands in the slot, it is that of one batch, which is looked for where it was and where it goes. */
+static size_t records_of(const struct im_slot *s)
+{
+	return s->len ? 1 : 2;
 }
 
 int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *content, struct im_error *err)
@@ -225,6 +232,7 @@ int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *co
 	b->run = im_to_le64(s->run);
 	b->prev = pack(&s->prev);
 	b->next = pack(&s->next);
+	b->next_there = im_to_le32(s->next.crc_there);
 	b->len = im_to_le64(s->len);
 	b->content = im_to_le32(s->crc);
 	b->n = im_to_le32((uint32_t)s->n);
@@ -240,7 +248,8 @@ int im_slot_put(struct im_journal *j, const struct im_slot *s, const uint8_t *co
 	b->crc = im_to_le32(im_crc32c(0, b, sizeof(*b) - 4));
 	if (data_len && im_dev_write(j->dev, off + IM_JOURNAL_BLOCK + data_off, content, data_len, err) < 0)
 		return im_error_prefix(err, "journal");
-	return im_dev_write(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0 ? im_error_prefix(err, "journal") : 0;
+	memcpy(j->io + IM_JOURNAL_BLOCK, j->io, IM_JOURNAL_BLOCK);
+	return im_dev_write(j->dev, off, j->io, records_of(s) * IM_JOURNAL_BLOCK, err) < 0 ? im_error_prefix(err, "journal") : 0;
 }
 
 int im_journal_flush(struct im_journal *j, struct im_error *err)
@@ -302,30 +311,55 @@ static bool is_sane(const struct im_journal *j, const struct im_slot *s)
 	       s->len <= im_max(j->prog.params.buffer, 4096) && s->len <= j->slot_size - IM_JOURNAL_BLOCK && (uint64_t)s->data_off + s->data_len <= s->len;
 }
 
-/* Read slot i; 1 when it is a valid one of this run, else 0; -1 when reading failed. */
-static int slot_load(struct im_journal *j, int i, uint64_t run, struct im_slot *s, struct im_error *err)
+/* Decode the record of slot i that is in the journal's buffer; false when it is none of this run. */
+static bool decode_slot(const struct im_journal *j, int i, uint64_t run, struct im_slot *s)
 {
 	const struct slot_block *b = (const struct slot_block *)j->io;
-	uint32_t crc, n;
+	uint32_t n;
 
-	if (im_dev_read(j->dev, j->slots_off + (uint64_t)i * j->slot_size, j->io, IM_JOURNAL_BLOCK, err) < 0)
-		return -1;
 	if (memcmp(b->magic, slot_magic, sizeof(slot_magic)) != 0 || memcmp(b->uuid, j->uuid, 16) != 0 ||
 	    im_crc32c(0, b, sizeof(*b) - 4) != im_le32(b->crc) || (n = im_le32(b->n)) > IM_GROUP)
-		return 0;
+		return false;
 	*s = (struct im_slot){
 		.seq = im_le64(b->seq), .run = im_le64(b->run), .n = n, .n_waves = im_le32(b->n_waves), .prev = unpack(&b->prev), .next = unpack(&b->next),
 		.len = im_le64(b->len), .crc = im_le32(b->content), .data_off = im_le32(b->data_off),
 		.data_len = im_le32(b->data_len),
 	};
+	s->next.crc_there = im_le32(b->next_there);
 	for (size_t k = 0; k < n; k++) {
 		s->batches[k] = unpack(&b->batches[k]);
 		s->batches[k].wave = b->waves[k];
 	}
-	if (s->run != run || s->seq % 2 != (uint64_t)i || !is_sane(j, s))
-		return 0;
-	if (!s->len)
-		return 1;
+	return s->run == run && s->seq % 2 == (uint64_t)i && is_sane(j, s);
+}
+
+/* The newer of the two records that slot i may have: a power cut may have kept one of them from being written. */
+static int load_record(struct im_journal *j, int i, uint64_t run, struct im_slot *s, struct im_error *err)
+{
+	struct im_slot one;
+	int found = 0;
+
+	for (size_t k = 0; k < 2; k++) {
+		uint64_t off = j->slots_off + (uint64_t)i * j->slot_size + k * IM_JOURNAL_BLOCK;
+
+		if (im_dev_read(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0)
+			return -1;
+		if (!decode_slot(j, i, run, &one) || k >= records_of(&one) || (found && one.seq <= s->seq))
+			continue;
+		*s = one;
+		found = 1;
+	}
+	return found;
+}
+
+/* Read slot i; 1 when it is a valid one of this run, else 0; -1 when reading failed. */
+static int slot_load(struct im_journal *j, int i, uint64_t run, struct im_slot *s, struct im_error *err)
+{
+	int found = load_record(j, i, run, s, err);
+	uint32_t crc;
+
+	if (found <= 0 || !s->len)
+		return found;
 	if (content_crc(j, s, &crc, err) < 0)
 		return -1;
 	return crc == s->crc;

@@ -18,6 +18,8 @@ struct look {
 	size_t n_held;
 	bool masks;		/* what nobody asks for back counts as zeros */
 	uint8_t *buf;		/* LOOK bytes, where anything was read */
+	uint32_t crc, crc_there;	/* of what was looked at, with that mask and without */
+	bool has_masked;		/* else they are the same */
 };
 
 /* Does h hold image byte off? Else *len ends where it begins to. */
@@ -92,12 +94,26 @@ static bool is_masked(const struct look *l, uint64_t off, uint64_t *len)
 	return l->masks && im_journal_drops(&l->x->journal, off, len);
 }
 
-/* CRC-32C of the destinations, and whether they hold the content already; with same NULL no content need be loaded. */
-static int look(struct look *l, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
+static uint32_t sum(uint32_t crc, const uint8_t *p, uint64_t len)
+{
+	return p ? im_crc32c(crc, p, len) : im_crc32c_zeros(crc, len);
+}
+
+static void add(struct look *l, const uint8_t *p, uint64_t len, bool masked)
+{
+	l->has_masked |= masked;
+	if (l->has_masked)
+		l->crc_there = sum(l->crc_there, p, len);
+	l->crc = sum(l->crc, masked ? NULL : p, len);
+	if (!l->has_masked)
+		l->crc_there = l->crc;
+}
+
+/* Look at the destinations, and whether they hold the content already; with same NULL no content need be loaded. */
+static int look(struct look *l, const struct im_batch *b, bool *same, struct im_error *err)
 {
 	uint64_t at = 0;
 
-	*crc = 0;
 	if (same)
 		*same = true;
 	for (size_t i = 0; i < b->n_ops; i++)
@@ -109,16 +125,16 @@ static int look(struct look *l, const struct im_batch *b, uint32_t *crc, bool *s
 			masked = is_masked(l, b->ops[i].dst + done, &n);
 			if (look_at(l, b->ops[i].dst + done, &n, &p, err) < 0)
 				return -1;
-			*crc = p && !masked ? im_crc32c(*crc, p, n) : im_crc32c_zeros(*crc, n);
+			add(l, p, n, masked);
 			if (same && *same)
 				*same = is_content(b, at, p, n);
 		}
 	return 0;
 }
 
-static int look_with_buffer(struct look *l, const struct im_batch *b, uint32_t *crc, bool *same, struct im_error *err)
+static int look_with_buffer(struct look *l, const struct im_batch *b, bool *same, struct im_error *err)
 {
-	int rc = look(l, b, crc, same, err);
+	int rc = look(l, b, same, err);
 
 	free(l->buf);
 	return rc;
@@ -127,21 +143,19 @@ static int look_with_buffer(struct look *l, const struct im_batch *b, uint32_t *
 int im_batch_dst_crc(struct im_exec *x, const struct im_batch *b, uint32_t *crc, struct im_error *err)
 {
 	struct look l = { .x = x };
+	int rc = look_with_buffer(&l, b, NULL, err);
 
-	return look_with_buffer(&l, b, crc, NULL, err);
-}
-
-int im_batch_under_crc(struct im_exec *x, enum im_direction dir, const struct im_batch *b, uint32_t *crc, struct im_error *err)
-{
-	struct look l = { .x = x, .masks = dir == IM_FORWARD };
-
-	return look_with_buffer(&l, b, crc, NULL, err);
+	*crc = l.crc;
+	return rc;
 }
 
 int im_batch_look_under(struct im_exec *x, enum im_direction dir, struct im_batch *b, const struct im_piece *const *held,
 			size_t n_held, bool *same, struct im_error *err)
 {
 	struct look l = { .x = x, .masks = dir == IM_FORWARD, .held = held, .n_held = n_held };
+	int rc = look_with_buffer(&l, b, same, err);
 
-	return look_with_buffer(&l, b, &b->crc_under, same, err);
+	b->crc_under = l.crc;
+	b->crc_there = l.crc_there;
+	return rc;
 }

@@ -17,14 +17,17 @@
 #include "base/fence.h"
 #include "scene.h"
 
-enum trick { FLIP_BIT, WIPE_BLOCK, TRUNCATE, OLDER_COPY, RECORDS_LOST, OTHER_IMAGE, ROLLED_BACK, USED, STASH_FLIPPED, TRICKS };
+enum trick { FLIP_BIT, WIPE_BLOCK, TRUNCATE, OLDER_COPY, RECORDS_LOST, OTHER_IMAGE, ROLLED_BACK, USED, STASH_FLIPPED, SLOT_WIPED, TRICKS };
 
 static const char *const names[] = {
 	"bit flipped", "block wiped", "truncated", "older copy", "without its last records", "of another image", "image rolled back", "image used", "bit of STASH flipped",
+	"first block of a slot wiped",
 };
 
-/* Plans that once ended in a wrong byte: a sector 0 of 4096 bytes, torn at its end, looked like the old one. */
-static const uint64_t known[] = { 436, 130170 };
+/* Plans that once ended in a wrong byte: a sector 0 of 4096 bytes, torn at its end, looked like the old one; a group whose slot was
+ * wiped looked as if it had not begun, as did one of which the first batch changed only what undo need not bring back; an old image that
+ * had been put back was cut to the new size. */
+static const uint64_t known[] = { 436, 130170, 744, 100514, 300214, 730, 1205 };
 
 static uint64_t ended[TRICKS], refused[TRICKS];
 
@@ -54,17 +57,24 @@ static void put_copy(struct im_dev *dev, const struct copy *c)
 	im_crash_settle(dev);
 }
 
-/* Repair until the clock says `cut`; everything written so far stays, as after a kill, or, where blocks are moved, not all of it. */
-static void repair_until(struct scene *s, uint64_t cut)
+/* Everything written until the cut stays, as after a kill, or not all of it. */
+static void set_cut(struct scene *s, uint64_t cut, bool loses)
 {
 	static const enum im_cut modes[] = { IM_CUT_ALL, IM_CUT_PREFIX, IM_CUT_RANDOM };
+
+	s->power.mode = loses ? modes[cut % 3] : IM_CUT_ALL;
+	s->power.tear_sectors = loses && cut % 2;
+	s->power.seed = cut;
+	s->power.cut_at = cut;
+}
+
+/* Repair until the clock says `cut`. */
+static void repair_until(struct scene *s, uint64_t cut, bool loses)
+{
 	struct im_error err;
 
 	scene_start(s);
-	s->power.mode = s->by_steps ? modes[cut % 3] : IM_CUT_ALL;
-	s->power.tear_sectors = s->by_steps && cut % 2;
-	s->power.seed = cut;
-	s->power.cut_at = cut;
+	set_cut(s, cut, loses || s->by_steps);
 	scene_repair(s, &err);
 	if (s->power.is_off)
 		scene_reboot(s);
@@ -74,13 +84,15 @@ static void repair_until(struct scene *s, uint64_t cut)
 }
 
 /* Repair, and then undo until the clock says `cut`. */
-static void undo_until(struct scene *s, uint64_t cut)
+static void undo_until(struct scene *s, uint64_t cut, bool loses)
 {
 	struct im_error err;
 	bool untouched;
 
-	repair_until(s, UINT64_MAX);
+	repair_until(s, UINT64_MAX, false);
 	s->power.clock = 0;
+	if (loses)
+		set_cut(s, cut, true);
 	s->power.cut_at = cut;
 	scene_go_on(s, true, &untouched, &err);
 	if (s->power.is_off)
@@ -158,6 +170,18 @@ static void flip_stash(struct scene *s, uint64_t *seed)
 		bytes[stash + im_random(seed) % (slots - stash)] ^= (uint8_t)(1u << im_random(seed) % 8);
 }
 
+/* Of either of the slots, as far as the head says where they are. */
+static void wipe_slot(struct scene *s, uint64_t *seed)
+{
+	uint8_t *bytes = im_crash_bytes(s->journal);
+	uint64_t size = s->journal->size, off = size >= 4096 ? im_get64(bytes + 160) : size;
+
+	if (off < size && im_random(seed) % 2)
+		off += im_get64(bytes + 168);
+	if (off + 4096 <= size)
+		memset(bytes + off, 0, 4096);
+}
+
 static void tamper(struct scene *s, enum trick trick, const struct copy *foreign, uint64_t *seed)
 {
 	uint64_t size = s->journal->size, off = size ? im_random(seed) % size : 0;
@@ -195,6 +219,9 @@ static void tamper(struct scene *s, enum trick trick, const struct copy *foreign
 	case STASH_FLIPPED:
 		flip_stash(s, seed);
 		break;
+	case SLOT_WIPED:
+		wipe_slot(s, seed);
+		break;
 	default:
 		break;
 	}
@@ -220,9 +247,9 @@ static bool one_try(struct scene *s, enum trick trick, const struct copy *foreig
 	bool untouched, ok;
 
 	if (im_random(&seed) % 3)
-		repair_until(s, cut);
+		repair_until(s, cut, trick == SLOT_WIPED);
 	else
-		undo_until(s, cut);
+		undo_until(s, cut, trick == SLOT_WIPED);
 	tamper(s, trick, foreign, &seed);
 	before = copy_of(s->image);
 	ok = scene_go_on(s, undo, &untouched, &err) == 0;
@@ -245,7 +272,7 @@ static uint64_t operations(struct scene *s)
 {
 	uint64_t n;
 
-	repair_until(s, UINT64_MAX);
+	repair_until(s, UINT64_MAX, false);
 	n = s->power.clock;
 	scene_stop(s);
 	return n;
@@ -260,13 +287,14 @@ static bool one_plan(uint64_t seed)
 
 	scene_make(&s, seed, 0);
 	scene_make(&other, seed + 1000000, 0);
-	repair_until(&other, 12 + seed % 20);
+	repair_until(&other, 12 + seed % 20, false);
 	foreign = copy_of(other.journal);
 	n = operations(&s);
-	for (int i = 0; i < 60 && ok; i++) {
+	/* the last trick came last: the others stay what they are for a seed */
+	for (int i = 0; i < 72 && ok; i++) {
 		uint64_t r = seed * 1000 + (uint64_t)i, cut = im_random(&r) % (n + 4);
 
-		ok = one_try(&s, (enum trick)(i % TRICKS), &foreign, cut, r, im_random(&r) % 2);
+		ok = one_try(&s, i < 60 ? (enum trick)(i % SLOT_WIPED) : SLOT_WIPED, &foreign, cut, r, im_random(&r) % 2);
 	}
 	free(foreign.bytes);
 	scene_stop(&other);

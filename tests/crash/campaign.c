@@ -70,7 +70,7 @@ static bool is_repaired(struct scene *s)
 	return scene_image_is(s, s->used ? s->used : s->new, s->map.new_size);
 }
 
-/* Where the two images differ in size alone, it cannot be told which one this is. */
+/* Where the two images differ in size alone, or in nothing, it cannot be told which one this is. */
 static bool begins_as_old(struct scene *s)
 {
 	uint64_t n = s->image->size < s->map.old_size ? s->image->size : s->map.old_size;
@@ -86,7 +86,7 @@ static void start_again(struct scene *s, uint64_t *seed)
 		scene_reboot(s);
 	else
 		scene_restart(s);
-	if (is_repaired(s) && !begins_as_old(s) && im_random(seed) % 2)
+	if (is_repaired(s) && !begins_as_old(s) && !scene_is_taken_back(s) && im_random(seed) % 2)
 		scene_use(s, seed);
 }
 

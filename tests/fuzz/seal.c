@@ -190,8 +190,8 @@ void fuzz_seal_journal(struct im_dev *dev)
 	log = im_get64(h + 152);
 	for (uint64_t i = 0; i < 64 && im_add(log, i * 4096, &off); i++)
 		seal_record(dev, off, "IMPHASE\n", PHASE_RECORD, h + 24);
-	seal_record(dev, im_get64(h + 160), "IMSLOT\n", SLOT_RECORD, h + 24);
-	if (im_add(im_get64(h + 160), im_get64(h + 168), &off))
-		seal_record(dev, off, "IMSLOT\n", SLOT_RECORD, h + 24);
+	for (uint64_t i = 0; i < 4; i++)
+		if (im_add(im_get64(h + 160) + i % 2 * 4096, i / 2 * im_get64(h + 168), &off))
+			seal_record(dev, off, "IMSLOT\n", SLOT_RECORD, h + 24);
 	free(h);
 }
