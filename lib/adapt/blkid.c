@@ -11,6 +11,7 @@
 #include "adapt/reading.h"
 #include "adapt/sample.h"
 #include "base/bytes.h"
+#include "base/reopen.h"
 
 #define UNIT 512u	/* libblkid counts in these whatever the sector size is */
 
@@ -134,12 +135,10 @@ static int open_volume(struct im_dev *dev, struct im_question *q, struct im_erro
 {
 	struct im_claim claim = { .table = "none", .sector_size = dev->sector_size };
 	struct im_dev *window;
-	char path[32];
 	int fd = im_dev_file_fd(dev);
 
 	if (fd >= 0) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = im_reopen(fd, O_RDONLY);
 		if (fd >= 0)
 			return fd;
 	}

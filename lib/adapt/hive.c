@@ -14,6 +14,7 @@
 #include "adapt/child.h"
 #include "base/bytes.h"
 #include "base/intl.h"
+#include "base/reopen.h"
 #include "fmt/fs_util.h"
 
 #define VALUES_MAX 8192u
@@ -151,11 +152,11 @@ static void read_in_child(const struct im_child *child, const void *arg)
 {
 	const enum im_hive_kind *kind = arg;
 	struct reading *r = calloc(1, sizeof(*r));
-	char path[40];
+	char path[IM_FD_PATH];
 
 	if (!r)
 		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", child->fds[0]);
+	im_fd_path(path, child->fds[0]);
 	r->h = hivex_open(path, 0);
 	if (!r->h)
 		snprintf(r->head.why, sizeof(r->head.why), "hivex cannot open it: %.80s", strerror(errno));

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "adapt/reading.h"
+#include "base/reopen.h"
 
 #define SONAME "libparted.so.2"
 
@@ -88,13 +89,13 @@ static void take_disk(const PedDisk *disk, struct im_reading *r)
 
 static void open_disk(int fd, const struct im_question *q, struct im_reading *r)
 {
-	char path[32], sector[16];
+	char path[IM_FD_PATH], sector[16];
 	PedDevice *dev;
 	PedDisk *disk = NULL;
 	PedDiskType *type;
 
 	snprintf(sector, sizeof(sector), "%u", q->sector_size);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	im_fd_path(path, fd);
 	setenv("PARTED_SECTOR_SIZE", sector, 1);
 	*complaint = '\0';
 	ped.exception_set_handler(on_exception);

@@ -16,6 +16,7 @@
 #include "adapt/reading.h"
 #include "adapt/sample.h"
 #include "base/bytes.h"
+#include "base/reopen.h"
 
 enum { FDISK, PARTED, BLKID, N_TABLE };
 
@@ -71,19 +72,10 @@ static void answer_both(const struct im_child *child, const void *arg)
 	}
 }
 
-/* The same file with a position of its own, which wants /proc. */
-static int open_anew(int fd)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 /* Start one beside those that run already. */
 static int start_beside(const int samples[N_SIDES], const struct interview *v, struct im_child_process *p)
 {
-	int own[N_SIDES] = { open_anew(samples[OLD]), open_anew(samples[NEW]) }, rc = -1;
+	int own[N_SIDES] = { im_reopen(samples[OLD], O_RDONLY), im_reopen(samples[NEW], O_RDONLY) }, rc = -1;
 
 	if (own[OLD] >= 0 && own[NEW] >= 0)
 		rc = im_child_start(answer_both, v->who->needs, v, own, p, NULL);

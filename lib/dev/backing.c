@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/reopen.h"
 #include "dev/direct.h"
 
 #define AHEAD (16u << 20)	/* bytes: what is read while a wave or a buffer is made durable */
@@ -37,14 +38,12 @@ bool im_loop_backing_file(const char *sysfs, char file[4096])
 static int open_same(const char *file, const struct loop_info64 *info)
 {
 	int path = open(file, O_PATH | O_CLOEXEC), fd = -1;
-	char link[40];
 	struct stat st;
 
 	if (path < 0)
 		return -1;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", path);
 	if (fstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == info->lo_inode && st.st_dev == info->lo_device)
-		fd = open(link, O_RDONLY | O_CLOEXEC);
+		fd = im_reopen(path, O_RDONLY);
 	close(path);
 	return fd;
 }

@@ -8,13 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/reopen.h"
 
 #define BOUNCE (4u << 20)
 /* Of larger reads a write or a flush of another thread would wait for more. */
@@ -22,12 +22,8 @@
 
 void im_direct_open(struct im_direct *d, int fd, bool write)
 {
-	char path[32];
-
 	d->align = d->mem_align = 4096;
-	/* by descriptor: the name may be another file's by now */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	d->fd = TEMP_FAILURE_RETRY(open(path, (write ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC | O_NOCTTY));
+	d->fd = im_reopen(fd, (write ? O_RDWR : O_RDONLY) | O_DIRECT | O_NOCTTY);
 #ifdef STATX_DIOALIGN
 	struct statx st;
 

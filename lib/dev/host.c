@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/pages.h"
+#include "base/reopen.h"
 #include "dev/share.h"
 #include "dev/shift.h"
 
@@ -79,10 +80,10 @@ static bool is_there(struct im_dev *image, const char *folder)
 /* A file without a name in the folder of the image. */
 static int beside(int fd)
 {
-	char link[40], path[PATH_MAX];
+	char link[IM_FD_PATH], path[PATH_MAX];
 	ssize_t n;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	im_fd_path(link, fd);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n < 0 ? 0 : n] = 0;
 	return n > 0 ? nameless(dirname(path), 0) : -1;
@@ -215,10 +216,8 @@ static void time_seeks(struct im_host *host, struct im_dev *image, void *block)
 	static const int order[SEEKS] = { 1, 4, 2, 5, 3 };
 	int own = im_dev_file_fd(image), fd;
 	uint64_t took[SEEKS], part = image->size / (SEEKS + 1), before = UINT64_MAX;
-	char link[40];
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", own);
-	fd = own < 0 ? -1 : open(link, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	fd = own < 0 ? -1 : im_reopen(own, O_RDONLY | O_DIRECT);
 	if (fd < 0)
 		return;
 	host->knows_seeks = true;
