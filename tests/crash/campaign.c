@@ -70,12 +70,10 @@ static bool is_repaired(struct scene *s)
 	return scene_image_is(s, s->used ? s->used : s->new, s->map.new_size);
 }
 
-/* Where the two images differ in size alone, or in nothing, it cannot be told which one this is. */
-static bool begins_as_old(struct scene *s)
+/* Else it cannot be told from sector 0 whether the image is taken back already. */
+static bool sector0_differs(const struct scene *s)
 {
-	uint64_t n = s->image->size < s->map.old_size ? s->image->size : s->map.old_size;
-
-	return memcmp(im_crash_bytes(s->image), s->old, n) == 0;
+	return memcmp(s->old, s->new, s->sector_size) != 0;
 }
 
 /* The program, or all of the machine, starts again. Where the image is still the repaired one, somebody may work with it again. */
@@ -86,7 +84,7 @@ static void start_again(struct scene *s, uint64_t *seed)
 		scene_reboot(s);
 	else
 		scene_restart(s);
-	if (is_repaired(s) && !begins_as_old(s) && !scene_is_taken_back(s) && im_random(seed) % 2)
+	if (is_repaired(s) && sector0_differs(s) && im_random(seed) % 2)
 		scene_use(s, seed);
 }
 
