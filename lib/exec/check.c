@@ -42,26 +42,32 @@ static int check_segment(const struct im_exec *x, const struct im_segment *s, ui
 	return 0;
 }
 
-/* What is known of a segment: all that is new, and what came from sector 0. */
-static struct im_segment known_part(struct im_exec *x, const struct im_segment *s)
-{
-	struct im_segment known = *s;
-	uint64_t ss = x->journal.prog.sector_size;
-
-	if (s->kind != IM_KEEP && s->kind != IM_FROM)
-		return known;
-	known.kind = IM_BYTES;
-	known.data = x->journal.old0 + im_min(s->from, ss);
-	known.len = s->kind == IM_FROM ? im_min(s->len, ss - im_min(s->from, ss)) : 0;
-	return known;
-}
-
-/* What of the new image the journal knows. */
+/* What is new in the new image. */
 static int check_new(struct im_exec *x, uint8_t *buf, struct im_error *err)
 {
 	for (size_t i = 0; i < x->journal.map.segs.n; i++) {
-		struct im_segment known = known_part(x, &x->journal.map.segs.v[i]);
+		const struct im_segment *s = &x->journal.map.segs.v[i];
 
+		if (s->kind != IM_KEEP && s->kind != IM_FROM && check_segment(x, s, buf, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What came from sector 0, which no sample has. */
+static int check_from_sector0(struct im_exec *x, struct im_error *err)
+{
+	uint64_t ss = x->journal.prog.sector_size;
+	uint8_t buf[4096];
+
+	for (size_t i = 0; i < x->journal.map.segs.n; i++) {
+		const struct im_segment *s = &x->journal.map.segs.v[i];
+		struct im_segment known = { .kind = IM_BYTES, .start = s->start, .reason = s->reason };
+
+		if (s->kind != IM_FROM || s->from >= ss)
+			continue;
+		known.data = x->journal.old0 + s->from;
+		known.len = im_min(s->len, ss - s->from);
 		if (check_segment(x, &known, buf, err) < 0)
 			return -1;
 	}
@@ -158,6 +164,9 @@ static int is_from_before(struct im_exec *x, enum im_direction dir, bool *yes, s
 	const struct im_phase_record *flushed = find_flushed(x, dir);
 	uint32_t now;
 
+	*yes = x->image->size == (dir == IM_FORWARD ? x->journal.map.old_size : x->journal.map.new_size);
+	if (!*yes)
+		return 0;
 	*yes = im_check_content(x, back, err) == 0;
 	if (!*yes)
 		return err->code == IM_ECHANGED ? 0 : -1;
@@ -173,7 +182,9 @@ int im_check_may_cut(struct im_exec *x, enum im_direction dir, uint64_t size, st
 {
 	bool before;
 
-	if (x->image->size <= size || im_check_content(x, dir, err) == 0)
+	/* sector 0, where it is another one, has said it */
+	if (x->image->size <= size || memcmp(x->journal.old0, x->journal.new0, x->journal.prog.sector_size) != 0 ||
+	    (im_check_content(x, dir, err) == 0 && (dir == IM_BACKWARD || check_from_sector0(x, err) == 0)))
 		return 0;
 	if (err->code != IM_ECHANGED || is_from_before(x, dir, &before, err) < 0)
 		return -1;

@@ -161,8 +161,8 @@ int im_check_sample(const struct im_exec *x, enum im_direction dir, uint32_t *cr
 /* Is the image, apart from sector 0, what a complete run of this direction left: literals and zeros or the saved bytes,
  * and the sample? Else IM_ECHANGED. (check.c) */
 int im_check_content(struct im_exec *x, enum im_direction dir, struct im_error *err);
-/* At the end of a run in this direction: may the image be cut to size bytes? Not where it is the one from before, of which sector 0 may
- * be the same: that would lose its end. IM_ECHANGED. (check.c) */
+/* At the end of a run in this direction, with sector 0 as that left it: may the image be cut to size bytes? Not where it is the one from
+ * before, of which sector 0 may be the same: that would lose its end. IM_ECHANGED. (check.c) */
 int im_check_may_cut(struct im_exec *x, enum im_direction dir, uint64_t size, struct im_error *err);
 /* Which state do the journal's last record and sector 0 give? (recover.c) */
 int im_judge_state(struct im_exec *x, struct im_error *err);

@@ -333,23 +333,26 @@ static bool decode_slot(const struct im_journal *j, int i, uint64_t run, struct 
 	return s->run == run && s->seq % 2 == (uint64_t)i && is_sane(j, s);
 }
 
-/* The newer of the two records that slot i may have: a power cut may have kept one of them from being written. */
+/* The newer of the two records that slot i may have: a power cut may have kept one of them from being written, and one may be
+ * where the disk cannot be read any more. Without either, that it cannot be read is what counts. */
 static int load_record(struct im_journal *j, int i, uint64_t run, struct im_slot *s, struct im_error *err)
 {
+	bool found = false, failed = false;
 	struct im_slot one;
-	int found = 0;
 
 	for (size_t k = 0; k < 2; k++) {
 		uint64_t off = j->slots_off + (uint64_t)i * j->slot_size + k * IM_JOURNAL_BLOCK;
 
-		if (im_dev_read(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0)
-			return -1;
+		if (im_dev_read(j->dev, off, j->io, IM_JOURNAL_BLOCK, err) < 0) {
+			failed = true;
+			continue;
+		}
 		if (!decode_slot(j, i, run, &one) || k >= records_of(&one) || (found && one.seq <= s->seq))
 			continue;
 		*s = one;
-		found = 1;
+		found = true;
 	}
-	return found;
+	return found ? 1 : failed ? -1 : 0;
 }
 
 /* Read slot i; 1 when it is a valid one of this run, else 0; -1 when reading failed. */
