@@ -7,7 +7,6 @@
  * Either that ends in exactly the planned or the old image, or it refuses and not one byte of the image was
  * written. Prints how often each happened; exits 1 at the first wrong byte, naming the seed.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/fence.h"
+#include "arguments.h"
 #include "scene.h"
 
 enum trick { FLIP_BIT, WIPE_BLOCK, TRUNCATE, OLDER_COPY, RECORDS_LOST, OTHER_IMAGE, ROLLED_BACK, USED, STASH_FLIPPED, SLOT_WIPED, TRICKS };
@@ -30,21 +30,6 @@ static const char *const names[] = {
 static const uint64_t known[] = { 436, 130170, 744, 100514, 300214, 730, 1205 };
 
 static uint64_t ended[TRICKS], refused[TRICKS];
-
-struct copy {
-	uint8_t *bytes;
-	uint64_t size;
-};
-
-static struct copy copy_of(struct im_dev *dev)
-{
-	struct copy c = { malloc(dev->size + 1), dev->size };
-
-	if (!c.bytes)
-		abort();
-	memcpy(c.bytes, im_crash_bytes(dev), dev->size);
-	return c;
-}
 
 /* Make the device hold exactly this. */
 static void put_copy(struct im_dev *dev, const struct copy *c)
@@ -106,7 +91,7 @@ static void undo_until(struct scene *s, uint64_t cut, bool loses)
 static void lose_records(struct scene *s, uint64_t *seed)
 {
 	uint8_t *bytes = im_crash_bytes(s->journal);
-	uint64_t size = s->journal->size, log = size >= 4096 ? im_get64(bytes + 152) : size, n = 0, keep;
+	uint64_t size = s->journal->size, log = scene_head(s, 152), n = 0, keep;
 
 	while (log + (n + 1) * 4096 <= size && memcmp(bytes + log + n * 4096, "IMPHASE", 7) == 0)
 		n++;
@@ -160,11 +145,11 @@ static void use_image(struct scene *s, uint64_t *seed)
 	       (off < s->map.new_size && *byte == s->new[off]));
 }
 
-/* Somewhere between STASH and the slots (lib/exec/head.h). */
+/* Somewhere between STASH and the slots. */
 static void flip_stash(struct scene *s, uint64_t *seed)
 {
 	uint8_t *bytes = im_crash_bytes(s->journal);
-	uint64_t stash = s->journal->size >= 4096 ? im_get64(bytes + 240) : 0, slots = stash ? im_get64(bytes + 160) : 0;
+	uint64_t stash = scene_head(s, 240), slots = scene_head(s, 160);
 
 	if (stash < slots && slots <= s->journal->size)
 		bytes[stash + im_random(seed) % (slots - stash)] ^= (uint8_t)(1u << im_random(seed) % 8);
@@ -174,10 +159,10 @@ static void flip_stash(struct scene *s, uint64_t *seed)
 static void wipe_slot(struct scene *s, uint64_t *seed)
 {
 	uint8_t *bytes = im_crash_bytes(s->journal);
-	uint64_t size = s->journal->size, off = size >= 4096 ? im_get64(bytes + 160) : size;
+	uint64_t size = s->journal->size, off = scene_head(s, 160);
 
 	if (off < size && im_random(seed) % 2)
-		off += im_get64(bytes + 168);
+		off += scene_head(s, 168);
 	if (off + 4096 <= size)
 		memset(bytes + off, 0, 4096);
 }
@@ -268,6 +253,7 @@ static bool one_try(struct scene *s, enum trick trick, const struct copy *foreig
 	return ok;
 }
 
+/* As repair_until has the power, which is not as a scene starts with: where the known plans are cut depends on it. */
 static uint64_t operations(struct scene *s)
 {
 	uint64_t n;
@@ -307,16 +293,12 @@ static bool one_plan(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "plans", 1, NULL, 'p' }, { "seed", 1, NULL, 's' }, { 0 } };
 	uint64_t plans = PLANS(100), seed = 1;
+	const struct argument arguments[] = { { "plans", &plans, NULL }, { "seed", &seed, NULL } };
 	bool ok = true;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'p' && c != 's')
-			return 2;
-		*(c == 'p' ? &plans : &seed) = strtoull(optarg, NULL, 0);
-	}
+	if (!arguments_read(argc, argv, arguments, 2))
+		return 2;
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known) && ok; i++)
 		ok = one_plan(known[i]);
 	for (uint64_t i = 0; i < plans && ok; i++)

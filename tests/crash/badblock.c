@@ -6,13 +6,13 @@
  * of it may be lost: the repair must go on to the planned image. With both of them lost it may do so, or write nothing. Prints how
  * often; exits 1 at the first failure, naming the seed.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "arguments.h"
 #include "scene.h"
 
 enum lost { FIRST, SECOND, BOTH, LOST };
@@ -32,9 +32,9 @@ static int bad_read(struct im_dev *dev, uint64_t off, void *buf, size_t len, str
 static uint64_t find_group(struct scene *s)
 {
 	const uint8_t *j = im_crash_bytes(s->journal);
-	uint64_t size = s->journal->size, off = size >= 4096 ? im_get64(j + 160) : size, other = size >= 4096 ? off + im_get64(j + 168) : size;
+	uint64_t off = scene_head(s, 160), other = off + scene_head(s, 168);
 
-	if (other + 4096 > size || memcmp(j + off, "IMSLOT", 6) != 0 || memcmp(j + other, "IMSLOT", 6) != 0)
+	if (other + 4096 > s->journal->size || memcmp(j + off, "IMSLOT", 6) != 0 || memcmp(j + other, "IMSLOT", 6) != 0)
 		return 0;
 	if (im_get64(j + other + 24) > im_get64(j + off + 24))
 		off = other;
@@ -44,27 +44,23 @@ static uint64_t find_group(struct scene *s)
 static bool go_on(struct scene *s, uint64_t slot, enum lost lost)
 {
 	struct im_dev_ops ops = *s->journal->ops;
-	uint8_t *before = malloc(s->image->size + 1);
-	uint64_t size = s->image->size;
+	struct copy before = copy_of(s->image);
 	struct im_error err = { 0 };
-	bool untouched, ok;
+	bool untouched, done, ok;
 
-	if (!before)
-		abort();
-	memcpy(before, im_crash_bytes(s->image), size);
 	good = s->journal->ops;
 	ops.read = bad_read;
 	s->journal->ops = &ops;
 	bad = slot + (lost == SECOND ? 4096 : 0);
 	bad_end = slot + (lost == FIRST ? 4096 : 8192);
-	ok = scene_go_on(s, false, &untouched, &err) == 0;
+	done = scene_go_on(s, false, &untouched, &err) == 0;
 	s->journal->ops = good;
 	/* a run that is past its batches needs no slot */
-	ok = ok ? scene_image_is(s, s->new, s->map.new_size) : lost == BOTH && scene_image_is(s, before, size);
-	refused += lost == BOTH && ok && err.code;
+	ok = done ? scene_image_is(s, s->new, s->map.new_size) : lost == BOTH && scene_image_is(s, before.bytes, before.size);
+	refused += !done;
 	if (!ok)
 		fprintf(stderr, "block %d of the record unreadable: %s\n", lost, err.message);
-	free(before);
+	free(before.bytes);
 	return ok;
 }
 
@@ -92,17 +88,12 @@ static bool one_try(struct scene *s, uint64_t cut, enum lost lost)
 
 static bool one_plan(uint64_t seed)
 {
-	struct im_error err;
 	struct scene s;
 	uint64_t n;
 	bool ok = true;
 
 	scene_make(&s, seed, 0);
-	scene_start(&s);
-	if (scene_repair(&s, &err) < 0)
-		die("repair without a crash", &err);
-	n = s.power.clock;
-	scene_stop(&s);
+	n = scene_operations(&s);
 	for (uint64_t cut = n / 2; cut < n && ok; cut += 1 + n / 10)
 		for (int lost = 0; lost < LOST && ok; lost++)
 			ok = one_try(&s, cut, (enum lost)lost);
@@ -114,16 +105,12 @@ static bool one_plan(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "plans", 1, NULL, 'p' }, { "seed", 1, NULL, 's' }, { 0 } };
 	uint64_t plans = PLANS(300), seed = 1;
+	const struct argument arguments[] = { { "plans", &plans, NULL }, { "seed", &seed, NULL } };
 	bool ok = true;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'p' && c != 's')
-			return 2;
-		*(c == 'p' ? &plans : &seed) = strtoull(optarg, NULL, 0);
-	}
+	if (!arguments_read(argc, argv, arguments, 2))
+		return 2;
 	for (uint64_t i = 0; i < plans && ok; i++)
 		ok = one_plan(seed + i);
 	printf("block lost: the first %" PRIu64 ", the second %" PRIu64 ", both %" PRIu64 ", of which were refused %" PRIu64 "\n",

@@ -11,12 +11,12 @@
  * right with growth instead of a random one; with --image and --plan it is that saved plan on that image. Prints
  * the number of crash states; exits 1 at the first loss, naming the seed.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "scene.h"
 
 static uint64_t states, lost;
@@ -120,25 +120,10 @@ static int try_undo_cut(struct scene *s, uint64_t cut, uint64_t seed, char *why,
 	return ok ? rc : -1;
 }
 
-static uint64_t count_operations(struct scene *s)
-{
-	struct im_error err;
-	uint64_t n;
-
-	scene_start(s);
-	if (scene_repair(s, &err) < 0)
-		die("repair without a crash", &err);
-	if (!scene_image_is(s, s->new, s->map.new_size))
-		die("repair without a crash gives another image than the map", NULL);
-	n = s->power.clock;
-	scene_stop(s);
-	return n;
-}
-
 /* Cut the power in the scene's plan, and free the scene. */
 static bool one_plan(struct scene s, uint64_t seed, uint64_t cuts)
 {
-	uint64_t n = count_operations(&s), step;
+	uint64_t n = scene_operations(&s), step;
 	bool ok = true;
 	char why[800];
 
@@ -166,26 +151,16 @@ static bool one_plan(struct scene s, uint64_t seed, uint64_t cuts)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "plans", 1, NULL, 'p' }, { "seed", 1, NULL, 's' }, { "cuts", 1, NULL, 'c' },
-		{ "shift", 1, NULL, 'd' }, { "image", 1, NULL, 'i' }, { "plan", 1, NULL, 'f' }, { 0 },
-	};
 	const char *image = NULL, *plan = NULL;
 	struct scene s;
 	uint64_t plans = PLANS(10), seed = 1, cuts = 0, shift = 0;
-	int c;
+	const struct argument arguments[] = {
+		{ "plans", &plans, NULL }, { "seed", &seed, NULL }, { "cuts", &cuts, NULL },
+		{ "shift", &shift, NULL }, { "image", NULL, &image }, { "plan", NULL, &plan },
+	};
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'p': plans = strtoull(optarg, NULL, 0); break;
-		case 's': seed = strtoull(optarg, NULL, 0); break;
-		case 'c': cuts = strtoull(optarg, NULL, 0); break;
-		case 'd': shift = strtoull(optarg, NULL, 0); break;
-		case 'i': image = optarg; break;
-		case 'f': plan = optarg; break;
-		default: return 2;
-		}
-	}
+	if (!arguments_read(argc, argv, arguments, sizeof(arguments) / sizeof(*arguments)))
+		return 2;
 	if (!image != !plan)
 		return 2;
 	for (uint64_t i = 0; i < (image ? 1 : plans) && !lost; i++) {

@@ -9,11 +9,11 @@
  * cache. --points bounds the points of one plan (spread evenly; 0 is all). Prints the number of fault points; exits 1
  * at the first loss, naming the seed.
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arguments.h"
 #include "scene.h"
 
 static uint64_t points, silent;
@@ -140,21 +140,12 @@ static bool one_plan(uint64_t seed, uint64_t most)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "plans", 1, NULL, 'p' }, { "seed", 1, NULL, 's' }, { "points", 1, NULL, 'n' }, { 0 },
-	};
 	uint64_t plans = PLANS(10), seed = 1, most = 0;
+	const struct argument arguments[] = { { "plans", &plans, NULL }, { "seed", &seed, NULL }, { "points", &most, NULL } };
 	bool lost = false;
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'p': plans = strtoull(optarg, NULL, 0); break;
-		case 's': seed = strtoull(optarg, NULL, 0); break;
-		case 'n': most = strtoull(optarg, NULL, 0); break;
-		default: return 2;
-		}
-	}
+	if (!arguments_read(argc, argv, arguments, 3))
+		return 2;
 	for (uint64_t i = 0; i < plans && !lost; i++)
 		lost = !one_plan(seed + i, most);
 	printf("fault points: %" PRIu64 " (%" PRIu64 " without consequence), lost: %d\n", points, silent, lost);

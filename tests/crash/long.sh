@@ -11,3 +11,4 @@ done
 bash "$here/layouts.sh" 150 20000
 "$crash/faults" --plans 120 --seed 20000 --points 2000
 "$crash/alter" --plans 600 --seed 20000
+"$crash/badblock" --plans 5000 --seed 20000

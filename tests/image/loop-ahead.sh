@@ -5,7 +5,7 @@ set -eu
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 needs sfdisk strace losetup truncate awk
 
-mib=96 before=3 # MiB of the partition, and of what is in front of the disk in the file
+mib=192 before=3 # MiB of the partition, and of what is in front of the disk in the file
 truncate -s $((512 + (mib + 4) * MIB)) disk
 echo "start=1, size=$((mib * 2048)), type=83" | sfdisk -q disk
 head -c $((mib * MIB)) /dev/urandom >data
@@ -14,7 +14,7 @@ dd if=data of=disk bs=1M seek=512 oflag=seek_bytes conv=notrunc status=none
 rm disk
 
 # advice STATUS COMMAND...: what it asks the kernel for of the file, as lines of start and length, in that order; and that before it
-# reads it, but for what is read first
+# reads it, but for what is read first, which are up to three batches
 advice() {
 	local want=$1
 	shift

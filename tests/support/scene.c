@@ -465,6 +465,36 @@ int scene_repair(struct scene *s, struct im_error *err)
 	return rc;
 }
 
+uint64_t scene_operations(struct scene *s)
+{
+	struct im_error err;
+	uint64_t n;
+
+	scene_start(s);
+	if (scene_repair(s, &err) < 0)
+		die("repair without a crash", &err);
+	if (!scene_image_is(s, s->new, s->map.new_size))
+		die("repair without a crash gives another image than the map", NULL);
+	n = s->power.clock;
+	scene_stop(s);
+	return n;
+}
+
+struct copy copy_of(struct im_dev *dev)
+{
+	struct copy c = { malloc(dev->size + 1), dev->size };
+
+	if (!c.bytes)
+		abort();
+	memcpy(c.bytes, im_crash_bytes(dev), dev->size);
+	return c;
+}
+
+uint64_t scene_head(struct scene *s, size_t at)
+{
+	return s->journal->size >= 4096 ? im_get64(im_crash_bytes(s->journal) + at) : s->journal->size;
+}
+
 /* Open the journal again and go on. A journal that was never finished counts as "nothing was written". */
 int scene_go_on(struct scene *s, bool undo, bool *untouched, struct im_error *err)
 {

@@ -51,8 +51,20 @@ void scene_use(struct scene *s, uint64_t *seed);
 /* Is the image what an undo makes of it? */
 bool scene_is_taken_back(struct scene *s);
 
+/* A device as it is now; the caller frees the bytes. */
+struct copy {
+	uint8_t *bytes;
+	uint64_t size;
+};
+struct copy copy_of(struct im_dev *dev);
+
+/* The number that begins at that byte of the journal's head (lib/exec/head.h); the journal's size where it is too short to have one. */
+uint64_t scene_head(struct scene *s, size_t at);
+
 /* Prepare and repair. 0 done, -1 failed (the power). */
 int scene_repair(struct scene *s, struct im_error *err);
+/* How many operations a repair without a crash has; its image must be what the map says. */
+uint64_t scene_operations(struct scene *s);
 /* Open the journal again, then undo or resume. *untouched: the journal says that nothing was written yet. A
  * journal that was never finished counts as that while the image is the old one. */
 int scene_go_on(struct scene *s, bool undo, bool *untouched, struct im_error *err);
